@@ -1,0 +1,9 @@
+export {
+  type Dot,
+  type EventNumber,
+  incarnationOf,
+  isReplicaId,
+  nameOf,
+  type ReplicaId,
+  replicaId,
+} from "./dot.ts";

@@ -1,0 +1,41 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+// Tests read the sources; only the suites that start processes use what `npm run build` made.
+const alias = {
+  "@presently/crdt": source("packages/crdt/src/index.ts"),
+  "@presently/replica": source("packages/replica/src/index.ts"),
+  "@presently/mesh": source("packages/mesh/src/index.ts"),
+  "presently/demo": source("packages/presently/src/demo/index.ts"),
+  presently: source("packages/presently/src/index.ts"),
+};
+
+const project = (name: string, include: string[], options: object = {}) => ({
+  resolve: { alias },
+  test: { name, include, ...options },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      project("unit", ["packages/*/src/**/*.test.ts", "test/unit/**/*.test.ts"], {
+        exclude: ["**/*.property.test.ts"],
+      }),
+      project("property", ["packages/*/src/**/*.property.test.ts", "test/property/**/*.test.ts"], {
+        testTimeout: 120_000,
+      }),
+      project("cluster", ["test/cluster/**/*.test.ts"], {
+        testTimeout: 120_000,
+        hookTimeout: 60_000,
+        fileParallelism: false,
+      }),
+      project("browser", ["test/browser/**/*.test.ts"], {
+        testTimeout: 120_000,
+        hookTimeout: 60_000,
+        fileParallelism: false,
+      }),
+    ],
+  },
+});
