@@ -1,0 +1,76 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  countInRanges,
+  covers,
+  incarnationOf,
+  inRanges,
+  isReplicaId,
+  nameOf,
+  type ReplicaId,
+  rangesOf,
+  replicaId,
+  StateHash,
+  sameVector,
+  seedOf,
+} from "./index.ts";
+
+const ascending = fc
+  .uniqueArray(fc.integer({ min: 1, max: 60 }))
+  .map((numbers) => numbers.sort((one, other) => one - other));
+
+test("ranges hold exactly the numbers they were made of", () => {
+  fc.assert(
+    fc.property(ascending, fc.nat(60), fc.nat(60), (numbers, above, upTo) => {
+      const ranges = rangesOf(numbers);
+      for (let number = 0; number <= 61; number++)
+        expect(inRanges(ranges, number)).toBe(numbers.includes(number));
+      expect(countInRanges(ranges, above, upTo)).toBe(
+        numbers.filter((number) => number > above && number <= upTo).length,
+      );
+    }),
+  );
+});
+
+test("the hash depends on the set of numbers, not on the order of changes", () => {
+  fc.assert(
+    fc.property(ascending, fc.array(fc.integer({ min: 1, max: 60 })), (numbers, detour) => {
+      const [direct, roundabout] = [new StateHash(7), new StateHash(7)];
+      for (const number of numbers) direct.toggle(number);
+      for (const number of [...detour, ...numbers.toReversed(), ...detour]) roundabout.toggle(number);
+      expect(roundabout.value).toBe(direct.value);
+      expect(Number.isSafeInteger(direct.value)).toBe(true);
+      roundabout.toggle(61);
+      expect(roundabout.value).not.toBe(direct.value);
+    }),
+  );
+});
+
+test("hashes of a million sets of one number do not collide, nor do large event numbers", () => {
+  const seen = new Set<number>();
+  for (let number = 1; number <= 1_000_000; number++) {
+    const hash = new StateHash(seedOf("a@1"));
+    hash.toggle(number);
+    seen.add(hash.value);
+  }
+  const large = new StateHash(seedOf("a@1"));
+  large.toggle(2 ** 40 + 1);
+  seen.add(large.value);
+  expect(seen.size).toBe(1_000_001);
+});
+
+test("a replica id gives back its name and incarnation, and nothing else passes for one", () => {
+  const id = replicaId("shop@eu", 1_700_000_000_000);
+  expect([nameOf(id), incarnationOf(id), isReplicaId(id)]).toEqual(["shop@eu", 1_700_000_000_000, true]);
+  for (const text of ["", "a", "@1", "a@", "a@-1", "a@1.5", "a@01", "a@99999999999999999"])
+    expect(isReplicaId(text)).toBe(false);
+});
+
+test("vectors compare by the events they contain", () => {
+  const vector = (entries: Record<string, number>) =>
+    new Map(Object.entries(entries) as [ReplicaId, number][]);
+  expect(covers(vector({ a: 2, b: 1 }), vector({ a: 2 }))).toBe(true);
+  expect(covers(vector({ a: 2 }), vector({ b: 1 }))).toBe(false);
+  expect(sameVector(vector({ a: 2, b: 0 }), vector({ a: 2 }))).toBe(true);
+  expect(sameVector(vector({ a: 2 }), vector({ a: 3 }))).toBe(false);
+});
