@@ -1,4 +1,8 @@
 export { incarnationOf, isReplicaId, nameOf, type ReplicaId, replicaId } from "@presently/crdt";
+export type { Clock } from "./clock.ts";
+export { decodeMessage, encodeMessage, PROTOCOL_VERSION } from "./codec.ts";
+export type { Counters } from "./counters.ts";
+export { Endpoint, type EndpointOptions } from "./endpoint.ts";
 export {
   ClosedError,
   ConfigurationError,
@@ -8,6 +12,10 @@ export {
   PresentlyError,
   ProtocolError,
 } from "./errors.ts";
+export type { Message } from "./messages.ts";
+export type { Notice, NoticeType } from "./notice.ts";
+export { REPLICA_DEFAULTS, type ReplicaOptions, type ReplicaSettings, seededRandom } from "./options.ts";
+export type { Millis, Outbox } from "./outbox.ts";
 export type {
   Leave,
   LeaveReason,
@@ -23,4 +31,6 @@ export type {
   Update,
   Watcher,
 } from "./presence.ts";
+export { Replica } from "./replica.ts";
+export type { Session } from "./session.ts";
 export type { Transport, TransportListener } from "./transport.ts";

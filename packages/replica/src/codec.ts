@@ -1,0 +1,208 @@
+/**
+ * Messages as bytes: one byte protocol version, one byte message type, then the fields as a msgpack array. A reader
+ * skips types that it does not know and fields beyond those that it knows, so that a newer peer can say more.
+ *
+ * Entries travel in columns (topics once, keys, event numbers as gaps, metas), and metas of the same shape share one
+ * definition of their field names within a message (msgpackr's record extension).
+ */
+import type { ReplicaId } from "@presently/crdt";
+import { Packr } from "msgpackr";
+import { decodeEntries, decodeNumbers, encodeEntries, encodeNumbers } from "./columns.ts";
+import { ProtocolError } from "./errors.ts";
+import type { LiveDots, Message, OriginSummary, SyncMessage } from "./messages.ts";
+import { array, boolean, count, type Fields, fields, replica } from "./wire.ts";
+
+type Delta = Extract<Message, { type: "delta" }>["delta"];
+type Removals = SyncMessage["pending"];
+
+export const PROTOCOL_VERSION = 1;
+
+/** Types below 16 belong to the transport. */
+const TYPES = {
+  delta: 16,
+  heartbeat: 17,
+  pull: 18,
+  sync: 19,
+  probe: 20,
+  "probe-ack": 21,
+  leave: 22,
+  incarnation: 23,
+} as const satisfies Record<Message["type"], number>;
+
+const NAMES = new Map<number, Message["type"]>(
+  Object.entries(TYPES).map(([name, type]) => [type, name as Message["type"]]),
+);
+
+const packr = new Packr({ useRecords: true, int64AsType: "number", moreTypes: false });
+
+/** The frame of a message. Cost: O(message). */
+export function encodeMessage(message: Message): Uint8Array {
+  const body: Uint8Array = packr.pack(encodeFields(message));
+  const frame = new Uint8Array(body.length + 2);
+  frame[0] = PROTOCOL_VERSION;
+  frame[1] = TYPES[message.type];
+  frame.set(body, 2);
+  return frame;
+}
+
+/**
+ * The message in a frame; undefined if it is of a type that this version does not know.
+ *
+ * @throws {ProtocolError} `BAD_VERSION`, `BAD_FRAME`: the sender does not speak this protocol
+ */
+export function decodeMessage(frame: Uint8Array): Message | undefined {
+  if (frame.length < 2) throw new ProtocolError("BAD_FRAME", "a frame must have a version and a type");
+  if (frame[0] !== PROTOCOL_VERSION) {
+    throw new ProtocolError("BAD_VERSION", `protocol version ${frame[0]} is not ${PROTOCOL_VERSION}`);
+  }
+  const name = NAMES.get(frame[1]!);
+  if (name === undefined) return undefined;
+  try {
+    return decodeFields(name, fields(packr.unpack(frame.subarray(2)), name));
+  } catch (error) {
+    if (error instanceof ProtocolError) throw error;
+    throw new ProtocolError("BAD_FRAME", `a ${name} message is not well-formed`, { cause: error });
+  }
+}
+
+function encodeFields(message: Message): unknown[] {
+  switch (message.type) {
+    case "delta":
+      return encodeDelta(message.delta);
+    case "heartbeat": {
+      const heard = message.heard.map(({ replica, counter, agoMs }) => [replica, counter, agoMs]);
+      return [message.counter, heard, message.digestHash, message.digest?.map(encodeSummary) ?? null];
+    }
+    case "pull":
+      return [message.id, message.vector, message.staged, message.full];
+    case "sync":
+      return [
+        message.pull,
+        message.last,
+        message.full,
+        message.deltas.map(encodeDelta),
+        message.entries.map(({ origin, numbers, values }) => [origin, encodeEntries(numbers, values, 0)]),
+        message.live.map(({ replica, vector, ranges }) => [replica, vector, encodeNumbers(ranges, 0)]),
+        encodeRemovals(message.pending, undefined),
+      ];
+    case "probe":
+      return [message.replica];
+    case "probe-ack":
+      return [message.replica, message.counter, message.agoMs, message.vouches];
+    case "leave":
+      return [message.replica, message.handoffMs];
+    case "incarnation":
+      return [message.newest];
+  }
+}
+
+function decodeFields(name: Message["type"], at: Fields): Message {
+  switch (name) {
+    case "delta":
+      return { type: "delta", delta: decodeDelta(at) };
+    case "heartbeat":
+      return {
+        type: "heartbeat",
+        counter: count(at[0]),
+        heard: array(at[1]).map((item) => {
+          const heard = fields(item, "heard");
+          return { replica: replica(heard[0]), counter: count(heard[1]), agoMs: count(heard[2]) };
+        }),
+        digestHash: count(at[2]),
+        digest: at[3] === null || at[3] === undefined ? undefined : array(at[3]).map(decodeSummary),
+      };
+    case "pull":
+      return {
+        type: "pull",
+        id: count(at[0]),
+        vector: decodeVector(at[1]),
+        staged: decodeVector(at[2]),
+        full: boolean(at[3]),
+      };
+    case "sync":
+      return {
+        type: "sync",
+        pull: count(at[0]),
+        last: boolean(at[1]),
+        full: boolean(at[2]),
+        deltas: array(at[3]).map((item) => decodeDelta(fields(item, "delta"))),
+        entries: array(at[4]).map((item) => {
+          const entries = fields(item, "entries");
+          const origin = replica(entries[0]);
+          return { origin, ...decodeEntries(entries[1], origin, 0) };
+        }),
+        live: array(at[5]).map(decodeLive),
+        pending: decodeRemovals(at[6], undefined),
+      };
+    case "probe":
+      return { type: "probe", replica: replica(at[0]) };
+    case "probe-ack":
+      return {
+        type: "probe-ack",
+        replica: replica(at[0]),
+        counter: count(at[1]),
+        agoMs: count(at[2]),
+        vouches: boolean(at[3]),
+      };
+    case "leave":
+      return { type: "leave", replica: replica(at[0]), handoffMs: count(at[1]) };
+    case "incarnation":
+      return { type: "incarnation", newest: count(at[0]) };
+  }
+}
+
+function encodeDelta({ origin, from, to, numbers, values, removals }: Delta): unknown[] {
+  return [origin, from, to - from, encodeEntries(numbers, values, from), encodeRemovals(removals, origin)];
+}
+
+function decodeDelta(at: Fields): Delta {
+  const origin = replica(at[0]);
+  const from = count(at[1]);
+  const to = from + count(at[2]);
+  const { numbers, values } = decodeEntries(at[3], origin, from);
+  if (to <= from || (numbers.at(-1) ?? to) > to)
+    throw new ProtocolError("BAD_FRAME", "a delta has events outside its interval");
+  return { origin, from, to, numbers, values, removals: decodeRemovals(at[4], origin) };
+}
+
+/** The origin of the delta itself, which most removals are of, is left out. */
+function encodeRemovals(removals: Removals, own: ReplicaId | undefined): unknown[] {
+  return removals.map(({ origin, numbers }) => [
+    origin === own ? null : origin,
+    encodeNumbers(
+      [...numbers].sort((one, other) => one - other),
+      0,
+    ),
+  ]);
+}
+
+function decodeRemovals(value: unknown, own: ReplicaId | undefined): Removals {
+  return array(value).map((item) => {
+    const at = fields(item, "removal");
+    const origin = at[0] === null && own !== undefined ? own : replica(at[0]);
+    return { origin, numbers: decodeNumbers(at[1], 0) };
+  });
+}
+
+function encodeSummary({ replica, vector, hash }: OriginSummary): unknown[] {
+  return [replica, vector, hash];
+}
+
+function decodeSummary(value: unknown): OriginSummary {
+  const at = fields(value, "digest");
+  return { replica: replica(at[0]), vector: count(at[1]), hash: count(at[2]) };
+}
+
+function decodeLive(value: unknown): LiveDots {
+  const at = fields(value, "live");
+  const ranges = decodeNumbers(at[2], 0, 0);
+  if (ranges.length % 2 !== 0) throw new ProtocolError("BAD_FRAME", "ranges must come in pairs");
+  return { replica: replica(at[0]), vector: count(at[1]), ranges };
+}
+
+function decodeVector(value: unknown): (readonly [ReplicaId, number])[] {
+  return array(value).map((item) => {
+    const at = fields(item, "vector");
+    return [replica(at[0]), count(at[1])] as const;
+  });
+}

@@ -1,0 +1,126 @@
+/** Entries and event numbers in columns: what is alike stands side by side, and what can be derived is left out. */
+import type { EventNumber, ReplicaId } from "@presently/crdt";
+import { Entry } from "./entry.ts";
+import { ProtocolError } from "./errors.ts";
+import type { Meta } from "./presence.ts";
+import { array, count, fields, text } from "./wire.ts";
+
+/** Ascending numbers above `base` as gaps; only the first gap if all others are 1, together with how many there are. */
+export function encodeNumbers(numbers: readonly EventNumber[], base: number): unknown[] {
+  const gaps: number[] = [];
+  let previous = base;
+  let contiguous = true;
+  for (const number of numbers) {
+    if (gaps.length > 0 && number !== previous + 1) contiguous = false;
+    gaps.push(number - previous);
+    previous = number;
+  }
+  return contiguous && gaps.length > 2 ? [gaps.length, gaps[0]] : [gaps];
+}
+
+/** Contiguous numbers are counted, not listed: what a peer may claim of them is bounded. */
+const NUMBERS_MAX = 1_000_000;
+
+/** @param leastGap 0 where a number may repeat, as the ends of a range of one number do */
+export function decodeNumbers(value: unknown, base: number, leastGap = 1): EventNumber[] {
+  const at = fields(value, "numbers");
+  const numbers: EventNumber[] = [];
+  let number = base;
+  if (typeof at[0] === "number") {
+    const length = count(at[0]);
+    if (length > NUMBERS_MAX) throw new ProtocolError("BAD_FRAME", "too many numbers");
+    number += count(at[1]);
+    for (let index = 0; index < length; index++) numbers.push(number++);
+  } else {
+    for (const gap of array(at[0])) {
+      if (count(gap) < leastGap) throw new ProtocolError("BAD_FRAME", "numbers must ascend");
+      number += gap as number;
+      numbers.push(number);
+    }
+  }
+  if (numbers.length > 0 && (numbers[0]! <= base || !Number.isSafeInteger(numbers.at(-1)))) {
+    throw new ProtocolError("BAD_FRAME", "numbers out of range");
+  }
+  return numbers;
+}
+
+/** `[topics, topic of each | 0, keys, numbers, metas, gap to the replaced entry of each | 0, gap to its root | 0]` */
+export function encodeEntries(
+  numbers: readonly EventNumber[],
+  values: readonly Entry[],
+  base: number,
+): unknown[] {
+  const topics = new Map<string, number>();
+  const topicOf: number[] = [];
+  const keys: string[] = [];
+  const metas: Meta[] = [];
+  let [updated, deep] = [false, false];
+  for (const { topic, key, meta, previous, root } of values) {
+    let index = topics.get(topic);
+    if (index === undefined) {
+      index = topics.size;
+      topics.set(topic, index);
+    }
+    topicOf.push(index);
+    keys.push(key);
+    metas.push(meta);
+    updated ||= previous !== 0;
+    deep ||= previous !== 0 && previous !== root;
+  }
+  const previousGaps = updated
+    ? values.map(({ number, previous }) => (previous === 0 ? 0 : number - previous))
+    : 0;
+  const rootGaps = deep ? values.map(({ number, root }) => number - root) : 0;
+  return [
+    [...topics.keys()],
+    topics.size > 1 ? topicOf : 0,
+    keys,
+    encodeNumbers(numbers, base),
+    metas,
+    previousGaps,
+    rootGaps,
+  ];
+}
+
+export function decodeEntries(
+  value: unknown,
+  origin: ReplicaId,
+  base: number,
+): { numbers: EventNumber[]; values: Entry[] } {
+  const at = fields(value, "entries");
+  const topics = array(at[0]).map(text);
+  const topicOf = at[1] === 0 ? undefined : array(at[1]);
+  const keys = array(at[2]);
+  const numbers = decodeNumbers(at[3], base);
+  const metas = array(at[4]);
+  const previousGaps = at[5] === 0 ? undefined : array(at[5]);
+  const rootGaps = at[6] === 0 ? undefined : array(at[6]);
+  for (const column of [topicOf, keys, metas, previousGaps, rootGaps]) {
+    if (column !== undefined && column.length !== numbers.length) {
+      throw new ProtocolError("BAD_FRAME", "columns of entries must have one length");
+    }
+  }
+  const values: Entry[] = [];
+  for (let index = 0; index < numbers.length; index++) {
+    const number = numbers[index]!;
+    const topic = topics[topicOf === undefined ? 0 : count(topicOf[index])];
+    if (topic === undefined) throw new ProtocolError("BAD_FRAME", "an entry has no topic");
+    const previous = before(number, previousGaps?.[index] ?? 0) % number;
+    const root = rootGaps === undefined ? previous || number : before(number, rootGaps[index]);
+    values.push(new Entry(origin, number, topic, text(keys[index]), meta(metas[index]), previous, root));
+  }
+  return { numbers, values };
+}
+
+/** The event that lies so far before this one. */
+function before(number: EventNumber, gap: unknown): EventNumber {
+  if (count(gap) >= number) throw new ProtocolError("BAD_FRAME", "an entry replaces one that cannot be");
+  return number - (gap as number);
+}
+
+function meta(value: unknown): Meta {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new ProtocolError("BAD_FRAME", "a meta must be a map");
+  }
+  return value as Meta;
+}

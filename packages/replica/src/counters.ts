@@ -1,0 +1,43 @@
+/** Monotone counts of what a replica did and saw, for metrics. */
+export interface Counters {
+  /** Deltas of local changes that were sent. */
+  deltasMade: number;
+  /** Pushes left out because the peer's link was congested. */
+  pushesSkipped: number;
+  /** Deltas that started above our vector. */
+  gaps: number;
+  pullsSent: number;
+  pullsServed: number;
+  pullTimeouts: number;
+  syncFramesSent: number;
+  /** Full states that were merged. */
+  fullSyncs: number;
+  /** Digests with equal vectors and unequal hashes. */
+  divergences: number;
+  /** Own entries that a full exchange dropped and that were added again. */
+  readded: number;
+  evictions: number;
+  /** Times this process stood still for more than half a heartbeat. */
+  stalls: number;
+  nameConflicts: number;
+  listenerErrors: number;
+}
+
+export function newCounters(): Counters {
+  return {
+    deltasMade: 0,
+    pushesSkipped: 0,
+    gaps: 0,
+    pullsSent: 0,
+    pullsServed: 0,
+    pullTimeouts: 0,
+    syncFramesSent: 0,
+    fullSyncs: 0,
+    divergences: 0,
+    readded: 0,
+    evictions: 0,
+    stalls: 0,
+    nameConflicts: 0,
+    listenerErrors: 0,
+  };
+}

@@ -1,0 +1,138 @@
+/** Binds a replica to a transport, the wire codec and a clock: all that a process or a simulator has to drive. */
+import type { ReplicaId } from "@presently/crdt";
+import type { Clock } from "./clock.ts";
+import { decodeMessage, encodeMessage } from "./codec.ts";
+import { ProtocolError } from "./errors.ts";
+import type { Message } from "./messages.ts";
+import type { Notice } from "./notice.ts";
+import type { ReplicaOptions } from "./options.ts";
+import type { Millis, Outbox } from "./outbox.ts";
+import type { ReplicaReport } from "./presence.ts";
+import { Replica } from "./replica.ts";
+import type { Transport, TransportListener } from "./transport.ts";
+
+export interface EndpointOptions {
+  readonly replica: ReplicaOptions;
+  /** Called once, with the endpoint as its listener; it may start to call back as soon as `start` was called. */
+  readonly transport: (listener: TransportListener, replica: ReplicaId) => Transport;
+  readonly clock: Clock;
+  readonly onNotice?: (notice: Notice) => void;
+  /** The replica goes on under another id: the transport must open its links anew. */
+  readonly onRenamed?: (replica: ReplicaId) => void;
+  /** A newer life of the node's name has taken over: the transport must be closed. */
+  readonly onSuperseded?: (newest: number) => void;
+}
+
+export class Endpoint implements TransportListener {
+  readonly replica: Replica;
+  private readonly clock: Clock;
+  private readonly transport: Transport;
+  private wakeAt: Millis = Number.POSITIVE_INFINITY;
+  private cancelWake: (() => void) | undefined = undefined;
+  private running = false;
+
+  /** Construct, then `start`. Errors as of `Replica`. */
+  constructor(options: EndpointOptions) {
+    this.clock = options.clock;
+    const outbox: Outbox = {
+      send: (peers, message) => this.send(peers, message),
+      congested: (peer) => this.transport.congested(peer),
+      redial: (peer) => this.later(() => this.transport.redial(peer)),
+      refuse: (peer, code, reason) => this.later(() => this.transport.refuse(peer, code, reason)),
+      wake: (delayMs) => this.wake(this.clock.now() + delayMs),
+      renamed: (replica) => this.later(() => options.onRenamed?.(replica)),
+      superseded: (newest) => this.later(() => options.onSuperseded?.(newest)),
+      notice: (notice) => options.onNotice?.(notice),
+    };
+    this.replica = new Replica(options.replica, outbox);
+    this.transport = options.transport(this, this.replica.id);
+  }
+
+  /** Starts the clockwork. */
+  start(): void {
+    this.running = true;
+    this.tick();
+  }
+
+  /** Says goodbye to the peers; the transport may be closed once its buffers are empty. */
+  leave(handoffMs: number): void {
+    this.replica.leave(handoffMs);
+  }
+
+  /** Stops the clockwork; the replica stays readable. */
+  close(): void {
+    this.running = false;
+    this.cancelWake?.();
+    this.cancelWake = undefined;
+  }
+
+  /** What the replica believes of itself and every other, itself first. */
+  cluster(): readonly ReplicaReport[] {
+    return this.replica.cluster(this.clock.now());
+  }
+
+  peerUp(peer: ReplicaId): void {
+    this.replica.peerUp(peer, this.clock.now());
+    this.replan();
+  }
+
+  peerDown(peer: ReplicaId): void {
+    this.replica.peerDown(peer, this.clock.now());
+    this.replan();
+  }
+
+  unreachable(peer: ReplicaId): void {
+    this.replica.unreachable(peer, this.clock.now());
+    this.replan();
+  }
+
+  drained(peer: ReplicaId): void {
+    this.replica.drained(peer, this.clock.now());
+  }
+
+  /** What a peer sends can cost it its link, and nothing else. */
+  frame(peer: ReplicaId, frame: Uint8Array): void {
+    try {
+      const message = decodeMessage(frame);
+      if (message !== undefined) this.replica.receive(peer, message, this.clock.now());
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.transport.refuse(peer, error.code, error.message);
+    }
+    this.replan();
+  }
+
+  private send(peers: Iterable<ReplicaId>, message: Message): void {
+    let frame: Uint8Array | undefined;
+    for (const peer of peers) {
+      frame ??= encodeMessage(message);
+      this.transport.send(peer, frame);
+    }
+  }
+
+  /** A transport may call back at once, and the replica must have finished its own call first. */
+  private later(run: () => void): void {
+    this.clock.schedule(0, () => {
+      if (this.running) run();
+    });
+  }
+
+  /** An input may have moved a deadline closer. */
+  private replan(): void {
+    this.wake(this.replica.nextDeadline);
+  }
+
+  private wake(at: Millis): void {
+    if (!this.running || at >= this.wakeAt) return;
+    this.cancelWake?.();
+    this.wakeAt = at;
+    if (at === Number.POSITIVE_INFINITY) return;
+    this.cancelWake = this.clock.schedule(Math.max(0, at - this.clock.now()), () => this.tick());
+  }
+
+  private tick(): void {
+    if (!this.running) return;
+    this.wakeAt = Number.POSITIVE_INFINITY;
+    this.wake(this.replica.tick(this.clock.now()));
+  }
+}

@@ -1,0 +1,56 @@
+/** One tracked presence in memory: what the set keeps per dot, and what readers are handed. */
+import { type EventNumber, incarnationOf, nameOf, type ReplicaId } from "@presently/crdt";
+import type { Meta, Presence } from "./presence.ts";
+import type { Session } from "./session.ts";
+
+export class Entry implements Presence {
+  readonly replica: ReplicaId;
+  readonly number: EventNumber;
+  /** Replaced once, by the equal string that its topic already keeps. */
+  topic: string;
+  readonly key: string;
+  readonly meta: Meta;
+  /** The event of the entry that this one replaced by an update; 0 if none. */
+  readonly previous: EventNumber;
+  /** The event of the first entry of this chain of updates: pairs what left with what came although some in between travelled together. */
+  readonly root: EventNumber;
+  /** Whether readers see it: its replica is counted, and nothing has taken its place. Kept by the roster. */
+  shown = false;
+  /** Its local owner; undefined for entries of other replicas. */
+  session: Session | undefined = undefined;
+
+  constructor(
+    replica: ReplicaId,
+    number: EventNumber,
+    topic: string,
+    key: string,
+    meta: Meta,
+    previous: EventNumber,
+    root: EventNumber,
+  ) {
+    this.replica = replica;
+    this.number = number;
+    this.topic = topic;
+    this.key = key;
+    this.meta = meta;
+    this.previous = previous;
+    this.root = root;
+  }
+
+  get ref(): string {
+    return refOf(this.replica, this.number);
+  }
+
+  get previousRef(): string | undefined {
+    return this.previous === 0 ? undefined : refOf(this.replica, this.previous);
+  }
+
+  get node(): string {
+    return nameOf(this.replica);
+  }
+}
+
+/** The public name of a dot: unique in the cluster, and free on the wire. */
+export function refOf(replica: ReplicaId, number: EventNumber): string {
+  return `${nameOf(replica)}@${incarnationOf(replica).toString(36)}.${number.toString(36)}`;
+}

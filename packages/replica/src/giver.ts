@@ -1,0 +1,186 @@
+/** Answers pulls: frame by frame, so that a large state neither fills a socket nor holds up the event loop. */
+import type { Delta, Entries, EventNumber, FullState, ObservedRemoveSet, ReplicaId } from "@presently/crdt";
+import type { Entry } from "./entry.ts";
+import { ENTRY_BYTES } from "./local-presences.ts";
+import type { LiveDots, PullMessage, SyncMessage } from "./messages.ts";
+import type { ReplicaSettings } from "./options.ts";
+
+type Part = Partial<Pick<SyncMessage, "deltas" | "entries" | "live" | "pending" | "full">>;
+
+/** Frames a peer is sent before the others have their turn and the event loop goes on. */
+const FRAMES_PER_TURN = 4;
+/** Numbers of ranges in one frame. */
+const RANGES_PER_FRAME = 8_000;
+
+export interface GiverOutbox {
+  send(peer: ReplicaId, message: SyncMessage): void;
+  congested(peer: ReplicaId): boolean;
+}
+
+export class Giver {
+  private readonly transfers = new Map<ReplicaId, Iterator<SyncMessage>>();
+  private readonly set: ObservedRemoveSet<Entry>;
+  private readonly settings: ReplicaSettings;
+  private readonly outbox: GiverOutbox;
+
+  constructor(set: ObservedRemoveSet<Entry>, settings: ReplicaSettings, outbox: GiverOutbox) {
+    this.set = set;
+    this.settings = settings;
+    this.outbox = outbox;
+  }
+
+  /**
+   * Starts to answer a pull; a newer one of the same peer takes the place of the one before. Local changes must have
+   * been flushed. Answers false if `syncsMax` peers are being served: this one asks again later.
+   */
+  serve(peer: ReplicaId, pull: PullMessage): boolean {
+    this.transfers.delete(peer);
+    if (this.transfers.size >= this.settings.syncsMax) return false;
+    this.transfers.set(peer, messages(pull.id, this.parts(pull)));
+    return true;
+  }
+
+  stop(peer: ReplicaId): void {
+    this.transfers.delete(peer);
+  }
+
+  /** Sends some frames of each answer; answers whether there is more that could go out now. */
+  pump(): boolean {
+    let ready = false;
+    for (const [peer, transfer] of this.transfers) {
+      for (let frame = 0; frame < FRAMES_PER_TURN && !this.outbox.congested(peer); frame++) {
+        const next = transfer.next();
+        if (next.done) {
+          this.transfers.delete(peer);
+          break;
+        }
+        this.outbox.send(peer, next.value);
+      }
+      ready ||= this.transfers.has(peer) && !this.outbox.congested(peer);
+    }
+    return ready;
+  }
+
+  private parts(pull: PullMessage): Iterable<Part> {
+    const vector = new Map(pull.vector);
+    const deltas = pull.full ? undefined : this.deltasSince(vector);
+    if (deltas !== undefined) return this.grouped(deltas);
+    const has = new Map(vector);
+    for (const [replica, upTo] of pull.staged) has.set(replica, Math.max(upTo, has.get(replica) ?? 0));
+    return this.whole(this.set.snapshot(), has);
+  }
+
+  /** Undefined if the log of any origin no longer reaches back to what the asker has. */
+  private deltasSince(vector: ReadonlyMap<ReplicaId, EventNumber>): Delta<Entry>[] | undefined {
+    const all: Delta<Entry>[] = [];
+    for (const replica of this.set.originIds()) {
+      const deltas = this.set.deltasSince(replica, vector.get(replica) ?? 0);
+      if (deltas === undefined) return undefined;
+      for (const delta of deltas) all.push(delta);
+    }
+    return all;
+  }
+
+  private *grouped(deltas: readonly Delta<Entry>[]): Iterable<Part> {
+    let group: Delta<Entry>[] = [];
+    let bytes = 0;
+    for (const delta of deltas) {
+      const size = deltaBytes(delta);
+      if (bytes > 0 && bytes + size > this.settings.frameBytesTarget) {
+        yield { deltas: group };
+        group = [];
+        bytes = 0;
+      }
+      group.push(delta);
+      bytes += size;
+    }
+    if (group.length > 0) yield { deltas: group };
+  }
+
+  private *whole(state: FullState<Entry>, has: ReadonlyMap<ReplicaId, EventNumber>): Iterable<Part> {
+    for (const { origin, numbers, values } of state.entries)
+      yield* this.lacked(origin, numbers, values, has.get(origin) ?? 0);
+    let live: LiveDots[] = [];
+    let count = 0;
+    for (const [replica, vector] of state.vector) {
+      const ranges = state.live.get(replica) ?? [];
+      for (let start = 0; start === 0 || start < ranges.length; start += RANGES_PER_FRAME) {
+        const part = ranges.slice(start, start + RANGES_PER_FRAME);
+        if (count + part.length > RANGES_PER_FRAME) {
+          yield { full: true, live };
+          live = [];
+          count = 0;
+        }
+        live.push({ replica, vector, ranges: part });
+        count += part.length + 1;
+      }
+    }
+    yield { full: true, live, pending: state.pending };
+  }
+
+  private *lacked(
+    origin: ReplicaId,
+    numbers: readonly EventNumber[],
+    values: readonly Entry[],
+    above: EventNumber,
+  ): Iterable<Part> {
+    let group: { origin: ReplicaId; numbers: EventNumber[]; values: Entry[] } = {
+      origin,
+      numbers: [],
+      values: [],
+    };
+    let bytes = 0;
+    for (let index = 0; index < numbers.length; index++) {
+      const number = numbers[index]!;
+      if (number <= above) continue;
+      group.numbers.push(number);
+      group.values.push(values[index]!);
+      bytes += entryBytes(values[index]!);
+      if (bytes < this.settings.frameBytesTarget) continue;
+      yield { full: true, entries: [group satisfies Entries<Entry>] };
+      group = { origin, numbers: [], values: [] };
+      bytes = 0;
+    }
+    if (group.numbers.length > 0) yield { full: true, entries: [group] };
+  }
+}
+
+/** The parts as messages, the last of them marked; an answer with nothing in it is one message as well. */
+function* messages(pull: number, parts: Iterable<Part>): Iterator<SyncMessage> {
+  const message = (part: Part, last: boolean): SyncMessage => ({
+    type: "sync",
+    pull,
+    last,
+    full: part.full ?? false,
+    deltas: part.deltas ?? [],
+    entries: part.entries ?? [],
+    live: part.live ?? [],
+    pending: part.pending ?? [],
+  });
+  let previous: Part | undefined;
+  for (const part of parts) {
+    if (previous !== undefined) yield message(previous, false);
+    previous = part;
+  }
+  yield message(previous ?? {}, true);
+}
+
+function deltaBytes(delta: Delta<Entry>): number {
+  let bytes = 16;
+  for (const value of delta.values) bytes += entryBytes(value);
+  for (const { numbers } of delta.removals) bytes += numbers.length * 3;
+  return bytes;
+}
+
+function entryBytes(entry: Entry): number {
+  return ENTRY_BYTES + entry.key.length + roughBytes(entry.meta);
+}
+
+/** A guess that errs upwards for ASCII text; frames have ample room above their target. */
+function roughBytes(value: unknown): number {
+  if (typeof value === "string") return value.length + 2;
+  if (typeof value !== "object" || value === null) return 9;
+  let bytes = 2;
+  for (const name in value) bytes += 2 + roughBytes((value as Record<string, unknown>)[name]);
+  return bytes;
+}

@@ -1,0 +1,402 @@
+/**
+ * Who is alive? A replica is up while its heartbeat counter advances by any path, measured on our own monotonic clock.
+ *
+ * A lost link is a hint: the replica is suspected, the transport redials, and other peers are asked whether they can
+ * hear it. It is down as soon as it can neither be reached nor vouched for, else when its counter has stood still for
+ * `downAfterMs`. Down replicas are hidden and kept; when their counter advances they return. Evicted ones are forgotten,
+ * but for their last counter: a third node's stale copy of it cannot bring them back.
+ *
+ * Sources: Das, Gupta, Motivala, "SWIM", DSN 2002; Dadgar, Phillips, Currey, "Lifeguard", arXiv 1707.00788.
+ */
+import { incarnationOf, nameOf, type ReplicaId } from "@presently/crdt";
+import { Member } from "./member.ts";
+import type { Heard, ProbeAckMessage } from "./messages.ts";
+import type { Notice } from "./notice.ts";
+import type { ReplicaSettings } from "./options.ts";
+import type { Millis } from "./outbox.ts";
+import type { LeaveReason } from "./presence.ts";
+
+export interface MembershipListener {
+  /** Its entries count again. */
+  shown(replica: ReplicaId): void;
+  /** It is believed down: its entries are hidden, and kept. */
+  hidden(replica: ReplicaId): void;
+  /** It is forgotten, with its entries. */
+  evicted(replica: ReplicaId, reason: LeaveReason): void;
+  /** Its eviction is no longer remembered. */
+  evictionForgotten(replica: ReplicaId): void;
+  /** Ask these peers whether they can hear it. */
+  probe(peers: readonly ReplicaId[], replica: ReplicaId): void;
+  /** Try to reach it now. */
+  redial(replica: ReplicaId): void;
+  /** Our own name has been seen with this incarnation, which is newer than ours. */
+  newerSelf(incarnation: number): void;
+  notice(notice: Notice): void;
+}
+
+/** The counter of a replica that must never return: it said goodbye, or a newer life of its node has been seen. */
+const NEVER = Number.POSITIVE_INFINITY;
+
+export class Membership {
+  private readonly members = new Map<ReplicaId, Member>();
+  private readonly links = new Set<ReplicaId>();
+  /** Evicted replicas and their last counters, oldest first. */
+  private readonly forgotten = new Map<ReplicaId, number>();
+  /** Newest incarnation seen of each name. */
+  private readonly newest = new Map<string, number>();
+  /** Our own tick came late: until then nobody is declared down. */
+  private holdUntil: Millis = Number.NEGATIVE_INFINITY;
+  /** When a verdict may next fall due. */
+  nextDeadline: Millis = Number.POSITIVE_INFINITY;
+  private self: ReplicaId;
+  private readonly settings: ReplicaSettings;
+  private readonly listener: MembershipListener;
+  private readonly suspectAfterMs: number;
+
+  constructor(self: ReplicaId, settings: ReplicaSettings, listener: MembershipListener) {
+    this.self = self;
+    this.settings = settings;
+    this.listener = listener;
+    this.suspectAfterMs = Math.max(2 * settings.heartbeatIntervalMs, settings.downAfterMs / 2);
+  }
+
+  /** The replica lives on under a newer incarnation. */
+  rename(self: ReplicaId): void {
+    this.self = self;
+  }
+
+  all(): Iterable<Member> {
+    return this.members.values();
+  }
+
+  get(replica: ReplicaId): Member | undefined {
+    return this.members.get(replica);
+  }
+
+  /** The newest incarnation seen of a node's name; 0 if none. */
+  newestOf(name: string): number {
+    return this.newest.get(name) ?? 0;
+  }
+
+  /** Whether what is said of this replica's events counts: it is known, and not superseded or evicted. */
+  knows(replica: ReplicaId): boolean {
+    return this.members.has(replica);
+  }
+
+  /** Whether it belongs into digests: it is known, and has not said goodbye. */
+  follows(replica: ReplicaId): boolean {
+    const member = this.members.get(replica);
+    return member !== undefined && member.status !== "leaving";
+  }
+
+  /** Whether any replica is on its way out, so that its keys may be taken over. */
+  get handingOff(): boolean {
+    for (const member of this.members.values()) if (member.status === "leaving") return true;
+    return false;
+  }
+
+  /**
+   * Takes in what somebody knows of a replica's heartbeat: the one place where a replica becomes known or returns.
+   *
+   * @param via the peer that said so; the replica itself if it is its own heartbeat
+   */
+  learn({ replica, counter, agoMs }: Heard, via: ReplicaId, now: Millis): void {
+    if (replica === this.self) return;
+    if (!this.isCurrent(replica)) return;
+    const member = this.members.get(replica);
+    if (member === undefined) {
+      this.discover({ replica, counter, agoMs }, via, now);
+      return;
+    }
+    if (counter <= member.counter || member.status === "leaving") return;
+    member.counter = counter;
+    member.heardFrom = via;
+    member.heardAt = Math.max(member.heardAt, now - agoMs);
+    this.proveAlive(member, now);
+  }
+
+  /** A link is open: proof of life by itself. False if the peer has no place here, because a newer life of it is known. */
+  linked(peer: ReplicaId, now: Millis): boolean {
+    this.links.add(peer);
+    if (!this.isCurrent(peer)) return false;
+    const member = this.members.get(peer);
+    if (member === undefined) {
+      this.discover({ replica: peer, counter: 0, agoMs: 0 }, peer, now);
+      return true;
+    }
+    if (member.status === "leaving") return true;
+    member.heardAt = now;
+    member.heardFrom = peer;
+    member.suspicion = undefined;
+    this.proveAlive(member, now);
+    return true;
+  }
+
+  /** The link is gone: a hint, not a verdict. */
+  unlinked(peer: ReplicaId, now: Millis): void {
+    this.links.delete(peer);
+    const member = this.members.get(peer);
+    if (member === undefined || !this.isDoubtable(member)) return;
+    if (member.suspicion === undefined) this.suspect(member, now);
+    else this.listener.redial(peer);
+  }
+
+  /** The transport could not reach a peer. */
+  unreachable(peer: ReplicaId, now: Millis): void {
+    const member = this.members.get(peer);
+    if (member?.suspicion === undefined) return;
+    member.suspicion.unreachable = true;
+    this.judge(member, now);
+  }
+
+  /** A peer that lost its link with `replica` asks whether we hear it. */
+  probed(replica: ReplicaId, asker: ReplicaId, now: Millis): ProbeAckMessage {
+    const member = this.members.get(replica);
+    const counter = member?.counter ?? 0;
+    const agoMs =
+      member === undefined ? this.settings.evictAfterMs : Math.max(0, Math.round(now - member.heardAt));
+    // Whoever heard of it only through the asker cannot vouch to the asker, and has reason to doubt it as well.
+    const heardElsewhere = member?.heardFrom !== asker && agoMs < 2 * this.settings.heartbeatIntervalMs;
+    const vouches = this.links.has(replica) || (member?.status === "up" && heardElsewhere);
+    if (!vouches && member?.status === "up") this.suspect(member, now);
+    return { type: "probe-ack", replica, counter, agoMs, vouches };
+  }
+
+  /** The answer to a probe of ours. */
+  answered(answer: ProbeAckMessage, from: ReplicaId, now: Millis): void {
+    const { replica, vouches } = answer;
+    this.learn(answer, from, now);
+    const member = this.members.get(replica);
+    if (member?.suspicion === undefined) return;
+    if (vouches) member.suspicion.denials.delete(from);
+    else member.suspicion.denials.add(from);
+    this.judge(member, now);
+  }
+
+  /** A replica stops gracefully. Answers whether that was news. */
+  left(replica: ReplicaId, handoffMs: number, now: Millis): boolean {
+    if (this.forgotten.get(replica) === NEVER) return false;
+    const member = this.members.get(replica);
+    this.remember(replica, NEVER);
+    if (member === undefined) return true;
+    if (handoffMs === 0 || !member.counted) {
+      this.evict(member, "left");
+      return true;
+    }
+    member.status = "leaving";
+    member.suspicion = undefined;
+    member.leavesAt = now + Math.min(handoffMs, this.settings.evictAfterMs);
+    this.plan(member.leavesAt);
+    this.say(
+      "replica-leaving",
+      "info",
+      `${replica} is leaving; its keys may be taken over for ${handoffMs} ms`,
+      member,
+    );
+    return true;
+  }
+
+  /** An operator's order to forget a replica at once. Answers whether it was known. */
+  evictNow(replica: ReplicaId): boolean {
+    const member = this.members.get(replica);
+    if (member !== undefined) this.evict(member, "evicted");
+    return member !== undefined;
+  }
+
+  /** Our own tick came late by a lot: first a full interval of fresh input must pass. */
+  stalled(now: Millis): void {
+    this.holdUntil = now + this.settings.heartbeatIntervalMs;
+    this.plan(this.holdUntil);
+  }
+
+  /** Passes the verdicts that time has brought; answers when it next wants to be called. */
+  tick(now: Millis): Millis {
+    if (now < this.nextDeadline) return this.nextDeadline;
+    this.nextDeadline = Number.POSITIVE_INFINITY;
+    for (const member of [...this.members.values()]) this.age(member, now);
+    return this.nextDeadline;
+  }
+
+  private age(member: Member, now: Millis): void {
+    const { downAfterMs, evictAfterMs } = this.settings;
+    const silentMs = now - member.heardAt;
+    if (member.status === "leaving") {
+      if (now >= member.leavesAt) this.evict(member, "left");
+      else this.plan(member.leavesAt);
+      return;
+    }
+    if (member.status === "down") {
+      if (silentMs >= evictAfterMs) this.evict(member, "evicted");
+      else this.plan(member.heardAt + evictAfterMs);
+      return;
+    }
+    if (silentMs >= downAfterMs && now >= this.holdUntil) {
+      this.declareDown(member, "its heartbeat has stood still for too long");
+      return;
+    }
+    if (silentMs >= this.suspectAfterMs && member.suspicion === undefined) this.suspect(member, now);
+    else if (member.suspicion !== undefined && now >= member.suspicion.nextProbeAt) this.probe(member, now);
+    this.plan(Math.max(member.heardAt + downAfterMs, this.holdUntil));
+    if (member.suspicion === undefined) this.plan(member.heardAt + this.suspectAfterMs);
+    else this.plan(member.suspicion.nextProbeAt);
+  }
+
+  /** A replica that nobody here knew, or that was evicted and has since been heard to advance. */
+  private discover({ replica, counter, agoMs }: Heard, via: ReplicaId, now: Millis): void {
+    const { replicasMax, downAfterMs, evictAfterMs } = this.settings;
+    const lastCounter = this.forgotten.get(replica);
+    if (
+      agoMs >= evictAfterMs ||
+      (lastCounter !== undefined && (counter <= lastCounter || agoMs >= downAfterMs))
+    )
+      return;
+    if (this.members.size >= replicasMax) {
+      this.say(
+        "replicas-max",
+        "error",
+        `${replica} is ignored: replicasMax (${replicasMax}) replicas are known`,
+      );
+      return;
+    }
+    if (this.forgotten.delete(replica)) this.listener.evictionForgotten(replica);
+    const member = new Member(replica, counter, now - agoMs, via);
+    this.members.set(replica, member);
+    this.supersede(member);
+    if (agoMs >= downAfterMs) {
+      member.status = "down";
+      this.plan(member.heardAt + evictAfterMs);
+      return;
+    }
+    this.plan(member.heardAt + this.suspectAfterMs);
+    this.say("replica-up", "info", `${replica} is up`, member);
+    this.listener.shown(replica);
+  }
+
+  /** Whether no newer life of the same node is known. A newer life of our own name is somebody's mistake, or ours. */
+  private isCurrent(replica: ReplicaId): boolean {
+    const name = nameOf(replica);
+    const incarnation = incarnationOf(replica);
+    if (name === nameOf(this.self)) {
+      if (incarnation > incarnationOf(this.self)) this.listener.newerSelf(incarnation);
+      return false;
+    }
+    return incarnation >= this.newestOf(name);
+  }
+
+  /** A new life of a node ends its earlier ones everywhere. */
+  private supersede(member: Member): void {
+    this.newest.delete(member.name);
+    this.newest.set(member.name, member.incarnation);
+    if (this.newest.size > 2 * this.settings.replicasMax) dropOldest(this.newest);
+    for (const other of [...this.members.values()]) {
+      if (other.name === member.name && other.incarnation < member.incarnation) {
+        this.remember(other.id, NEVER);
+        this.evict(other, "evicted");
+      }
+    }
+  }
+
+  private proveAlive(member: Member, now: Millis): void {
+    if (now - member.heardAt >= this.settings.downAfterMs) return;
+    // What was heard before the link was lost says nothing about what happened since.
+    if (member.suspicion !== undefined && member.heardAt <= member.suspicion.since) return;
+    member.suspicion = undefined;
+    this.plan(member.heardAt + this.suspectAfterMs);
+    if (member.status === "up") return;
+    const wasDown = member.status === "down";
+    member.status = "up";
+    this.say("replica-up", wasDown ? "info" : "debug", `${member.id} is up again`, member);
+    if (wasDown) this.listener.shown(member.id);
+  }
+
+  private isDoubtable(member: Member): boolean {
+    return member.status === "up" || member.status === "suspect";
+  }
+
+  private suspect(member: Member, now: Millis): void {
+    member.status = "suspect";
+    member.suspicion = { since: now, denials: new Set(), unreachable: false, nextProbeAt: now };
+    this.say("replica-suspect", "info", `${member.id} is suspected: asking others`, member);
+    if (!this.links.has(member.id)) this.listener.redial(member.id);
+    this.probe(member, now);
+  }
+
+  private probe(member: Member, now: Millis): void {
+    const suspicion = member.suspicion;
+    if (suspicion === undefined) return;
+    suspicion.nextProbeAt = now + this.settings.probeIntervalMs;
+    this.plan(suspicion.nextProbeAt);
+    const voters = this.votersOn(member);
+    if (voters.length > 0) this.listener.probe(voters, member.id);
+    this.judge(member, now);
+  }
+
+  private votersOn(member: Member): ReplicaId[] {
+    const voters: ReplicaId[] = [];
+    for (const peer of this.links) {
+      if (peer !== member.id && this.members.get(peer)?.status === "up") voters.push(peer);
+      if (voters.length === this.settings.heartbeatFanout) break;
+    }
+    return voters;
+  }
+
+  /** Down before its time: only if it cannot be reached, and none of those we can ask hears it. */
+  private judge(member: Member, now: Millis): void {
+    const suspicion = member.suspicion;
+    if (
+      suspicion === undefined ||
+      !suspicion.unreachable ||
+      this.links.has(member.id) ||
+      now < this.holdUntil
+    )
+      return;
+    if (this.votersOn(member).every((voter) => suspicion.denials.has(voter))) {
+      this.declareDown(member, "it cannot be reached and nobody else hears it");
+    }
+  }
+
+  /** The one place where a replica is declared down. */
+  private declareDown(member: Member, why: string): void {
+    member.status = "down";
+    member.suspicion = undefined;
+    this.plan(member.heardAt + this.settings.evictAfterMs);
+    this.say("replica-down", "warn", `${member.id} is down: ${why}`, member);
+    this.listener.hidden(member.id);
+  }
+
+  private evict(member: Member, reason: LeaveReason): void {
+    this.members.delete(member.id);
+    if (!this.forgotten.has(member.id)) this.remember(member.id, member.counter);
+    this.say("replica-evicted", "info", `${member.id} is forgotten (${reason})`, member);
+    this.listener.evicted(member.id, reason);
+  }
+
+  private remember(replica: ReplicaId, counter: number): void {
+    this.forgotten.delete(replica);
+    this.forgotten.set(replica, counter);
+    if (this.forgotten.size <= this.settings.replicasMax) return;
+    const oldest = dropOldest(this.forgotten);
+    if (oldest !== undefined) this.listener.evictionForgotten(oldest);
+  }
+
+  private plan(at: Millis): void {
+    if (at < this.nextDeadline) this.nextDeadline = at;
+  }
+
+  private say(type: Notice["type"], level: Notice["level"], message: string, member?: Member): void {
+    this.listener.notice({
+      type,
+      level,
+      message,
+      ...(member && { replica: member.id, counter: member.counter }),
+    });
+  }
+}
+
+function dropOldest<K>(map: Map<K, unknown>): K | undefined {
+  for (const key of map.keys()) {
+    map.delete(key);
+    return key;
+  }
+  return undefined;
+}

@@ -1,0 +1,109 @@
+/** The messages between replicas, as plain objects. How they look on the wire is the codec's business. */
+import type { Delta, Entries, EventNumber, Ranges, Removal, ReplicaId } from "@presently/crdt";
+import type { Entry } from "./entry.ts";
+
+/** Local changes of the sender, pushed to every peer. */
+export interface DeltaMessage {
+  readonly type: "delta";
+  readonly delta: Delta<Entry>;
+}
+
+/** What the sender knows of another replica's heartbeat. */
+export interface Heard {
+  readonly replica: ReplicaId;
+  readonly counter: number;
+  /** Since the sender saw that counter advance, by its own clock. */
+  readonly agoMs: number;
+}
+
+export interface OriginSummary {
+  readonly replica: ReplicaId;
+  readonly vector: EventNumber;
+  /** Of its live dots up to `vector`. */
+  readonly hash: number;
+}
+
+/** Proof of life, and enough to see whether sender and receiver agree. */
+export interface HeartbeatMessage {
+  readonly type: "heartbeat";
+  readonly counter: number;
+  readonly heard: readonly Heard[];
+  /** Of the whole digest. */
+  readonly digestHash: number;
+  /** Left out while it is what the sender's last one to this peer was. */
+  readonly digest: readonly OriginSummary[] | undefined;
+}
+
+/** Asks for everything that the sender lacks. At most one is under way at a time. */
+export interface PullMessage {
+  readonly type: "pull";
+  /** Names the pull in its answers. */
+  readonly id: number;
+  readonly vector: readonly (readonly [ReplicaId, EventNumber])[];
+  /** Up to which event entries of a full sync that was broken off are here already. */
+  readonly staged: readonly (readonly [ReplicaId, EventNumber])[];
+  /** Equal vectors with unequal hashes: compare all live dots. */
+  readonly full: boolean;
+}
+
+export interface LiveDots {
+  readonly replica: ReplicaId;
+  readonly vector: EventNumber;
+  /** Several parts of one origin follow each other, ascending. */
+  readonly ranges: Ranges;
+}
+
+/**
+ * A part of the answer to a pull. Either deltas from the log or, where that is too short, the full form: first the
+ * entries that the asker lacks, then vector, live dots and pending removes, which are merged when the last has come.
+ */
+export interface SyncMessage {
+  readonly type: "sync";
+  readonly pull: number;
+  readonly last: boolean;
+  readonly deltas: readonly Delta<Entry>[];
+  readonly entries: readonly Entries<Entry>[];
+  readonly live: readonly LiveDots[];
+  readonly pending: readonly Removal[];
+  /** Whether this is the full form. */
+  readonly full: boolean;
+}
+
+/** "I lost my link with this replica: can you hear it?" */
+export interface ProbeMessage {
+  readonly type: "probe";
+  readonly replica: ReplicaId;
+}
+
+export interface ProbeAckMessage {
+  readonly type: "probe-ack";
+  readonly replica: ReplicaId;
+  readonly counter: number;
+  readonly agoMs: number;
+  /** Whether the sender has a link with it, or hears of it through others although it never had one. */
+  readonly vouches: boolean;
+}
+
+/** A replica stops gracefully. Passed on once by whoever hears it first. */
+export interface LeaveMessage {
+  readonly type: "leave";
+  readonly replica: ReplicaId;
+  /** For so long its entries stay, to be taken over by the same keys elsewhere. */
+  readonly handoffMs: number;
+}
+
+/** "Your node name has been seen with this newer incarnation." */
+export interface IncarnationMessage {
+  readonly type: "incarnation";
+  readonly newest: number;
+}
+
+export type Message =
+  | DeltaMessage
+  | HeartbeatMessage
+  | PullMessage
+  | SyncMessage
+  | ProbeMessage
+  | ProbeAckMessage
+  | LeaveMessage
+  | IncarnationMessage;

@@ -1,0 +1,136 @@
+/** What can be configured of a replica: every option with its unit, default, and what raising it buys and costs. */
+import { ConfigurationError, InvalidArgumentError } from "./errors.ts";
+
+export interface ReplicaOptions {
+  /** Stable name of the node: 1 to 64 letters, digits, `.`, `_`, `:`, `@`, `-`. */
+  readonly name: string;
+  /** Grows each time a node of that name starts; the time of the start in milliseconds will do. */
+  readonly incarnation: number;
+  /** Uniform in [0, 1); chooses gossip partners and jitter. Default: a generator seeded by name and incarnation. */
+  readonly random?: () => number;
+
+  /** Local changes wait this long to travel together. Default 5 ms; 0: until the end of this turn of the event loop. */
+  readonly flushIntervalMs?: number;
+  /** Period of heartbeats and digests. Default 1,000 ms. Lower: repairs sooner, more idle traffic. */
+  readonly heartbeatIntervalMs?: number;
+  /** Heartbeats go to all peers up to this many, and to so many chosen at random beyond. Default 8. */
+  readonly heartbeatFanout?: number;
+  /** A replica whose counter stands still for so long is down: hidden. Default 5,000 ms; at least two heartbeats. */
+  readonly downAfterMs?: number;
+  /** A replica that is down for so long is forgotten. Default 1,200,000 ms (20 minutes); more than `downAfterMs`. */
+  readonly evictAfterMs?: number;
+  /** A suspected replica is asked about again this often. Default 100 ms. */
+  readonly probeIntervalMs?: number;
+  /** A pull that brings nothing for so long is given up, and another peer is asked. Default 2,000 ms. */
+  readonly pullTimeoutMs?: number;
+
+  /** UTF-8 bytes of a topic. Default 255. */
+  readonly topicBytesMax?: number;
+  /** UTF-8 bytes of a key. Default 255. */
+  readonly keyBytesMax?: number;
+  /** Bytes of a meta as JSON. Default 8,192. */
+  readonly metaBytesMax?: number;
+  /** Entries one session may hold. Default 100,000. */
+  readonly entriesPerSessionMax?: number;
+  /** Entries that this node lets its own sessions add to one topic that holds so many. Default 1,000,000. */
+  readonly entriesPerTopicMax?: number;
+  /** Entries of this node's sessions together. Default 1,000,000. */
+  readonly entriesPerNodeMax?: number;
+  /** Open sessions. Default 1,000,000. */
+  readonly sessionsMax?: number;
+  /** Watchers of all topics together. Default 1,000,000. */
+  readonly watchersMax?: number;
+  /** Adds and removes kept per replica for peers that missed a few; beyond it they get the full state. Default 10,000. */
+  readonly logSizeMax?: number;
+  /** Replicas known at a time, and evicted ones remembered. Default 1,024 each. */
+  readonly replicasMax?: number;
+  /** Estimated bytes of one frame of changes or sync. Default 49,152; well under the frame limit of the transport. */
+  readonly frameBytesTarget?: number;
+  /** Peers served with a sync at a time; more wait for their next heartbeat. Default 8. */
+  readonly syncsMax?: number;
+  /** Ranges of live dots accepted in one full sync. Default 4,000,000. */
+  readonly syncRangesMax?: number;
+}
+
+export type ReplicaSettings = Required<ReplicaOptions>;
+
+const DEFAULTS = {
+  flushIntervalMs: 5,
+  heartbeatIntervalMs: 1_000,
+  heartbeatFanout: 8,
+  downAfterMs: 5_000,
+  evictAfterMs: 1_200_000,
+  probeIntervalMs: 100,
+  pullTimeoutMs: 2_000,
+  topicBytesMax: 255,
+  keyBytesMax: 255,
+  metaBytesMax: 8_192,
+  entriesPerSessionMax: 100_000,
+  entriesPerTopicMax: 1_000_000,
+  entriesPerNodeMax: 1_000_000,
+  sessionsMax: 1_000_000,
+  watchersMax: 1_000_000,
+  logSizeMax: 10_000,
+  replicasMax: 1_024,
+  frameBytesTarget: 49_152,
+  syncsMax: 8,
+  syncRangesMax: 4_000_000,
+} as const satisfies Partial<ReplicaOptions>;
+
+/** The defaults of all numeric options, for help texts. */
+export const REPLICA_DEFAULTS: Readonly<Record<keyof typeof DEFAULTS, number>> = DEFAULTS;
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws {InvalidArgumentError} for a value that cannot be used
+ * @throws {ConfigurationError} for two values that contradict each other; names both
+ */
+export function resolveReplicaOptions(options: ReplicaOptions): ReplicaSettings {
+  if (!/^[A-Za-z0-9._:@-]{1,64}$/.test(options.name)) {
+    throw new InvalidArgumentError("name", "must be 1 to 64 letters, digits, or one of . _ : @ -");
+  }
+  if (!Number.isSafeInteger(options.incarnation) || options.incarnation < 0) {
+    throw new InvalidArgumentError("incarnation", "must be an integer of at least 0");
+  }
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const random = options.random ?? seededRandom(`${options.name}@${options.incarnation}`);
+  const settings: ReplicaSettings = { ...DEFAULTS, ...(given as ReplicaOptions), random };
+  for (const option of Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]) {
+    const least = option === "flushIntervalMs" ? 0 : 1;
+    if (!Number.isSafeInteger(settings[option]) || settings[option] < least) {
+      throw new InvalidArgumentError(
+        option,
+        `must be an integer of at least ${least}, not ${settings[option]}`,
+      );
+    }
+  }
+  const { flushIntervalMs, heartbeatIntervalMs, downAfterMs, evictAfterMs } = settings;
+  if (flushIntervalMs > heartbeatIntervalMs) {
+    throw new ConfigurationError(
+      `flushIntervalMs (${flushIntervalMs}) must not exceed heartbeatIntervalMs (${heartbeatIntervalMs})`,
+    );
+  }
+  if (downAfterMs < 2 * heartbeatIntervalMs) {
+    throw new ConfigurationError(
+      `downAfterMs (${downAfterMs}) must be at least twice heartbeatIntervalMs (${heartbeatIntervalMs})`,
+    );
+  }
+  if (evictAfterMs <= downAfterMs) {
+    throw new ConfigurationError(`evictAfterMs (${evictAfterMs}) must exceed downAfterMs (${downAfterMs})`);
+  }
+  return settings;
+}
+
+/** Mulberry32: enough for choosing gossip partners, and the same on every machine. */
+export function seededRandom(seed: string): () => number {
+  let state = 0;
+  for (let index = 0; index < seed.length; index++)
+    state = (Math.imul(state, 31) + seed.charCodeAt(index)) | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

@@ -1,0 +1,217 @@
+/** Who is shown on which topic: the index that readers read, and the watchers' diffs that follow from its changes. */
+import { Entry } from "./entry.ts";
+import { LimitError } from "./errors.ts";
+import type { LeaveReason, Presence, TopicCount, TopicDiff, TopicSummary, Watcher } from "./presence.ts";
+import { type Subscription, TopicWatch } from "./topic-watch.ts";
+
+/** A topic with at least one entry. Most keys have one entry, so that a key's list is only made for the second. */
+interface Topic {
+  readonly name: string;
+  readonly keys: Map<string, Entry | Entry[]>;
+  entries: number;
+}
+
+export class Roster {
+  private readonly topics = new Map<string, Topic>();
+  private readonly topicsByKey = new Map<string, Topic | Set<Topic>>();
+  private readonly watches = new Map<string, TopicWatch>();
+  private readonly dirty = new Set<TopicWatch>();
+  private readonly deliveries: { diff: TopicDiff; subscriptions: readonly Subscription[] }[] = [];
+  private depth = 0;
+  private delivering = false;
+  private watchers = 0;
+  private readonly watchersMax: number;
+  private readonly failed: (error: unknown, topic: string) => void;
+
+  /** `failed` is told what a watcher threw; the others are still told of the diff. */
+  constructor(watchersMax: number, failed: (error: unknown, topic: string) => void) {
+    this.watchersMax = watchersMax;
+    this.failed = failed;
+  }
+
+  // Reading. Everything is answered from local memory.
+
+  /** The entries of a topic. Cost: O(answer). */
+  list(name: string): Entry[] {
+    const entries: Entry[] = [];
+    const topic = this.topics.get(name);
+    if (topic === undefined) return entries;
+    for (const held of topic.keys.values()) {
+      if (held instanceof Entry) entries.push(held);
+      else for (const entry of held) entries.push(entry);
+    }
+    return entries;
+  }
+
+  /** The entries of one key on a topic. Cost: O(answer). */
+  get(name: string, key: string): Entry[] {
+    const held = this.topics.get(name)?.keys.get(key);
+    return held === undefined ? [] : held instanceof Entry ? [held] : held.slice();
+  }
+
+  /** The first entry of one key on a topic that the test holds for. Cost: O(entries of the key). */
+  find(name: string, key: string, test: (entry: Entry) => boolean): Entry | undefined {
+    const held = this.topics.get(name)?.keys.get(key);
+    if (held === undefined) return undefined;
+    if (held instanceof Entry) return test(held) ? held : undefined;
+    return held.find(test);
+  }
+
+  count(name: string): TopicCount {
+    const topic = this.topics.get(name);
+    return { keys: topic?.keys.size ?? 0, entries: topic?.entries ?? 0 };
+  }
+
+  /** Topics with at least one entry, in code unit order. Cost: O(topics log answer). */
+  summaries(prefix: string): TopicSummary[] {
+    const found: TopicSummary[] = [];
+    for (const { name, keys, entries } of this.topics.values()) {
+      if (name.startsWith(prefix)) found.push({ topic: name, keys: keys.size, entries });
+    }
+    return found.sort((one, other) => (one.topic < other.topic ? -1 : 1));
+  }
+
+  /** The topics on which a key is present. Cost: O(answer). */
+  topicsOf(key: string): string[] {
+    const found = this.topicsByKey.get(key);
+    if (found === undefined) return [];
+    return found instanceof Set ? Array.from(found, ({ name }) => name) : [found.name];
+  }
+
+  // Changing. Diffs are delivered when the outermost change ends.
+
+  begin(): void {
+    this.depth++;
+  }
+
+  end(): void {
+    if (--this.depth > 0) return;
+    for (const watch of this.dirty) this.finish(watch);
+    this.dirty.clear();
+    if (!this.delivering && this.deliveries.length > 0) this.deliver();
+  }
+
+  /** Shows an entry. Nothing happens if it is shown already. Cost: O(1). */
+  show(entry: Entry): void {
+    if (entry.shown) return;
+    entry.shown = true;
+    let topic = this.topics.get(entry.topic);
+    if (topic === undefined) {
+      topic = { name: entry.topic, keys: new Map(), entries: 0 };
+      this.topics.set(entry.topic, topic);
+    } else entry.topic = topic.name;
+    topic.entries++;
+    const held = topic.keys.get(entry.key);
+    if (held === undefined) {
+      topic.keys.set(entry.key, entry);
+      this.index(entry.key, topic);
+    } else if (held instanceof Entry) topic.keys.set(entry.key, [held, entry]);
+    else held.push(entry);
+    this.changed(entry.topic)?.show(entry);
+  }
+
+  /** Hides an entry. Nothing happens if it is not shown. Cost: O(entries of its key). */
+  hide(entry: Entry, reason: LeaveReason): void {
+    if (!entry.shown) return;
+    entry.shown = false;
+    const topic = this.topics.get(entry.topic)!;
+    topic.entries--;
+    const held = topic.keys.get(entry.key)!;
+    if (held instanceof Entry) {
+      topic.keys.delete(entry.key);
+      this.unindex(entry.key, topic);
+      if (topic.entries === 0) this.topics.delete(topic.name);
+    } else {
+      held.splice(held.indexOf(entry), 1);
+      if (held.length === 1) topic.keys.set(entry.key, held[0]!);
+    }
+    this.changed(entry.topic)?.hide(entry, reason);
+  }
+
+  /** Shows `after` where `before` was: an update for watchers, whoever holds the two. */
+  replace(before: Entry, after: Entry): void {
+    if (before.shown) this.watches.get(before.topic)?.pair(before, after);
+    this.show(after);
+    this.hide(before, "left");
+  }
+
+  private changed(name: string): TopicWatch | undefined {
+    const watch = this.watches.size === 0 ? undefined : this.watches.get(name);
+    if (watch !== undefined) this.dirty.add(watch);
+    return watch;
+  }
+
+  private index(key: string, topic: Topic): void {
+    const found = this.topicsByKey.get(key);
+    if (found === undefined) this.topicsByKey.set(key, topic);
+    else if (found instanceof Set) found.add(topic);
+    else this.topicsByKey.set(key, new Set([found, topic]));
+  }
+
+  private unindex(key: string, topic: Topic): void {
+    const found = this.topicsByKey.get(key)!;
+    if (!(found instanceof Set)) this.topicsByKey.delete(key);
+    else if (found.delete(topic) && found.size === 1)
+      for (const last of found) this.topicsByKey.set(key, last);
+  }
+
+  // Watching.
+
+  /**
+   * Tells the watcher the state at once, and from then on every diff, until the returned function is called.
+   *
+   * @throws {LimitError} beyond `watchersMax`
+   */
+  watch(name: string, watcher: Watcher): () => void {
+    if (this.watchers >= this.watchersMax)
+      throw new LimitError("watchersMax", this.watchersMax, "too many watchers");
+    let watch = this.watches.get(name);
+    if (watch === undefined) {
+      watch = new TopicWatch(name);
+      this.watches.set(name, watch);
+    }
+    // Changes under way are in the state that this watcher is told, so they must not come to it as a diff as well.
+    this.finish(watch);
+    const subscription: Subscription = { watcher, active: true };
+    watch.subscriptions = [...watch.subscriptions, subscription];
+    this.watchers++;
+    const presences: readonly Presence[] = this.list(name);
+    this.tell(subscription, { type: "state", topic: name, number: watch.number, presences });
+    return () => this.unsubscribe(watch, subscription);
+  }
+
+  private unsubscribe(watch: TopicWatch, subscription: Subscription): void {
+    if (!subscription.active) return;
+    subscription.active = false;
+    this.watchers--;
+    watch.subscriptions = watch.subscriptions.filter((other) => other !== subscription);
+    if (watch.subscriptions.length > 0) return;
+    this.watches.delete(watch.topic);
+    this.dirty.delete(watch);
+  }
+
+  private finish(watch: TopicWatch): void {
+    const diff = watch.takeDiff();
+    if (diff !== undefined) this.deliveries.push({ diff, subscriptions: watch.subscriptions });
+  }
+
+  /** A watcher may make changes itself: their diffs wait until this one has reached everybody. */
+  private deliver(): void {
+    this.delivering = true;
+    for (let index = 0; index < this.deliveries.length; index++) {
+      const { diff, subscriptions } = this.deliveries[index]!;
+      for (const subscription of subscriptions) this.tell(subscription, diff);
+    }
+    this.deliveries.length = 0;
+    this.delivering = false;
+  }
+
+  private tell(subscription: Subscription, change: Parameters<Watcher>[0]): void {
+    if (!subscription.active) return;
+    try {
+      subscription.watcher(change);
+    } catch (error) {
+      this.failed(error, change.topic);
+    }
+  }
+}

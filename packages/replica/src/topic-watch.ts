@@ -1,0 +1,75 @@
+/** The watchers of one topic, and the changes that they have not been told of yet. */
+import type { Entry } from "./entry.ts";
+import type { Leave, LeaveReason, TopicDiff, Update, Watcher } from "./presence.ts";
+
+/** One watcher's place in the queue: `active` turns false when it unsubscribes, even in the middle of a delivery. */
+export interface Subscription {
+  readonly watcher: Watcher;
+  active: boolean;
+}
+
+export class TopicWatch {
+  readonly topic: string;
+  /** Number of the last diff that was made. */
+  number = 0;
+  /** Replaced, never changed in place: a diff is delivered to those who watched when it was made. */
+  subscriptions: readonly Subscription[] = [];
+  private readonly added = new Set<Entry>();
+  private readonly gone = new Map<Entry, LeaveReason>();
+  private readonly successors = new Map<Entry, Entry>();
+
+  constructor(topic: string) {
+    this.topic = topic;
+  }
+
+  get dirty(): boolean {
+    return this.added.size > 0 || this.gone.size > 0;
+  }
+
+  /** What comes back within one change was never away, and what came and went within one was never there. */
+  show(entry: Entry): void {
+    if (!this.gone.delete(entry)) this.added.add(entry);
+  }
+
+  hide(entry: Entry, reason: LeaveReason): void {
+    if (!this.added.delete(entry)) this.gone.set(entry, reason);
+  }
+
+  /** `after` takes the place of `before` for reasons that the two entries do not tell by themselves. */
+  pair(before: Entry, after: Entry): void {
+    this.successors.set(before, after);
+  }
+
+  /** The net change since the last call, with the next number; undefined if there is none. Cost: O(change). */
+  takeDiff(): TopicDiff | undefined {
+    if (!this.dirty) {
+      this.successors.clear();
+      return undefined;
+    }
+    const updates = this.gone.size > 0 && this.added.size > 0 ? this.takeUpdates() : [];
+    const leaves: Leave[] = [];
+    for (const [presence, reason] of this.gone) leaves.push({ presence, reason });
+    const joins = [...this.added];
+    this.added.clear();
+    this.gone.clear();
+    this.successors.clear();
+    return { type: "diff", topic: this.topic, number: ++this.number, joins, leaves, updates };
+  }
+
+  private takeUpdates(): Update[] {
+    const updates: Update[] = [];
+    const afterByLineage = new Map<string, Entry>();
+    for (const entry of this.added) afterByLineage.set(lineageOf(entry), entry);
+    for (const before of this.gone.keys()) {
+      const after = this.successors.get(before) ?? afterByLineage.get(lineageOf(before));
+      if (after === undefined || !this.added.delete(after)) continue;
+      this.gone.delete(before);
+      updates.push({ before, after });
+    }
+    return updates;
+  }
+}
+
+function lineageOf(entry: Entry): string {
+  return `${entry.root} ${entry.replica}`;
+}
