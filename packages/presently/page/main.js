@@ -95,14 +95,22 @@ function showForm(error) {
 }
 
 async function showRooms() {
-  const response = await fetch(`/api/topics?prefix=${encodeURIComponent(ROOM_PREFIX)}`);
-  if (!response.ok) return;
-  const { topics } = await response.json();
+  const topics = await roomTopics();
   const busiest = topics.sort((a, b) => b.keys - a.keys).slice(0, ROOMS_SHOWN_MAX);
   byId("rooms").hidden = busiest.length === 0;
   byId("rooms-list").replaceChildren(
     ...busiest.map(({ topic, keys }) => roomButton(topic.slice(ROOM_PREFIX.length), keys)),
   );
+}
+
+async function roomTopics() {
+  try {
+    const response = await fetch(`/api/topics?prefix=${encodeURIComponent(ROOM_PREFIX)}`);
+    return response.ok ? (await response.json()).topics : [];
+  } catch {
+    // A node that does not answer offers no rooms; the connection's state says that it does not.
+    return [];
+  }
 }
 
 function roomButton(room, people) {

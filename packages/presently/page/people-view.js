@@ -49,7 +49,8 @@ function createCard(key, isYou) {
       ),
       element("p", { class: "person-since" }),
     ),
-    element("span", { class: "person-count" }),
+    // For the eye: to the ear, the list of connections says how long it is.
+    element("span", { class: "person-count", "aria-hidden": "true" }),
     element("ul", { class: "connections", "aria-label": "Connections" }),
   );
 }
@@ -61,7 +62,6 @@ function updateCard(card, { name, sinceMs, connections }) {
   setText(since, sinceMs === undefined ? "here" : hereFor(Date.now() - sinceMs));
   if (sinceMs !== undefined) setAttribute(since, "title", `since ${new Date(sinceMs).toLocaleString()}`);
   setText(count, connections.length > 1 ? `×${connections.length}` : "");
-  setAttribute(count, "aria-label", connections.length > 1 && `${connections.length} connections`);
   setAttribute(count, "title", connections.length > 1 && `${connections.length} connections`);
   showConnections(list, connections);
 }
