@@ -78,8 +78,15 @@ describe("the cluster panel", () => {
     });
   });
 
-  it("keeps no verdict of a node that is down", () => {
-    const model = clusterModel(report(replica("n2", "down", { agrees: true })), false, undefined);
-    expect(model.nodes[1]?.agrees).toBeUndefined();
+  it.each([
+    ["whose last digest agreed", { agrees: true, agreedAgoMs: 10 }, true],
+    ["that agreed a moment ago, while changes travel", { agrees: false, agreedAgoMs: 900 }, true],
+    ["that has not agreed for a while", { agrees: false, agreedAgoMs: 9_000 }, false],
+    ["that never agreed", { agrees: false, agreedAgoMs: null }, false],
+    ["of which no digest came", { agrees: null, agreedAgoMs: null }, undefined],
+    ["whose digests do not come here", { linked: false, agrees: true, agreedAgoMs: 10 }, undefined],
+    ["that is down", { status: "down", linked: false, agrees: true, agreedAgoMs: 10 }, undefined],
+  ])("gives of a node %s the right verdict", (_, digest, agrees) => {
+    expect(clusterModel(report(replica("n2", "up", digest)), false, undefined).nodes[1]?.agrees).toBe(agrees);
   });
 });

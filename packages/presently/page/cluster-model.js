@@ -48,12 +48,20 @@ function nodeOf(name, { here, replica, process, silent }) {
     status,
     entries: silent ? undefined : replica?.entries,
     heardAgoMs: silent || here ? undefined : replica?.heardAgoMs,
-    // What a node that is gone said last says nothing of now.
-    agrees: silent || here || status === "down" ? undefined : replica?.agrees,
+    agrees: silent || here ? undefined : agreement(replica),
     linked: !silent && replica?.linked === true,
     process: process?.state,
     url: process?.url,
   };
+}
+
+/** While changes travel, digests differ from one heartbeat to the next: that alone is no disagreement. */
+const AGREED_LATELY_MS = 3_000;
+
+/** Whether it agrees with this node; undefined when its digests do not come here, and what it said last is old. */
+function agreement({ linked, agrees, agreedAgoMs } = {}) {
+  if (!linked || typeof agrees !== "boolean") return undefined;
+  return agrees || (agreedAgoMs !== null && agreedAgoMs < AGREED_LATELY_MS);
 }
 
 /** A node that is silent tells nothing of itself or of others any more; what the supervisor knows still holds. */

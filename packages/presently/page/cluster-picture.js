@@ -3,6 +3,7 @@ import { reconcile, setAttribute, setText, shape } from "./dom.js";
 
 const WIDTH = 360;
 const HEIGHT = 236;
+const RADIUS_LARGE = 34;
 const NAME_CHARACTERS_MAX = 7;
 
 /**
@@ -29,7 +30,7 @@ export function drawCluster({ picture, nodesGroup, linksGroup }, nodes, links) {
 
 /** Evenly on an ellipse in order of name, so that every node's page draws the same picture. */
 function placesOf(nodes) {
-  const radius = nodes.length <= 4 ? 34 : nodes.length <= 8 ? 26 : 16;
+  const radius = nodes.length <= 4 ? RADIUS_LARGE : nodes.length <= 8 ? 26 : 16;
   const [radiusX, radiusY] = [WIDTH / 2 - radius - 26, HEIGHT / 2 - radius - 8];
   // Two stand side by side; three in a triangle, which is lower than the ellipse and so needs its centre lower.
   const turn = nodes.length === 2 ? Math.PI : Math.PI / 2;
@@ -101,12 +102,18 @@ function updateNode(group, { name, status, entries, agrees, here }, { x, y, radi
   setAttribute(halo, "r", radius + 6);
   setAttribute(disc, "r", radius);
   setText(label, name.length > NAME_CHARACTERS_MAX ? `${name.slice(0, NAME_CHARACTERS_MAX - 1)}…` : name);
-  setText(count, entries === undefined ? status : String(entries));
+  setText(count, entries === undefined ? status : countText(entries, radius));
   const shown = VERDICTS[String(agrees)];
   setAttribute(verdict, "data-verdict", shown?.name ?? "none");
   setAttribute(verdict, "transform", `translate(${round(radius * 0.74)} ${round(-radius * 0.74)})`);
   if (shown !== undefined) setAttribute(verdict.lastElementChild, "d", shown.path);
   setText(title, `${name}: ${status}${entries === undefined ? "" : `, ${entries} entries`}`);
+}
+
+/** The word only where there is room for it. */
+function countText(entries, radius) {
+  const number = entries.toLocaleString("en", { notation: "compact" });
+  return radius < RADIUS_LARGE ? number : `${number} ${entries === 1 ? "entry" : "entries"}`;
 }
 
 function describe(nodes, links) {

@@ -156,14 +156,14 @@ function setCommand(button, command, object) {
   setAttribute(button, "aria-label", `${word} ${object}`);
 }
 
-function factsOf({ here, status, entries, heardAgoMs, agrees }) {
+function factsOf({ here, status, entries, heardAgoMs, linked, agrees }) {
   const facts = [];
   if (entries !== undefined) {
     const count = entries === 1 ? "1 entry" : `${entries.toLocaleString("en")} entries`;
     facts.push(status === "down" && entries > 0 ? `${count} hidden` : count);
   }
   if (heardAgoMs !== undefined && heardAgoMs >= 2_000) facts.push(`heard ${ago(heardAgoMs)}`);
-  if (!here && agrees === true) facts.push("agrees");
-  if (!here && agrees === false) facts.push("differs");
+  if (!here && status === "up" && !linked) facts.push("via others");
+  if (agrees !== undefined) facts.push(agrees ? "agrees" : "catching up");
   return facts.join(" · ");
 }
