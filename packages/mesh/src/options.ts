@@ -1,0 +1,231 @@
+/** What a mesh can be told, what it takes when it is told nothing, and which combinations it refuses. */
+import {
+  ConfigurationError,
+  InvalidArgumentError,
+  isReplicaId,
+  LimitError,
+  type ReplicaId,
+} from "@presently/replica";
+import { isLoopback, normalizeAddress } from "./address.ts";
+import { SecretRequiredError } from "./errors.ts";
+import { HANDSHAKE_BOUNDS } from "./frames.ts";
+import { HANDSHAKE_BYTES_MAX } from "./handshake.ts";
+
+/** Something worth a line in the log. Holds names, addresses and counts; never a secret, never a payload. */
+export interface MeshNotice {
+  readonly type:
+    | "listening"
+    | "linked"
+    | "unlinked"
+    | "refused"
+    | "refused-by-peer"
+    | "id-taken"
+    | "dial-failed"
+    | "accept-failed"
+    | "listener-failed";
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly message: string;
+  readonly [fact: string]: unknown;
+}
+
+/** Our replica id is in use by another process, as a node that both reach found out. */
+export interface IdTaken {
+  readonly replica: ReplicaId;
+  /** Our own address. */
+  readonly address: string;
+  /** Where the other process is, if the refusing node said so. */
+  readonly holder: string | undefined;
+  readonly reason: string;
+}
+
+/** What this node says it speaks. For tests of version skew. */
+export interface ProtocolOptions {
+  /** Default 1. Nodes of different major versions refuse each other. */
+  readonly major?: number;
+  /** Default 0. */
+  readonly minor?: number;
+  /** Default none. Told to peers, and shown in `links()`. */
+  readonly capabilities?: readonly string[];
+}
+
+/** Every option has a default but `cluster` and `replica`. Durations are milliseconds, sizes bytes. */
+export interface MeshOptions {
+  /** Only nodes that name the same cluster link. 1 to 255 characters. */
+  readonly cluster: string;
+  /** Who we are. */
+  readonly replica: ReplicaId;
+  /**
+   * The cluster's secrets, in order of preference: one, and during a change of secret both the new and the old. Random
+   * and long: 32 bytes from a generator. Default none, which is allowed on loopback only.
+   */
+  readonly secrets?: readonly string[];
+  /** The name or IP address to listen on. Default 127.0.0.1. */
+  readonly host?: string;
+  /** The port to listen on; default 0, any free one. */
+  readonly port?: number;
+  /** The `ws://` or `wss://` URL at which peers reach us. Default: made of host and port. */
+  readonly advertise?: string;
+  /** The URLs to dial from the start, for ever. May hold our own. Default none. */
+  readonly peers?: readonly string[];
+  /** Whether to learn addresses from peers, and to tell them. Off, only `peers` are dialled. Default true. */
+  readonly peerGossip?: boolean;
+  /** The first wait before an address is dialled again; it doubles with each failure. Default 100. */
+  readonly dialMinMs?: number;
+  /** The longest wait: a partition heals this long after the network does. Lower costs more dials. Default 1,000. */
+  readonly dialMaxMs?: number;
+  /** How long a connection may take from its first byte to a link. Default 2,000. */
+  readonly handshakeTimeoutMs?: number;
+  /** A link on which not a byte came for so long is closed; idle links are kept alive by pings. Default 5,000. */
+  readonly silentAfterMs?: number;
+  /** The largest frame a peer may send. Default 1 MiB. */
+  readonly frameBytesMax?: number;
+  /** A link with more than this in its buffer is congested; with four times this, it is closed. Default 4 MiB. */
+  readonly maxBufferedBytes?: number;
+  /** Links at a time. Default 256. */
+  readonly linksMax?: number;
+  /** Connections from others that are not links yet, at a time. Default 64. */
+  readonly pendingHandshakesMax?: number;
+  /** Addresses known at a time, the configured ones included. Default 1,024. */
+  readonly addressesMax?: number;
+  /** Jitter for the back-off: numbers in [0, 1). Default Math.random. Nonces do not come from it. */
+  readonly random?: () => number;
+  /** Told what is worth a line in the log. Default: nobody. */
+  readonly log?: (notice: MeshNotice) => void;
+  /** Takes what the listener or one of these functions threw. Default: it is thrown where nobody catches it. */
+  readonly onError?: (error: unknown) => void;
+  /** A peer refuses us because another process has our replica id. */
+  readonly onIdTaken?: (info: IdTaken) => void;
+  /** A peer refuses us because it knows this newer incarnation of our name. */
+  readonly onStaleIncarnation?: (newest: number) => void;
+  readonly protocol?: ProtocolOptions;
+}
+
+type Hooks = "log" | "onError" | "onIdTaken" | "onStaleIncarnation" | "advertise";
+
+/** The options with their defaults filled in, addresses normalized. */
+export type Settings = Required<Omit<MeshOptions, Hooks | "protocol">> &
+  Pick<MeshOptions, Hooks> & { readonly protocol: Required<ProtocolOptions> };
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws {InvalidArgumentError} `INVALID_ARGUMENT` for an option that cannot be used
+ * @throws {ConfigurationError} `INVALID_CONFIGURATION` for two that contradict each other
+ * @throws {SecretRequiredError} `SECRET_REQUIRED`
+ * @throws {LimitError} `LIMIT_REACHED` for more peers than `addressesMax`, or more secrets than fit a handshake
+ */
+export function resolveOptions(options: MeshOptions): Settings {
+  const { advertise, peers = [], protocol = {} } = options;
+  const settings: Settings = {
+    secrets: [],
+    host: "127.0.0.1",
+    port: 0,
+    peerGossip: true,
+    dialMinMs: 100,
+    dialMaxMs: 1000,
+    handshakeTimeoutMs: 2000,
+    silentAfterMs: 5000,
+    frameBytesMax: 1024 * 1024,
+    maxBufferedBytes: 4 * 1024 * 1024,
+    linksMax: 256,
+    pendingHandshakesMax: 64,
+    addressesMax: 1024,
+    random: Math.random,
+    ...withoutUndefined(options),
+    peers: [...new Set(peers.map((peer) => requireAddress("option peers", peer)))],
+    ...(advertise === undefined ? {} : { advertise: requireAddress("option advertise", advertise) }),
+    protocol: { major: 1, minor: 0, capabilities: [], ...withoutUndefined(protocol) },
+  };
+  checkIdentity(settings);
+  checkNumbers(settings);
+  checkContradictions(settings);
+  return settings;
+}
+
+function checkIdentity({ cluster, replica, secrets, protocol }: Settings): void {
+  const { clusterLengthMax, replicaLengthMax, capabilitiesMax, capabilityLengthMax } = HANDSHAKE_BOUNDS;
+  require(isText(
+    cluster,
+    clusterLengthMax,
+  ), "option cluster", `must be 1 to ${clusterLengthMax} characters long`);
+  require(isText(replica, replicaLengthMax) &&
+    isReplicaId(replica), "option replica", "must be a replica id");
+  require(secrets.every((secret) =>
+    isText(secret, 4096),
+  ), "option secrets", "must hold texts that are not empty");
+  if (secrets.length > HANDSHAKE_BOUNDS.secretsMax) {
+    throw new LimitError("secrets", HANDSHAKE_BOUNDS.secretsMax, `${secrets.length} secrets`);
+  }
+  const { capabilities } = protocol;
+  require(capabilities.length <= capabilitiesMax &&
+    capabilities.every((name) =>
+      isText(name, capabilityLengthMax),
+    ), "option protocol.capabilities", `must be at most ${capabilitiesMax} texts of at most ${capabilityLengthMax} characters`);
+  require(isWhole(protocol.major, 0, 255), "option protocol.major", "must be a whole number from 0 to 255");
+}
+
+function checkNumbers(settings: Settings): void {
+  const positive = [
+    "dialMinMs",
+    "dialMaxMs",
+    "handshakeTimeoutMs",
+    "silentAfterMs",
+    "frameBytesMax",
+    "maxBufferedBytes",
+    "linksMax",
+    "pendingHandshakesMax",
+    "addressesMax",
+  ] as const;
+  // Node's timers take no more than 2^31 - 1 milliseconds, and WebSocket limits no more bytes.
+  for (const name of positive) {
+    require(isWhole(settings[name], 1, 2 ** 31 - 1), `option ${name}`, "must be a whole number above 0");
+  }
+  require(isWhole(settings.port, 0, 65_535), "option port", "must be a whole number from 0 to 65535");
+}
+
+function checkContradictions(settings: Settings): void {
+  const { secrets, host, peers, addressesMax, dialMinMs, dialMaxMs, frameBytesMax, maxBufferedBytes } =
+    settings;
+  if (secrets.length === 0 && !isLoopback(host)) throw new SecretRequiredError(host);
+  if (peers.length > addressesMax)
+    throw new LimitError("addressesMax", addressesMax, `${peers.length} peers`);
+  if (dialMinMs > dialMaxMs) {
+    throw new ConfigurationError(`dialMinMs (${dialMinMs}) must not be above dialMaxMs (${dialMaxMs})`);
+  }
+  if (frameBytesMax > maxBufferedBytes) {
+    throw new ConfigurationError(
+      `frameBytesMax (${frameBytesMax}) must not be above maxBufferedBytes (${maxBufferedBytes}): one frame would congest a link`,
+    );
+  }
+  if (frameBytesMax < HANDSHAKE_BYTES_MAX) {
+    throw new ConfigurationError(`frameBytesMax (${frameBytesMax}) must be at least ${HANDSHAKE_BYTES_MAX}`);
+  }
+}
+
+function requireAddress(what: string, address: string): string {
+  const normalized = normalizeAddress(address);
+  if (normalized === undefined) {
+    throw new InvalidArgumentError(
+      what,
+      `has ${JSON.stringify(address)}, which is not a ws:// or wss:// URL to dial`,
+    );
+  }
+  return normalized;
+}
+
+function require(holds: boolean, what: string, problem: string): void {
+  if (!holds) throw new InvalidArgumentError(what, problem);
+}
+
+function isText(value: unknown, lengthMax: number): boolean {
+  return typeof value === "string" && value.length > 0 && Buffer.byteLength(value) <= lengthMax;
+}
+
+function isWhole(value: unknown, min: number, max: number): boolean {
+  return Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
+}
+
+/** So that an option given as undefined means its default. */
+function withoutUndefined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
+}
