@@ -1,0 +1,248 @@
+/**
+ * How do we reach the nodes that we have no link with?
+ *
+ * Every address in the book is dialled while no link with the node behind it exists: configured addresses, and those
+ * that peers told of. Peers tell only of nodes that they are linked with, so an address that died does not live on as
+ * hearsay. A node that we had a link with, or were asked to reach, is *missed* until a link with its name is up, and
+ * each round of failed attempts, one over every address of it, is reported.
+ */
+import { nameOf, type ReplicaId } from "@presently/replica";
+import { AddressBook } from "./address-book.ts";
+import { Dialer } from "./dialer.ts";
+import type { NodeAddress } from "./frames.ts";
+
+/**
+ * A configured address that led back to us is tried again after this long: behind one name (a load balancer, a list of
+ * DNS records) other nodes may answer later.
+ */
+const SELF_REDIAL_MS = 60_000;
+
+/** A learnt address at which nobody has answered for this many attempts in a row is dialled at a slower pace. */
+const COLD_AFTER_FAILURES = 600;
+const COLD_PACE = 30;
+
+/** Of a missed node with no address, the peer may dial us: it gets time for its first two attempts. */
+const NO_ADDRESS_GRACE_FACTOR = 3;
+
+interface Missed {
+  /** The life of the node that is looked for. */
+  peer: ReplicaId;
+  /** The link with it that was lost. */
+  linkId: string | undefined;
+  /** The addresses that failed in this round. */
+  readonly failed: Set<string>;
+  graceTimer: NodeJS.Timeout | undefined;
+}
+
+export interface DiscoveryOptions {
+  readonly node: string;
+  /** Normalized addresses to dial from the start. */
+  readonly configured: readonly string[];
+  readonly addressesMax: number;
+  readonly dialMinMs: number;
+  readonly dialMaxMs: number;
+  readonly random: () => number;
+  readonly now: () => number;
+  /** Where we can be dialled. */
+  readonly ownAddress: () => string;
+  /** The replica that we are linked with under this node name. */
+  readonly linked: (node: string) => ReplicaId | undefined;
+  /** Starts an attempt. Answered by `failed`, `moot` or `home`; or, if it became a link, by `reached`. */
+  readonly dial: (address: string) => void;
+  /** A round of attempts to reach this peer failed. */
+  readonly unreachable: (peer: ReplicaId, reason: string) => void;
+}
+
+/** Decides which addresses to dial and when, and keeps account of the nodes that are missed. */
+export class Discovery {
+  readonly #options: DiscoveryOptions;
+  readonly #book: AddressBook;
+  readonly #dialer: Dialer;
+  readonly #missed = new Map<string, Missed>();
+
+  constructor(options: DiscoveryOptions) {
+    this.#options = options;
+    this.#book = new AddressBook(options.configured, options.addressesMax);
+    this.#dialer = new Dialer({
+      minMs: options.dialMinMs,
+      maxMs: options.dialMaxMs,
+      random: options.random,
+      now: options.now,
+      dial: options.dial,
+    });
+  }
+
+  /** Begins to dial. Nothing is dialled before. */
+  start(): void {
+    this.redialAll();
+  }
+
+  /** Dials no more, and reports no more. */
+  stop(): void {
+    this.#dialer.stop();
+    for (const { graceTimer } of this.#missed.values()) clearTimeout(graceTimer);
+    this.#missed.clear();
+  }
+
+  /** A link with `peer` is up: its addresses are left alone, and it is missed no more. */
+  linkUp(peer: ReplicaId): void {
+    const node = nameOf(peer);
+    for (const { address } of this.#book.behind(node)) this.#dialer.rest(address);
+    const missed = this.#missed.get(node);
+    this.#stopMissing(node);
+    if (missed !== undefined && missed.peer !== peer) {
+      this.#options.unreachable(missed.peer, `${peer} runs in its place`);
+    }
+  }
+
+  /** The link with `peer` is gone: dials all its addresses, at once unless that would make us spin. */
+  linkDown(peer: ReplicaId, link: { linkId: string; livedMs: number; refused: boolean }): void {
+    const missed = this.#miss(peer);
+    missed.linkId = link.linkId;
+    const addresses = this.#book.behind(nameOf(peer));
+    for (const { address } of addresses) {
+      if (link.refused) this.#dialer.holdOff(address);
+      // A link that broke as soon as it was up counts as one more failure.
+      if (link.livedMs >= this.#options.dialMaxMs) this.#dialer.soon(address);
+      else this.#dialer.later(address);
+    }
+    if (addresses.length === 0) this.#awaitCall(missed);
+  }
+
+  /** Dials every address of `peer`'s node now. Answered by a link, or by `unreachable`. */
+  redial(peer: ReplicaId): void {
+    const linked = this.#options.linked(nameOf(peer));
+    if (linked === peer) return;
+    if (linked !== undefined) {
+      this.#options.unreachable(peer, `${linked} runs in its place`);
+      return;
+    }
+    const missed = this.#miss(peer);
+    const addresses = this.#book.behind(nameOf(peer));
+    for (const { address } of addresses) this.#dialer.soon(address);
+    if (addresses.length === 0) this.#awaitCall(missed);
+  }
+
+  /** Dials every address whose node we have no link with now. */
+  redialAll(): void {
+    for (const { address, node, self } of this.#book.entries()) {
+      if (!self && (node === undefined || this.#options.linked(node) === undefined))
+        this.#dialer.soon(address);
+    }
+  }
+
+  /** The attempt for `address` led to `peer`, which has proved itself; whether there will be a link is open. */
+  answered(address: string, peer: ReplicaId): void {
+    const before = this.#book.answered(address, nameOf(peer));
+    if (before !== undefined && before !== nameOf(peer)) {
+      this.#roundProgress(before, address, `another node, ${peer}, answers at ${address}`);
+    }
+  }
+
+  /** The attempt for `address` became a link; `linkUp` follows. */
+  reached(address: string): void {
+    this.#dialer.settled(address);
+  }
+
+  /** The attempt for `address` failed: it will be tried again. */
+  failed(address: string, reason: string): void {
+    this.#dialer.settled(address);
+    const entry = this.#book.entry(address);
+    if (entry === undefined) {
+      this.#dialer.drop(address);
+      return;
+    }
+    const cold = !entry.configured && this.#dialer.failures(address) >= COLD_AFTER_FAILURES;
+    this.#dialer.later(address, cold ? this.#options.dialMaxMs * COLD_PACE : undefined);
+    if (entry.node !== undefined) this.#roundProgress(entry.node, address, reason);
+  }
+
+  /** The attempt for `address` ended without saying anything about the node: another connection is, or was, ahead. */
+  moot(address: string): void {
+    this.#dialer.settled(address);
+    const entry = this.#book.entry(address);
+    if (entry === undefined) this.#dialer.drop(address);
+    else if (this.#isUnlinked(entry.node)) this.#dialer.later(address);
+    else this.#dialer.rest(address);
+  }
+
+  /** The attempt for `address` led back to ourselves. */
+  home(address: string): void {
+    this.#dialer.settled(address);
+    this.#book.leadsHome(address);
+    if (this.#book.entry(address)?.configured) this.#dialer.later(address, SELF_REDIAL_MS);
+    else this.#dialer.drop(address);
+  }
+
+  /** Takes what a peer told of addresses. New ones are dialled at once, and so are known ones that somebody vouches for. */
+  learn(addresses: readonly NodeAddress[]): void {
+    for (const [node, address] of addresses) {
+      if (node === this.#options.node || address === this.#options.ownAddress()) continue;
+      const { known, forgotten } = this.#book.learn(node, address, (entry) => this.#isUnlinked(entry.node));
+      if (forgotten !== undefined) this.#dialer.drop(forgotten);
+      const entry = this.#book.entry(address);
+      if (known && entry !== undefined && !entry.self && this.#isUnlinked(entry.node))
+        this.#dialer.soon(address);
+    }
+  }
+
+  /** Forgets a node that will not come back: its learnt addresses, and that it is missed. */
+  forget(node: string): void {
+    for (const address of this.#book.forget(node)) this.#dialer.drop(address);
+    this.#stopMissing(node);
+  }
+
+  /** The last link that we had, and lost, with this very replica. */
+  lostLinkId(peer: ReplicaId): string | undefined {
+    const missed = this.#missed.get(nameOf(peer));
+    return missed?.peer === peer ? missed.linkId : undefined;
+  }
+
+  #isUnlinked(node: string | undefined): boolean {
+    return node === undefined || this.#options.linked(node) === undefined;
+  }
+
+  /** An address of `node` failed; once all of them have, the round is over. */
+  #roundProgress(node: string, address: string, reason: string): void {
+    const missed = this.#missed.get(node);
+    if (missed === undefined || this.#options.linked(node) !== undefined) return;
+    missed.failed.add(address);
+    if (!this.#book.behind(node).every((entry) => missed.failed.has(entry.address))) return;
+    missed.failed.clear();
+    this.#options.unreachable(missed.peer, reason);
+  }
+
+  #miss(peer: ReplicaId): Missed {
+    const node = nameOf(peer);
+    let missed = this.#missed.get(node);
+    if (missed === undefined || missed.peer !== peer) {
+      this.#stopMissing(node);
+      missed = { peer, linkId: undefined, failed: new Set(), graceTimer: undefined };
+      this.#missed.set(node, missed);
+      this.#forgetOldest();
+    }
+    return missed;
+  }
+
+  /** The owner may ask for any number of names, so the account of them is bounded like the addresses. */
+  #forgetOldest(): void {
+    if (this.#missed.size <= this.#options.addressesMax) return;
+    for (const node of this.#missed.keys()) {
+      this.#stopMissing(node);
+      return;
+    }
+  }
+
+  #stopMissing(node: string): void {
+    clearTimeout(this.#missed.get(node)?.graceTimer);
+    this.#missed.delete(node);
+  }
+
+  #awaitCall(missed: Missed): void {
+    // Being asked again does not put off the answer.
+    missed.graceTimer ??= setTimeout(() => {
+      missed.graceTimer = undefined;
+      this.#options.unreachable(missed.peer, `no address of ${missed.peer} is known`);
+    }, this.#options.dialMinMs * NO_ADDRESS_GRACE_FACTOR);
+  }
+}
