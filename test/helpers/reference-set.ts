@@ -2,7 +2,7 @@
  * The naive reference: every event that ever happened is kept for ever, and a replica is nothing but the version
  * vector of the events it knows. What it holds follows from that vector alone.
  */
-import type { Dot, EventNumber, ReplicaId } from "@presently/crdt";
+import type { Delta, Dot, EventNumber, FullState, ReplicaId } from "@presently/crdt";
 
 export interface ReferenceEvent {
   readonly adds: boolean;
@@ -52,6 +52,32 @@ export class ReferenceHistory {
     }
     return removed;
   }
+}
+
+/** The joined form of two deltas of one origin, of which the second starts where the first ends. */
+export function joined<V>(first: Delta<V>, second: Delta<V>): Delta<V> {
+  const { origin, from } = first;
+  const removals = [...first.removals, ...second.removals];
+  const removed = new Set(removals.flatMap((removal) => (removal.origin === origin ? removal.numbers : [])));
+  const values = new Map<EventNumber, V>();
+  for (const delta of [first, second])
+    delta.numbers.forEach((number, index) => {
+      if (!removed.has(number)) values.set(number, delta.values[index]!);
+    });
+  return { origin, from, to: second.to, numbers: [...values.keys()], values: [...values.values()], removals };
+}
+
+/** The state as a sender makes it for a receiver with this vector: without the entries that it knows. */
+export function withoutKnown<V>(
+  state: FullState<V>,
+  vector: ReadonlyMap<ReplicaId, EventNumber>,
+): FullState<V> {
+  const entries = state.entries.map(({ origin, numbers, values }) => {
+    const seen = vector.get(origin) ?? 0;
+    const news = (_: unknown, index: number) => numbers[index]! > seen;
+    return { origin, numbers: numbers.filter(news), values: values.filter(news) };
+  });
+  return { ...state, entries };
 }
 
 export { name as dotName };

@@ -9,16 +9,23 @@ const D = replicaId("d", 1);
 function replica(id: ReplicaId, logSizeMax = 1_000) {
   const visible = new Map<string, ReplicaId | undefined>();
   const left: [string, ReplicaId | undefined][] = [];
+  const told: string[] = [];
   const set = new ObservedRemoveSet<string>(
     id,
     {
-      inserted: (value, origin) => void visible.set(value, origin),
-      deleted: (value, _origin, _number, by) => void (visible.delete(value) && left.push([value, by])),
+      inserted(value, origin) {
+        visible.set(value, origin);
+        told.push(`+${value}`);
+      },
+      deleted(value, _origin, _number, by) {
+        if (visible.delete(value)) left.push([value, by]);
+        told.push(`-${value}`);
+      },
     },
     { logSizeMax },
   );
   const publish = () => set.takeDelta() as Delta<string>;
-  return { id, set, publish, left, values: () => [...visible.keys()].sort() };
+  return { id, set, publish, left, told, values: () => [...visible.keys()].sort() };
 }
 
 const dots = (origin: ReplicaId, ...numbers: number[]) => [{ origin, numbers }];
@@ -113,6 +120,55 @@ describe("deltas", () => {
     expect(a.set.takeDelta()).toBeUndefined();
   });
 
+  test("an update is told as a delete and then an insert, where it is made and where it is heard of", () => {
+    const [a, b] = [replica(A), replica(B)];
+    a.set.add("before");
+    b.set.apply(a.publish());
+    expect(a.set.update(1, "after")).toBe(2);
+    b.set.apply(a.publish());
+    for (const { told } of [a, b]) expect(told).toEqual(["+before", "-before", "+after"]);
+    expect([a.left, b.left]).toEqual([[["before", A]], [["before", A]]]);
+  });
+
+  test("one that overlaps what is known is applied from there on", () => {
+    const [a, b, c] = [replica(A), replica(B), replica(C)];
+    for (const value of ["1", "2", "3"]) a.set.add(value);
+    const all = a.publish();
+    b.set.apply({ ...all, to: 2, numbers: [1, 2], values: ["1", "2"] });
+    b.set.remove(dots(A, 1));
+    expect(b.set.apply(all)).toBe("applied");
+    expect(b.values()).toEqual(["2", "3"]);
+    c.set.apply(all);
+    c.set.apply(b.publish());
+    expect(c.set.digest()).toEqual(b.set.digest());
+  });
+
+  test("the size of the open interval is what was added and removed since the last one", () => {
+    const a = replica(A);
+    a.set.add("x");
+    a.set.add("y");
+    expect(a.set.openSize).toBe(2);
+    a.set.remove(dots(A, 1, 2));
+    expect([a.set.openSize, a.set.nextNumber]).toEqual([4, 4]);
+    const { from, to, numbers, removals } = a.publish();
+    expect({ from, to, numbers, removals }).toEqual({ from: 0, to: 3, numbers: [], removals: dots(A, 1, 2) });
+    expect(a.set.openSize).toBe(0);
+    a.set.add("z");
+    expect(a.publish()).toMatchObject({ from: 3, to: 4, numbers: [4], values: ["z"], removals: [] });
+  });
+
+  test("what others say of events that a replica has not made is not taken", () => {
+    const [a, impostor] = [replica(A), replica(A)];
+    impostor.set.add("x");
+    const delta = impostor.publish();
+    const state = impostor.set.snapshot();
+    expect(a.set.apply(delta)).toBe("known");
+    a.set.stage(state.entries[0]!);
+    expect(a.set.merge(state)).toBe("incomplete");
+    expect(a.set.merge({ ...state, live: new Map(), entries: [] })).toBe("merged");
+    expect([a.told, a.set.nextNumber]).toEqual([[], 1]);
+  });
+
   test("a log that no longer reaches back says so, and its memory stays bounded", () => {
     const a = replica(A, 10);
     for (let index = 0; index < 100; index++) {
@@ -169,6 +225,38 @@ describe("full states", () => {
     expect(b.values()).toEqual(["x"]);
   });
 
+  test("a staged entry that its delta leaves out was removed by its origin in that interval", () => {
+    const [a, b] = [replica(A), replica(B)];
+    for (const value of ["1", "2", "3"]) a.set.add(value);
+    const delta = a.publish();
+    b.set.stage(a.set.snapshot().entries[0]!);
+    b.set.apply({ ...delta, numbers: [1, 3], values: ["1", "3"] });
+    expect(b.values()).toEqual(["1", "3"]);
+    expect(b.left).toEqual([["2", A]]);
+    expect(b.told).toEqual(["+1", "+2", "+3", "-2"]);
+    expect(b.set.aheadOf(A)).toBe(0);
+  });
+
+  test("one that brings nothing new leaves the log as it is", () => {
+    const [a, b] = [replica(A), replica(B)];
+    a.set.add("x");
+    b.set.apply(a.publish());
+    expect(b.set.merge(a.set.snapshot())).toBe("merged");
+    expect(b.set.deltasSince(A, 0)).toHaveLength(1);
+  });
+
+  test("one that moves the vector empties the log, which has no deltas for the leap", () => {
+    const [a, b] = [replica(A), replica(B)];
+    a.set.add("x");
+    b.set.apply(a.publish());
+    a.set.add("y");
+    a.publish();
+    expect(b.set.merge(a.set.snapshot())).toBe("merged");
+    expect(b.set.deltasSince(A, 0)).toBeUndefined();
+    expect(b.set.deltasSince(A, 1)).toBeUndefined();
+    expect(b.set.deltasSince(A, 2)).toEqual([]);
+  });
+
   test("a snapshot stays as it was while the set goes on", () => {
     const a = replica(A);
     a.set.add("x");
@@ -197,6 +285,71 @@ describe("eviction", () => {
     expect(b.set.isEvicted(A)).toBe(true);
   });
 
+  test("touches nothing but the origin: pending dots and logs of others stay", () => {
+    const [a, b, c] = [replica(A), replica(B), replica(C)];
+    a.set.add("x");
+    b.set.apply(a.publish());
+    b.set.remove(dots(A, 1));
+    c.set.apply(b.publish());
+    c.set.evict(D);
+    expect(c.set.isEvicted(D)).toBe(true);
+    expect([c.set.isEvicted(A), c.set.isEvicted(B)]).toEqual([false, false]);
+    expect([...c.set.pendingOf(A)]).toEqual([1]);
+    expect(c.set.deltasSince(B, 0)).toHaveLength(1);
+  });
+
+  test("takes what is pending and staged too, and tells the listener nothing", () => {
+    const [a, b, c] = [replica(A), replica(B), replica(C)];
+    for (const value of ["1", "2"]) a.set.add(value);
+    b.set.apply(a.publish());
+    b.set.remove(dots(A, 1));
+    c.set.apply(b.publish());
+    c.set.stage(a.set.snapshot().entries[0]!);
+    expect(c.set.originIds().sort()).toEqual([A, B]);
+    expect([...c.set.evict(A)]).toEqual([[2, "2"]]);
+    expect(c.told).toEqual(["+2"]);
+    expect([c.set.pendingOf(A).size, c.set.aheadOf(A), c.set.deltasSince(A, 0)]).toEqual([0, 0, []]);
+    expect(c.set.originIds()).toEqual([B]);
+    c.set.apply(b.publish() ?? b.set.deltasSince(B, 0)![0]!);
+    expect(c.set.pendingOf(A).size).toBe(0);
+  });
+
+  test("removals of a forgotten origin are not taken, neither from deltas nor from states", () => {
+    const [a, b, c] = [replica(A), replica(B), replica(C)];
+    a.set.add("x");
+    b.set.apply(a.publish());
+    b.set.remove(dots(A, 1));
+    const removed = b.publish();
+    c.set.evict(A);
+    c.set.merge({ vector: new Map(), live: new Map(), pending: dots(A, 1), entries: [] });
+    c.set.apply(removed);
+    expect(c.set.pendingOf(A).size).toBe(0);
+    expect(c.set.snapshot().pending).toEqual([]);
+  });
+
+  test("what is relayed of a delta that removed from a forgotten origin is everything else", () => {
+    const [a, b, c, d] = [replica(A), replica(B), replica(C), replica(D)];
+    a.set.add("x");
+    b.set.add("y");
+    for (const delta of [a.publish(), b.publish()]) c.set.apply(delta);
+    c.set.add("z");
+    c.set.remove([...dots(A, 1), ...dots(B, 1)]);
+    c.publish();
+    c.set.evict(A);
+    const [delta] = c.set.deltasSince(C, 0)!;
+    expect(delta).toMatchObject({ numbers: [1], values: ["z"], removals: dots(B, 1) });
+    d.set.apply(delta!);
+    expect([d.set.pendingOf(A).size, d.set.pendingOf(B).size]).toEqual([0, 1]);
+  });
+
+  test("readmitting one origin readmits no other", () => {
+    const b = replica(B);
+    b.set.evict(A);
+    b.set.evict(C);
+    b.set.readmit(A);
+    expect([b.set.isEvicted(A), b.set.isEvicted(C)]).toEqual([false, true]);
+  });
+
   test("a readmitted origin is followed again from its first event on", () => {
     const [a, b] = [replica(A), replica(B)];
     a.set.add("x");
@@ -223,5 +376,44 @@ describe("eviction", () => {
 
   test("a replica does not evict itself", () => {
     expect(() => replica(A).set.evict(A)).toThrow(expect.objectContaining({ code: "OWN_REPLICA" }));
+  });
+});
+
+describe("reading", () => {
+  test("an origin is listed once it has an event or an entry, and has a digest once it has an event", () => {
+    const [a, b, c] = [replica(A), replica(B), replica(C)];
+    expect([a.set.originIds(), [...a.set.vector()], [...a.set.digest()]]).toEqual([[], [], []]);
+    a.set.add("x");
+    a.set.remove(dots(A, 1));
+    expect(a.set.originIds()).toEqual([A]);
+    expect([...a.set.digest()]).toEqual([[A, { vector: 1 + 1, hash: 0 }]]);
+    a.set.add("y");
+    a.publish();
+    // A gap, and a remove of what was never seen, make an origin known, but give it nothing to list.
+    b.set.apply({ origin: C, from: 5, to: 6, numbers: [6], values: ["z"], removals: [] });
+    b.set.merge({ vector: new Map(), live: new Map(), pending: dots(D, 1), entries: [] });
+    expect([b.set.originIds(), [...b.set.vector()], [...b.set.digest()]]).toEqual([[], [], []]);
+    const { vector, live, pending } = b.set.snapshot();
+    expect([[...vector], [...live], pending]).toEqual([[], [], dots(D, 1)]);
+    c.set.stage(a.set.snapshot().entries[0]!);
+    expect([c.set.originIds(), [...c.set.vector()], [...c.set.digest()]]).toEqual([[A], [], []]);
+    expect([...c.set.entriesOf(A)]).toEqual([[3, "y"]]);
+  });
+
+  test("an origin never heard of is empty", () => {
+    const { set } = replica(A);
+    const empty = [set.vectorOf(B), set.aheadOf(B), set.entriesOf(B).size, set.pendingOf(B).size];
+    expect([...empty, set.isEvicted(B), set.evict(B).size]).toEqual([0, 0, 0, 0, false, 0]);
+  });
+
+  test("a snapshot lists entries in the order of their events, whatever order they came in", () => {
+    const [a, b] = [replica(A), replica(B)];
+    for (const value of ["1", "2", "3"]) a.set.add(value);
+    a.publish();
+    const state = a.set.snapshot();
+    b.set.stage({ origin: A, numbers: [3], values: ["3"] });
+    b.set.merge(state);
+    expect(b.set.snapshot().entries).toEqual(state.entries);
+    expect(b.set.snapshot().live).toEqual(new Map([[A, [1, 3]]]));
   });
 });

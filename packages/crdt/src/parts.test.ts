@@ -46,6 +46,44 @@ test("the hash depends on the set of numbers, not on the order of changes", () =
   );
 });
 
+test("a hash that takes over another holds what both held, and the other nothing", () => {
+  const [whole, one, other] = [new StateHash(7), new StateHash(7), new StateHash(7)];
+  for (const number of [1, 2, 3]) whole.toggle(number);
+  one.toggle(1);
+  other.toggle(2);
+  other.toggle(3);
+  one.absorb(other);
+  expect([one.value, other.value]).toEqual([whole.value, 0]);
+});
+
+test("hashes stay what they are from one version to the next: nodes of both compare them", () => {
+  const hashes = ["a@1", "b@1"].map((id) => {
+    const hash = new StateHash(seedOf(id));
+    const values = [hash.value];
+    for (const number of [1, 2, 2 ** 32 + 2]) {
+      hash.toggle(number);
+      values.push(hash.value);
+    }
+    return values;
+  });
+  expect(hashes).toMatchInlineSnapshot(`
+    [
+      [
+        0,
+        7319906403512739,
+        45776912532088,
+        5333202974929102,
+      ],
+      [
+        0,
+        6931996918120851,
+        5307232818432206,
+        8528245262137642,
+      ],
+    ]
+  `);
+});
+
 test("hashes of a million sets of one number do not collide, nor do large event numbers", () => {
   const seen = new Set<number>();
   for (let number = 1; number <= 1_000_000; number++) {
@@ -62,7 +100,8 @@ test("hashes of a million sets of one number do not collide, nor do large event 
 test("a replica id gives back its name and incarnation, and nothing else passes for one", () => {
   const id = replicaId("shop@eu", 1_700_000_000_000);
   expect([nameOf(id), incarnationOf(id), isReplicaId(id)]).toEqual(["shop@eu", 1_700_000_000_000, true]);
-  for (const text of ["", "a", "@1", "a@", "a@-1", "a@1.5", "a@01", "a@99999999999999999"])
+  expect(isReplicaId(replicaId("a", 0)) && isReplicaId(replicaId("a", Number.MAX_SAFE_INTEGER))).toBe(true);
+  for (const text of ["", "a", "@1", "a@", "a@-1", "a@1.5", "a@01", "a@9007199254740992"])
     expect(isReplicaId(text)).toBe(false);
 });
 
