@@ -1,0 +1,139 @@
+/**
+ * Runs and compiles the example of every README: its first `ts` block, as it stands there, against the sources. An
+ * example ends by itself: it closes what it opened, and fails by throwing.
+ */
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "../helpers/eventually.ts";
+
+const TIMEOUT_MS = 30_000;
+const root = fileURLToPath(new URL("../../", import.meta.url));
+/** Below the root, so that packages are found from there; named so that neither git nor the linter looks at it. */
+const scratch = join(root, "test/unit/dist");
+
+/** The text of the first fenced block whose language is `ts`; undefined if there is none. */
+function exampleOf(markdown: string): string | undefined {
+  return /^```ts[ \t]*\r?\n([\s\S]*?)^```[ \t]*$/m.exec(markdown)?.[1];
+}
+
+const packages = readdirSync(join(root, "packages")).map((folder) => `packages/${folder}/README.md`);
+const readmes = ["README.md", ...packages]
+  .filter((path) => existsSync(join(root, path)))
+  .map((path) => ({ path, example: exampleOf(readFileSync(join(root, path), "utf8")) }))
+  // The first page may show commands only; a package is there to be imported.
+  .filter(({ path, example }) => path !== "README.md" || example !== undefined);
+
+let folder: string;
+beforeAll(async () => {
+  await mkdir(scratch, { recursive: true });
+  folder = await mkdtemp(join(scratch, "readme-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe.each(readmes)("$path", ({ path, example }) => {
+  async function writeExample(): Promise<string> {
+    if (example === undefined) throw new Error(`${path} has no \`\`\`ts block to run`);
+    const file = join(folder, path.replaceAll(/[^\w]/g, "-"), "example.ts");
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, example);
+    return file;
+  }
+
+  test("its example runs, and ends by itself", { timeout: TIMEOUT_MS }, async () => {
+    const file = await writeExample();
+    const before = lasting();
+    await import(/* @vite-ignore */ file);
+    await eventually(() => expect(added(before, lasting()), "left open by the example").toEqual([]), {
+      timeoutMs: TIMEOUT_MS / 3,
+    });
+  });
+
+  test("its example compiles", { timeout: TIMEOUT_MS }, async () => {
+    const file = await writeExample();
+    expect(await typeErrorsIn(file)).toBe("");
+  });
+});
+
+describe("the first ts block", () => {
+  test("is found among others", () => {
+    const markdown = "# A\n```sh\nnpm i\n```\n```ts\none();\n```\n\n```ts\ntwo();\n```\n";
+    expect(exampleOf(markdown)).toBe("one();\n");
+    expect(exampleOf("```ts\r\none();\r\n```\r\n")).toBe("one();\r\n");
+  });
+
+  test("is missed where there is none", () => {
+    expect(exampleOf("Write `ts`:\n```js\none();\n```\n```tsx\n<One />\n```\n")).toBeUndefined();
+  });
+
+  test("may be any program: what it imports, throws and leaves open shows", async () => {
+    const imported = `${folder}/imports.ts`;
+    await writeFile(
+      imported,
+      'import { replicaId } from "@presently/crdt";\nexport const id = replicaId("a", 1);\n',
+    );
+    expect(await import(/* @vite-ignore */ imported)).toMatchObject({ id: "a@1" });
+
+    const failing = `${folder}/fails.ts`;
+    await writeFile(failing, 'import assert from "node:assert/strict";\nassert.equal(1, 2 as number);\n');
+    await expect(import(/* @vite-ignore */ failing)).rejects.toThrow("1 !== 2");
+
+    const open = `${folder}/stays-open.ts`;
+    await writeFile(
+      open,
+      'import { createServer } from "node:net";\nexport const server = createServer();\n' +
+        'await new Promise((listening) => server.listen(0, "127.0.0.1", () => listening(undefined)));\n',
+    );
+    const before = lasting();
+    const { server } = await import(/* @vite-ignore */ open);
+    expect(added(before, lasting())).toEqual(["TCPServerWrap"]);
+    await new Promise((closed) => server.close(closed));
+  });
+
+  test("may not compile", { timeout: TIMEOUT_MS }, async () => {
+    const file = `${folder}/types.ts`;
+    await writeFile(file, 'import { replicaId } from "@presently/crdt";\nreplicaId("a", "1");\n');
+    expect(await typeErrorsIn(file)).toContain("TS2345");
+  });
+});
+
+/** What keeps this process alive and that an example could have opened, by kind, with repetitions. */
+function lasting(): string[] {
+  const kinds = /^(TCP|Pipe|TLS|HTTP|UDP|TTY|Process|Worker|FSEvent|StatWatcher|Timeout|Immediate)/;
+  return process.getActiveResourcesInfo().filter((kind) => kinds.test(kind));
+}
+
+function added(before: readonly string[], after: readonly string[]): string[] {
+  const rest = [...before];
+  return after.filter((kind) => {
+    const index = rest.indexOf(kind);
+    if (index >= 0) rest.splice(index, 1);
+    return index < 0;
+  });
+}
+
+/** What the compiler says of this file, under the options of the tests; nothing of what else it reads. */
+async function typeErrorsIn(file: string): Promise<string> {
+  const project = `${file}.json`;
+  const config = { extends: join(root, "test/tsconfig.json"), include: [], files: [file] };
+  await writeFile(project, JSON.stringify(config));
+  const run = promisify(execFile);
+  const tsc = join(root, "node_modules/.bin/tsc");
+  const output = await run(tsc, ["--pretty", "false", "-p", project], { cwd: dirname(file) }).then(
+    ({ stdout }) => stdout,
+    (error: { code?: unknown; stdout?: string }) => {
+      // It exits with a small number when it found errors; anything else means that it did not run.
+      if (typeof error.code !== "number" || !error.stdout) throw error;
+      return error.stdout;
+    },
+  );
+  const name = file.slice(dirname(file).length + 1);
+  return output
+    .split("\n")
+    .filter((line) => line.startsWith(`${name}(`) || /^error /.test(line))
+    .join("\n");
+}
