@@ -7,9 +7,9 @@ export class Peer {
   readonly id: ReplicaId;
   /** Its last digest. */
   digest: ReadonlyMap<ReplicaId, OriginSummary> | undefined = undefined;
-  /** Events that it has at least, by its digests and by what it pushed. */
+  /** Events that it has at least, by its last digest and by what it pushed since. */
   readonly claims = new Map<ReplicaId, EventNumber>();
-  /** What of that it had already claimed by the digest before: deltas on their way from their origin have come by now. */
+  /** What of that it had claimed before its last heartbeat: deltas that were on their way from their origin have come by now. */
   olderClaims: ReadonlyMap<ReplicaId, EventNumber> = new Map();
   /** Hash of the digest that we last sent it. */
   digestHashSent: number | undefined = undefined;
@@ -26,5 +26,20 @@ export class Peer {
 
   claim(replica: ReplicaId, vector: EventNumber): void {
     if (vector > (this.claims.get(replica) ?? 0)) this.claims.set(replica, vector);
+  }
+
+  /** Takes in the digest of a heartbeat; undefined: it is what it was. */
+  take(digest: readonly OriginSummary[] | undefined): void {
+    this.olderClaims = new Map(this.claims);
+    if (digest === undefined) return;
+    this.digest = new Map(digest.map((summary) => [summary.replica, summary]));
+    // What the peer no longer claims it can no longer give.
+    this.claims.clear();
+    for (const { replica, vector } of digest) this.claims.set(replica, vector);
+  }
+
+  agree(now: Millis): void {
+    this.agrees = true;
+    this.agreedAt = now;
   }
 }

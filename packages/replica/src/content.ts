@@ -1,0 +1,183 @@
+/** What a replica holds, and what of it readers see: the set, the sessions that feed it, and the roster that follows from it. */
+import { type EventNumber, ObservedRemoveSet, type ReplicaId } from "@presently/crdt";
+import type { Counters } from "./counters.ts";
+import type { Entry } from "./entry.ts";
+import { LocalPresences } from "./local-presences.ts";
+import type { Notice } from "./notice.ts";
+import type { ReplicaSettings } from "./options.ts";
+import type { LeaveReason } from "./presence.ts";
+import { Roster } from "./roster.ts";
+
+export interface ContentListener {
+  /** Whether the entries of this replica are to be seen. */
+  counted(replica: ReplicaId): boolean;
+  /** Local changes wait to be sent; about so many bytes. */
+  changed(bytes: number): void;
+  notice(notice: Notice): void;
+}
+
+export class Content {
+  set: ObservedRemoveSet<Entry>;
+  readonly roster: Roster;
+  readonly locals: LocalPresences;
+  private readonly settings: ReplicaSettings;
+  private readonly counters: Counters;
+  private readonly listener: ContentListener;
+  /** Replicas on their way out, whose keys may be taken over. */
+  private readonly leaving = new Set<ReplicaId>();
+  /** Own entries that a full state took: they come back at the end of the change. */
+  private readonly dropped: Entry[] = [];
+  /** Own entries that somebody removed: their sessions are told after the change. */
+  private readonly kicked: Entry[] = [];
+  private removing = false;
+
+  constructor(id: ReplicaId, settings: ReplicaSettings, counters: Counters, listener: ContentListener) {
+    this.settings = settings;
+    this.counters = counters;
+    this.listener = listener;
+    this.roster = new Roster(settings.watchersMax, (error, topic) => this.listenerFailed(error, { topic }));
+    this.set = this.newSet(id);
+    this.locals = new LocalPresences(this.set, this.roster, settings, (bytes) => listener.changed(bytes));
+  }
+
+  /** Runs `work` as one change: one diff a topic, after everything that it brought about is settled. */
+  change<T>(work: () => T): T {
+    this.roster.begin();
+    try {
+      return work();
+    } finally {
+      for (const entry of this.dropped.splice(0)) {
+        this.counters.readded++;
+        this.say("readded", "warn", "a full exchange dropped a live session's entry: added again", {
+          ref: entry.ref,
+        });
+        this.locals.readd(entry);
+      }
+      const kicked = this.kicked.splice(0);
+      this.roster.end();
+      for (const entry of kicked) this.tellKicked(entry);
+    }
+  }
+
+  /** Removes every entry of `key` on `topic` that is seen here; answers how many. */
+  remove(topic: string, key: string): number {
+    const dots = new Map<ReplicaId, EventNumber[]>();
+    for (const { replica, number } of this.roster.get(topic, key)) {
+      const numbers = dots.get(replica);
+      if (numbers === undefined) dots.set(replica, [number]);
+      else numbers.push(number);
+    }
+    if (dots.size === 0) return 0;
+    return this.change(() => {
+      this.removing = true;
+      try {
+        const count = this.set.remove(Array.from(dots, ([origin, numbers]) => ({ origin, numbers })));
+        this.listener.changed(count * 4);
+        return count;
+      } finally {
+        this.removing = false;
+      }
+    });
+  }
+
+  /** The replica is alive again. Cost: O(its entries), as for the next two. */
+  show(replica: ReplicaId): void {
+    for (const entry of this.set.entriesOf(replica).values()) this.present(entry);
+  }
+
+  /** The replica is believed down: its entries are kept, and not seen. */
+  hide(replica: ReplicaId): void {
+    for (const entry of this.set.entriesOf(replica).values()) this.roster.hide(entry, "lost");
+  }
+
+  /** The replica is gone for good, with its entries. */
+  forget(replica: ReplicaId, reason: LeaveReason): void {
+    this.leaving.delete(replica);
+    for (const entry of this.set.evict(replica).values()) this.roster.hide(entry, reason);
+  }
+
+  /** From now on until it is forgotten, entries with its topics and keys elsewhere take the places of its own. */
+  handOff(replica: ReplicaId): void {
+    this.leaving.add(replica);
+  }
+
+  /** Goes on under another replica id: sessions keep what they track, under new dots; foreign entries stay as they are. */
+  rename(id: ReplicaId): void {
+    const before = this.set.replica;
+    this.set.takeDelta();
+    const state = this.set.snapshot();
+    const foreign = <T extends { origin: ReplicaId }>(parts: readonly T[]) =>
+      parts.filter(({ origin }) => origin !== before);
+    const vector = new Map(state.vector);
+    vector.delete(before);
+    this.set = this.newSet(id);
+    this.change(() => {
+      this.set.merge({
+        vector,
+        live: state.live,
+        pending: foreign(state.pending),
+        entries: foreign(state.entries),
+      });
+      this.locals.moveTo(this.set);
+    });
+  }
+
+  private newSet(id: ReplicaId): ObservedRemoveSet<Entry> {
+    return new ObservedRemoveSet<Entry>(
+      id,
+      {
+        inserted: (entry, origin) => {
+          if (origin === id || this.listener.counted(origin)) this.present(entry);
+        },
+        deleted: (entry, origin, _number, by) => this.deleted(entry, origin === id, by),
+      },
+      { logSizeMax: this.settings.logSizeMax },
+    );
+  }
+
+  /** Only a remove event takes an entry from a live session: what a full state dropped comes back. */
+  private deleted(entry: Entry, own: boolean, by: ReplicaId | undefined): void {
+    const removed = by !== undefined && (by !== entry.replica || this.removing);
+    this.roster.hide(entry, removed ? "removed" : "left");
+    if (!own) return;
+    if (by === undefined) this.dropped.push(entry);
+    else if (removed) this.kicked.push(entry);
+    else this.locals.forget(entry);
+  }
+
+  /** Shows an entry; in the place of one of a leaving replica with the same topic and key, if there is any. */
+  private present(entry: Entry): void {
+    if (entry.shown) return;
+    if (this.leaving.size > 0 && !this.leaving.has(entry.replica)) {
+      const before = this.roster.find(entry.topic, entry.key, ({ replica }) => this.leaving.has(replica));
+      if (before !== undefined) {
+        this.roster.replace(before, entry);
+        return;
+      }
+    }
+    this.roster.show(entry);
+  }
+
+  private tellKicked(entry: Entry): void {
+    this.locals.forget(entry);
+    try {
+      entry.session?.tellRemoved(entry);
+    } catch (error) {
+      this.listenerFailed(error, { ref: entry.ref });
+    }
+  }
+
+  private listenerFailed(error: unknown, facts: Record<string, unknown>): void {
+    this.counters.listenerErrors++;
+    this.say("listener-error", "error", "a listener threw an error", { ...facts, error });
+  }
+
+  private say(
+    type: Notice["type"],
+    level: Notice["level"],
+    message: string,
+    facts: Record<string, unknown>,
+  ): void {
+    this.listener.notice({ type, level, message, ...facts });
+  }
+}

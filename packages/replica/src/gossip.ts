@@ -1,0 +1,131 @@
+/** Heartbeats: proof of life, hearsay about others, and digests by which two replicas see whether they agree. */
+import type { ReplicaId } from "@presently/crdt";
+import type { Content } from "./content.ts";
+import { compare, digestHash, summarize } from "./digest.ts";
+import type { Membership } from "./membership.ts";
+import type { Heard, HeartbeatMessage, OriginSummary } from "./messages.ts";
+import type { ReplicaSettings } from "./options.ts";
+import type { Millis } from "./outbox.ts";
+import type { Peer } from "./peer.ts";
+
+/** What a peer's digest has shown: the same events and another state; or more events of ours than we have made. */
+export type Finding = "diverging" | "knows-more-of-us" | undefined;
+
+export class Gossip {
+  private readonly content: Content;
+  private readonly membership: Membership;
+  private readonly settings: ReplicaSettings;
+  private readonly send: (peers: readonly ReplicaId[], message: HeartbeatMessage) => void;
+  private digest: { summaries: Map<ReplicaId, OriginSummary>; hash: number } | undefined = undefined;
+  private counter = 0;
+  private nextAt: Millis | undefined = undefined;
+  private previousAt: Millis = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    content: Content,
+    membership: Membership,
+    settings: ReplicaSettings,
+    send: (peers: readonly ReplicaId[], message: HeartbeatMessage) => void,
+  ) {
+    this.content = content;
+    this.membership = membership;
+    this.settings = settings;
+    this.send = send;
+  }
+
+  /** The set has changed, or whose part of it counts. */
+  touch(): void {
+    this.digest = undefined;
+  }
+
+  /** Beats to the peers if it is time; answers when the next heartbeat is due. The first one is put off at random. */
+  tick(peers: Iterable<Peer>, now: Millis): Millis {
+    const { heartbeatIntervalMs, random } = this.settings;
+    this.nextAt ??= now + Math.round(random() * heartbeatIntervalMs);
+    if (now < this.nextAt) return this.nextAt;
+    this.beat(this.partners(peers), now);
+    this.previousAt = now;
+    this.nextAt = now + heartbeatIntervalMs;
+    return this.nextAt;
+  }
+
+  /** Sends one heartbeat to these peers. Local changes must have been flushed, so that the digest claims nothing unsent. */
+  beat(peers: readonly Peer[], now: Millis): void {
+    const { hash, summaries } = this.ownDigest();
+    const news = peers.filter((peer) => peer.digestHashSent !== hash);
+    const rest = peers.filter((peer) => peer.digestHashSent === hash);
+    const heartbeat = { type: "heartbeat", counter: ++this.counter, digestHash: hash } as const;
+    if (news.length > 0) {
+      const heard = this.hearsay(now, Number.NEGATIVE_INFINITY);
+      this.send(idsOf(news), { ...heartbeat, heard, digest: [...summaries.values()] });
+    }
+    if (rest.length > 0) {
+      this.send(idsOf(rest), { ...heartbeat, heard: this.hearsay(now, this.previousAt), digest: undefined });
+    }
+    for (const peer of news) peer.digestHashSent = hash;
+  }
+
+  /** What we know of the heartbeats of others that advanced since; nothing of those that have said goodbye. */
+  private hearsay(now: Millis, since: Millis): Heard[] {
+    const heard: Heard[] = [];
+    for (const { id, counter, heardAt, status } of this.membership.all()) {
+      if (status === "leaving" || heardAt < since) continue;
+      heard.push({ replica: id, counter, agoMs: Math.max(0, Math.round(now - heardAt)) });
+    }
+    return heard;
+  }
+
+  /** All peers of a small cluster; a few at random of a large one, so that idle traffic does not grow with it. */
+  private partners(all: Iterable<Peer>): Peer[] {
+    const peers = [...all];
+    const { heartbeatFanout, random } = this.settings;
+    if (peers.length <= heartbeatFanout) return peers;
+    for (let index = 0; index < heartbeatFanout; index++) {
+      const other = index + Math.floor(random() * (peers.length - index));
+      [peers[index], peers[other]] = [peers[other]!, peers[index]!];
+    }
+    return peers.slice(0, heartbeatFanout);
+  }
+
+  /** Takes in a peer's heartbeat. */
+  hear(peer: Peer, message: HeartbeatMessage, now: Millis): Finding {
+    this.membership.learn({ replica: peer.id, counter: message.counter, agoMs: 0 }, peer.id, now);
+    for (const heard of message.heard) this.membership.learn(heard, peer.id, now);
+    peer.take(message.digest);
+    const own = this.ownDigest();
+    if (message.digestHash === own.hash) {
+      peer.agree(now);
+      return undefined;
+    }
+    if (peer.digest === undefined) return undefined;
+    const { replica, vector } = this.ownSummary();
+    if ((peer.digest.get(replica)?.vector ?? 0) > vector) return "knows-more-of-us";
+    const { agreeing, diverging } = compare(own.summaries, peer.digest, (id) => this.counts(id));
+    peer.agrees = agreeing;
+    if (agreeing) peer.agree(now);
+    return diverging ? "diverging" : undefined;
+  }
+
+  private ownSummary(): { replica: ReplicaId; vector: number } {
+    const { set } = this.content;
+    return { replica: set.replica, vector: set.vectorOf(set.replica) };
+  }
+
+  private ownDigest(): { summaries: Map<ReplicaId, OriginSummary>; hash: number } {
+    if (this.digest === undefined) {
+      const summaries = summarize(this.content.set, (replica) => this.counts(replica));
+      const byReplica = new Map(summaries.map((summary) => [summary.replica, summary]));
+      this.digest = { summaries: byReplica, hash: digestHash(summaries) };
+    }
+    return this.digest;
+  }
+
+  /** A replica that has left or was evicted is in no digest: nobody could satisfy what newcomers would ask for. */
+  private counts(replica: ReplicaId): boolean {
+    return replica === this.content.set.replica || this.membership.follows(replica);
+  }
+}
+
+function idsOf(peers: readonly Peer[]): ReplicaId[] {
+  return peers.map(({ id }) => id);
+}
