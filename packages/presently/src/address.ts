@@ -1,0 +1,37 @@
+/** Addresses as people write them: `127.0.0.1:4001`, `[::1]:4001`, `localhost:4001`. */
+import { InvalidArgumentError } from "@presently/replica";
+
+/** Where a server listens. */
+export interface HostAndPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * Reads `host:port`; an IPv6 host stands in brackets. Port 0 means "any free port".
+ *
+ * @param what  how to call the value in an error
+ * @throws {InvalidArgumentError} when the text is anything else
+ */
+export function parseHostAndPort(text: string, what: string): HostAndPort {
+  const match = /^(?:\[([0-9a-fA-F:.]+(?:%\w+)?)\]|([^\s:[\]/@]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || !(port <= 65_535)) {
+    throw new InvalidArgumentError(
+      `${what} ${JSON.stringify(text)}`,
+      "is not host:port: write 127.0.0.1:4001, or [::1]:4001 for IPv6",
+    );
+  }
+  return { host, port };
+}
+
+/** Writes an address so that `parseHostAndPort` reads it back, and so that it fits into a URL. */
+export function formatHostAndPort({ host, port }: HostAndPort): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Whether only processes of this machine can reach a server that listens on `host`. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}

@@ -1,0 +1,400 @@
+/**
+ * Every option of a node, once: `createNode` and the configuration file name it by its path, the command by its
+ * flag, and the checks, the `--help` and the README's table are all made of this list.
+ */
+
+import { REPLICA_DEFAULTS } from "@presently/replica";
+
+/** How a value is checked. `texts` is a list of texts, given on the command line by repeating the flag. */
+export type OptionKind = "text" | "texts" | "integer" | "switch";
+
+/** One option: where it stands, what it may be, and what it is for. */
+export interface OptionSpec {
+  /** Where it stands in `NodeOptions`; a dot leads into `mesh` or `http`. */
+  readonly path: string;
+  readonly kind: OptionKind;
+  /** The flag of `presently start`; an option without one is set by the configuration file only. */
+  readonly flag?: string;
+  /** What the number counts: `ms`, `bytes`, `entries` … */
+  readonly unit?: string;
+  /** The value when it is not given; undefined where `defaultText` says what happens instead. */
+  readonly default?: string | number | boolean;
+  readonly defaultText?: string;
+  /** Smallest and largest integer accepted. */
+  readonly min?: number;
+  readonly max?: number;
+  /** What it does, and what a larger value buys and costs. */
+  readonly help: string;
+}
+
+/** Durations must fit the timers of Node.js, and lengths its buffers: 31 bits each. */
+const TIMER_MS_MAX = 2_147_483_647;
+const COUNT_MAX = 2_147_483_647;
+
+const durationMs = (
+  path: string,
+  flag: string | undefined,
+  byDefault: number,
+  min: number,
+  help: string,
+): OptionSpec => ({
+  path,
+  ...(flag === undefined ? {} : { flag }),
+  kind: "integer",
+  unit: "ms",
+  default: byDefault,
+  min,
+  max: TIMER_MS_MAX,
+  help,
+});
+
+const bound = (
+  path: string,
+  flag: string | undefined,
+  unit: string,
+  byDefault: number,
+  help: string,
+): OptionSpec => ({
+  path,
+  ...(flag === undefined ? {} : { flag }),
+  kind: "integer",
+  unit,
+  default: byDefault,
+  min: 1,
+  max: COUNT_MAX,
+  help,
+});
+
+/** A bound or duration that the replica itself knows, with the default that it has there. */
+const ofReplica = (
+  path: string & keyof typeof REPLICA_DEFAULTS,
+  flag: string | undefined,
+  unit: string,
+  help: string,
+): OptionSpec => ({
+  path,
+  ...(flag === undefined ? {} : { flag }),
+  kind: "integer",
+  unit,
+  default: REPLICA_DEFAULTS[path],
+  min: path === "flushIntervalMs" ? 0 : 1,
+  max: unit === "ms" ? TIMER_MS_MAX : COUNT_MAX,
+  help,
+});
+
+const text = (
+  path: string,
+  flag: string,
+  byDefault: { value: string } | { otherwise: string },
+  help: string,
+): OptionSpec => ({
+  path,
+  flag,
+  kind: "text",
+  ...("value" in byDefault ? { default: byDefault.value } : { defaultText: byDefault.otherwise }),
+  help,
+});
+
+/** The options, in the order in which the documentation shows them. */
+export const optionTable: readonly OptionSpec[] = [
+  text(
+    "name",
+    "--name",
+    { otherwise: "required" },
+    "Name of this node: unique in the cluster, the same after a restart.",
+  ),
+  text(
+    "cluster",
+    "--cluster",
+    { value: "presently" },
+    "Name of the cluster; nodes of another one are refused.",
+  ),
+  text(
+    "mesh.host",
+    "--mesh",
+    { value: "127.0.0.1" },
+    "Address on which other nodes reach this one. Without `mesh` the node stands alone.",
+  ),
+  {
+    path: "mesh.port",
+    flag: "--mesh",
+    kind: "integer",
+    defaultText: "required with `mesh`",
+    min: 0,
+    max: 65_535,
+    help: "Port of the mesh; 0 takes any free one.",
+  },
+  {
+    path: "mesh.peers",
+    flag: "--peer",
+    kind: "texts",
+    defaultText: "none",
+    help: "ws:// or wss:// URL of another node; dialled for ever. Give several: one that answers is enough.",
+  },
+  text(
+    "mesh.advertise",
+    "--advertise",
+    { otherwise: "the mesh address" },
+    "ws:// or wss:// URL at which the other nodes reach this one, where that is not the address it listens on.",
+  ),
+  {
+    path: "mesh.peerGossip",
+    flag: "--no-peer-gossip",
+    kind: "switch",
+    default: true,
+    help: "Learn the addresses of further nodes from the peers.",
+  },
+  text(
+    "http.host",
+    "--http",
+    { value: "127.0.0.1" },
+    "Address of the HTTP API and the page. The API asks for no password: keep it on loopback or a private network.",
+  ),
+  {
+    path: "http.port",
+    flag: "--http",
+    kind: "integer",
+    defaultText: "required with `http`",
+    min: 0,
+    max: 65_535,
+    help: "Port of the HTTP API; 0 takes any free one.",
+  },
+  {
+    path: "http.allowedOrigins",
+    flag: "--allowed-origin",
+    kind: "texts",
+    defaultText: "none",
+    help: "Origin of a web page (https://example.org) that may use the API from a browser; * allows every one.",
+  },
+  ofReplica(
+    "heartbeatIntervalMs",
+    "--heartbeat-ms",
+    "ms",
+    "Pause between heartbeats. Smaller finds losses sooner and costs idle traffic.",
+  ),
+  ofReplica(
+    "downAfterMs",
+    "--down-after-ms",
+    "ms",
+    "Silence after which a node counts as down and its presences are hidden.",
+  ),
+  ofReplica(
+    "evictAfterMs",
+    "--evict-after-ms",
+    "ms",
+    "Silence after which a node is forgotten, its presences with it.",
+  ),
+  ofReplica(
+    "flushIntervalMs",
+    "--flush-ms",
+    "ms",
+    "Changes within this time travel together; 0 sends at the end of each turn of the event loop.",
+  ),
+  durationMs(
+    "handoffMs",
+    "--handoff-ms",
+    0,
+    0,
+    "After a graceful stop the others show this node's presences for so long; those that re-appear elsewhere in it never blink.",
+  ),
+  durationMs(
+    "readyGraceMs",
+    "--ready-grace-ms",
+    3_000,
+    0,
+    "How long a starting node waits for configured peers that do not answer before it counts as ready without them.",
+  ),
+  ofReplica("metaBytesMax", "--meta-bytes-max", "bytes", "Size of one meta as JSON."),
+  ofReplica("topicBytesMax", "--topic-bytes-max", "bytes", "Length of a topic in UTF-8."),
+  ofReplica("keyBytesMax", "--key-bytes-max", "bytes", "Length of a key in UTF-8."),
+  ofReplica("sessionsMax", "--sessions-max", "sessions", "Open sessions of this node."),
+  ofReplica(
+    "entriesPerSessionMax",
+    "--entries-per-session-max",
+    "entries",
+    "Entries of one session; all that is PUT over HTTP belongs to one.",
+  ),
+  ofReplica(
+    "entriesPerTopicMax",
+    "--entries-per-topic-max",
+    "entries",
+    "Entries of one topic, from every node, above which this node adds none to it.",
+  ),
+  ofReplica(
+    "entriesPerNodeMax",
+    "--entries-per-node-max",
+    "entries",
+    "Entries of all sessions of this node.",
+  ),
+  ofReplica("watchersMax", "--watchers-max", "watchers", "Watchers of this node, on all topics together."),
+  ofReplica(
+    "replicasMax",
+    undefined,
+    "replicas",
+    "Nodes known at a time, and nodes that were forgotten whose return is still recognised.",
+  ),
+  ofReplica(
+    "heartbeatFanout",
+    undefined,
+    "peers",
+    "Heartbeats go to all peers up to this many, and to so many chosen at random beyond.",
+  ),
+  ofReplica(
+    "probeIntervalMs",
+    undefined,
+    "ms",
+    "Pause between two questions to the others about a node whose link was lost.",
+  ),
+  ofReplica(
+    "pullTimeoutMs",
+    undefined,
+    "ms",
+    "Time after which a peer that does not send what was asked of it is given up, and another one is asked.",
+  ),
+  ofReplica(
+    "logSizeMax",
+    undefined,
+    "changes",
+    "Changes kept per node for peers that missed a few; one that missed more gets the full state.",
+  ),
+  ofReplica(
+    "frameBytesTarget",
+    undefined,
+    "bytes",
+    "Size at which changes and sync are cut into frames; smaller holds the event loop for a shorter time.",
+  ),
+  ofReplica(
+    "syncsMax",
+    undefined,
+    "peers",
+    "Peers that are brought up to date at a time; others wait a heartbeat.",
+  ),
+  ofReplica("syncRangesMax", undefined, "ranges", "Ranges of live entries accepted in one full state."),
+  durationMs(
+    "mesh.dialMinMs",
+    "--dial-min-ms",
+    100,
+    1,
+    "Shortest pause before a peer is dialled again; it doubles with every failure, with jitter.",
+  ),
+  durationMs(
+    "mesh.dialMaxMs",
+    "--dial-max-ms",
+    1_000,
+    1,
+    "Longest pause before a peer is dialled again: a partition heals here at most so long after the network does.",
+  ),
+  durationMs(
+    "mesh.handshakeTimeoutMs",
+    "--handshake-timeout-ms",
+    2_000,
+    1,
+    "Time that a link has to prove itself before it is closed.",
+  ),
+  durationMs(
+    "mesh.silentAfterMs",
+    "--silent-after-ms",
+    5_000,
+    1,
+    "A link over which not a byte came for so long is closed and dialled again; idle links are kept alive by pings.",
+  ),
+  bound(
+    "mesh.frameBytesMax",
+    "--frame-bytes-max",
+    "bytes",
+    1_048_576,
+    "Largest frame taken from a peer; a larger one closes its link.",
+  ),
+  bound(
+    "mesh.maxBufferedBytes",
+    "--max-buffered-bytes",
+    "bytes",
+    4_194_304,
+    "Unsent bytes of a link above which nothing more is pushed to it; the peer then catches up by pulling.",
+  ),
+  bound("mesh.linksMax", "--links-max", "links", 256, "Links with other nodes at a time."),
+  bound(
+    "mesh.pendingHandshakesMax",
+    undefined,
+    "connections",
+    64,
+    "Connections of others that have not proved themselves yet, at a time.",
+  ),
+  bound(
+    "mesh.addressesMax",
+    undefined,
+    "addresses",
+    1_024,
+    "Addresses known at a time, configured ones included.",
+  ),
+  {
+    path: "http.bodyBytesMax",
+    flag: "--body-bytes-max",
+    kind: "integer",
+    unit: "bytes",
+    defaultText: "65536, or twice `metaBytesMax` if that is more",
+    min: 1,
+    max: COUNT_MAX,
+    help: "Size of a request body.",
+  },
+  durationMs(
+    "http.requestTimeoutMs",
+    "--request-timeout-ms",
+    10_000,
+    1,
+    "Time that a client has to send its whole request.",
+  ),
+  bound(
+    "http.connectionsMax",
+    "--connections-max",
+    "connections",
+    12_000,
+    "Connections of HTTP clients at a time; further ones are closed.",
+  ),
+  bound("http.streamsMax", "--streams-max", "streams", 10_000, "Open event streams at a time."),
+  bound(
+    "http.eventBufferBytesMax",
+    "--event-buffer-bytes-max",
+    "bytes",
+    1_048_576,
+    "Unsent bytes of one event stream, besides the first state, above which it is closed as too slow.",
+  ),
+  bound(
+    "http.eventBuffersBytesMax",
+    "--event-buffers-bytes-max",
+    "bytes",
+    268_435_456,
+    "Unsent bytes of all event streams together above which no further one is opened.",
+  ),
+  durationMs(
+    "http.eventHeartbeatMs",
+    "--event-heartbeat-ms",
+    15_000,
+    100,
+    "Pause between the comments that keep an idle event stream open.",
+  ),
+  {
+    path: "http.page",
+    flag: "--no-page",
+    kind: "switch",
+    default: true,
+    help: "Serve the page at /.",
+  },
+  text(
+    "logLevel",
+    "--log-level",
+    { value: "warn" },
+    "Least important log line written: debug, info, warn, error or silent. The command's default is info.",
+  ),
+];
+
+/** The option at a path, which must be one of the table. */
+export function optionAt(path: string): OptionSpec {
+  const found = byPath.get(path);
+  if (found === undefined) {
+    throw new TypeError(`no option has the path ${path}`);
+  }
+  return found;
+}
+
+const byPath = new Map(optionTable.map((option) => [option.path, option]));
