@@ -1,1 +1,29 @@
-export {};
+export {
+  ClosedError,
+  ConfigurationError,
+  InvalidArgumentError,
+  type Leave,
+  type LeaveReason,
+  LimitError,
+  type Meta,
+  NotTrackedError,
+  type Presence,
+  PresentlyError,
+  type ReplicaId,
+  type ReplicaReport,
+  type ReplicaStatus,
+  type Session,
+  type TopicChange,
+  type TopicCount,
+  type TopicDiff,
+  type TopicState,
+  type TopicSummary,
+  type Update,
+  type Watcher,
+} from "@presently/replica";
+export { HttpRequestError, ListenError, StoppingError } from "./errors.ts";
+export type { LinkReport } from "./http/served-node.ts";
+export type { Log, LogLevel } from "./logger.ts";
+export { createNode, type PresentlyNode, type StopCause, type StopOptions } from "./node.ts";
+export type { HttpOptions, MeshOptions, NodeOptions } from "./node-options.ts";
+export type { NodeNotice } from "./notice.ts";

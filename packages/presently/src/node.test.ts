@@ -1,0 +1,176 @@
+import { createServer } from "node:http";
+import { afterEach, describe, expect, test } from "vitest";
+import { eventually } from "../../../test/helpers/eventually.ts";
+import { freePort } from "../../../test/helpers/processes.ts";
+import { createNode, ListenError, type NodeNotice, type NodeOptions, type PresentlyNode } from "./index.ts";
+
+const nodes: PresentlyNode[] = [];
+afterEach(async () => {
+  await Promise.all(nodes.splice(0).map((node) => node.stop()));
+});
+
+async function start(name: string, options: Partial<NodeOptions> = {}): Promise<PresentlyNode> {
+  const node = await createNode({ name, logLevel: "silent", ...options });
+  nodes.push(node);
+  return node;
+}
+
+/** Nodes that know of each other, on any ports. */
+async function startCluster(...names: readonly string[]): Promise<PresentlyNode[]> {
+  const cluster: PresentlyNode[] = [];
+  for (const name of names) {
+    const peers = cluster.map(({ meshUrl }) => meshUrl!);
+    cluster.push(await start(name, { secret: "s3cret", mesh: { port: 0, peers } }));
+  }
+  await Promise.all(cluster.map((node) => node.whenReady()));
+  return cluster;
+}
+
+const keysAt = (node: PresentlyNode, topic: string) => node.list(topic).map(({ key }) => key);
+
+describe("a node", () => {
+  test("alone is ready at once, and tells who is here", async () => {
+    const node = await start("a");
+    expect([node.ready, node.meshUrl, node.httpUrl]).toEqual([true, undefined, undefined]);
+    const changes: string[] = [];
+    const stop = node.watch("room", (change) => changes.push(change.type));
+    const session = node.session();
+    node.batch(() => {
+      session.track("room", "alice", { device: "phone" });
+      session.track("room", "bob");
+    });
+    expect(keysAt(node, "room").sort()).toEqual(["alice", "bob"]);
+    expect(node.get("room", "alice")[0]!.meta).toEqual({ device: "phone" });
+    expect(node.topics()).toEqual([{ topic: "room", keys: 2, entries: 2 }]);
+    expect(node.where(["alice", "nobody"])).toEqual(new Map([["alice", ["room"]]]));
+    expect(changes).toEqual(["state", "diff"]);
+    stop();
+    expect(node.remove("room", "alice")).toBe(1);
+    expect(changes).toEqual(["state", "diff"]);
+  });
+
+  test("sees what others track, and they what it tracks", async () => {
+    const [a, b, c] = (await startCluster("a", "b", "c")) as [PresentlyNode, PresentlyNode, PresentlyNode];
+    a.session().track("room", "alice");
+    b.session().track("room", "bob");
+    for (const node of [a, b, c]) {
+      await eventually(() => expect(keysAt(node, "room").sort()).toEqual(["alice", "bob"]));
+    }
+    expect(c.cluster()[0]).toMatchObject({ node: "c", status: "self" });
+    expect(
+      c
+        .cluster()
+        .map(({ node }) => node)
+        .sort(),
+    ).toEqual(["a", "b", "c"]);
+    await eventually(() =>
+      expect(
+        c
+          .links()
+          .map(({ node }) => node)
+          .sort(),
+      ).toEqual(["a", "b"]),
+    );
+  });
+
+  test("that comes late is ready once it has caught up", async () => {
+    const [a] = (await startCluster("a")) as [PresentlyNode];
+    const session = a.session();
+    a.batch(() => {
+      for (let n = 0; n < 5_000; n++) session.track("room", `user-${n}`);
+    });
+    const b = await start("b", { secret: "s3cret", mesh: { port: 0, peers: [a.meshUrl!] } });
+    await b.whenReady();
+    expect(b.count("room").keys).toBe(5_000);
+  });
+
+  test("whose peers do not answer is ready after the grace", async () => {
+    const peer = `ws://127.0.0.1:${await freePort()}`;
+    const node = await start("a", { mesh: { port: 0, peers: [peer] }, readyGraceMs: 300 });
+    expect(node.ready).toBe(false);
+    expect(node.notReadyReason).toMatch(/linked with 0 of 1 configured peers/);
+    await node.whenReady();
+    expect(node.ready).toBe(true);
+  });
+
+  test("does not wait for itself among its peers", async () => {
+    const port = await freePort();
+    const node = await start("a", {
+      mesh: { port, peers: [`ws://127.0.0.1:${port}/`] },
+      readyGraceMs: 60_000,
+    });
+    await node.whenReady();
+  });
+
+  test("that stops is gone elsewhere, at once and for good", async () => {
+    const [a, b] = (await startCluster("a", "b")) as [PresentlyNode, PresentlyNode];
+    a.session().track("room", "alice");
+    await eventually(() => expect(keysAt(b, "room")).toEqual(["alice"]));
+    const reasons: string[] = [];
+    b.watch("room", (change) => {
+      if (change.type === "diff") reasons.push(...change.leaves.map(({ reason }) => reason));
+    });
+    await a.stop();
+    await eventually(() => expect(reasons).toEqual(["left"]));
+    await eventually(() => expect(b.cluster()).toHaveLength(1));
+    expect(a.ready).toBe(false);
+    expect(() => a.session()).toThrow(expect.objectContaining({ code: "CLOSED" }));
+    expect(await a.whenStopped).toBe("asked");
+  });
+
+  test("that stops with a hand-off is still shown, until the key re-appears elsewhere without a blink", async () => {
+    const [a, b] = (await startCluster("a", "b")) as [PresentlyNode, PresentlyNode];
+    a.session().track("room", "alice");
+    await eventually(() => expect(keysAt(b, "room")).toEqual(["alice"]));
+    const leaves: string[] = [];
+    b.watch("room", (change) => {
+      if (change.type === "diff") leaves.push(...change.leaves.map(({ presence }) => presence.key));
+    });
+    await a.stop({ handoffMs: 60_000 });
+    expect(keysAt(b, "room")).toEqual(["alice"]);
+    b.session().track("room", "alice");
+    expect(b.list("room").map(({ node }) => node)).toEqual(["b"]);
+    expect(leaves).toEqual([]);
+  });
+
+  test("stops once, however often it is told to", async () => {
+    const node = await start("a", { mesh: { port: 0 }, http: { port: 0 } });
+    expect(node.stop()).toBe(node.stop());
+    await node.stop();
+  });
+
+  test("gives its observer what happens, and survives one that throws", async () => {
+    const types: string[] = [];
+    const onNotice = (notice: NodeNotice) => {
+      types.push(notice.type);
+      throw new Error("the observer is broken");
+    };
+    const a = await start("a", { mesh: { port: 0 }, onNotice });
+    await start("b", { mesh: { port: 0, peers: [a.meshUrl!] } });
+    await eventually(() => expect(types).toContain("replica-up"));
+  });
+});
+
+describe("a start that fails", () => {
+  test.each(["mesh", "http"] as const)(
+    "because the %s port is taken says so, and leaves nothing behind",
+    async (listener) => {
+      const occupant = createServer().listen(0, "127.0.0.1");
+      await eventually(() => expect(occupant.listening).toBe(true));
+      const { port } = occupant.address() as { port: number };
+      const other = await freePort();
+      const ports =
+        listener === "mesh"
+          ? { mesh: { port }, http: { port: other } }
+          : { mesh: { port: other }, http: { port } };
+      const failure = await start("a", ports).catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(ListenError);
+      expect(failure).toMatchObject({ code: "ADDRESS_IN_USE", listener, host: "127.0.0.1", port });
+      expect((failure as Error).message).toContain(`${listener} address 127.0.0.1:${port} is in use`);
+      occupant.close();
+      // Both ports are free again.
+      const node = await start("a", { mesh: { port: ports.mesh.port }, http: { port: ports.http.port } });
+      await node.stop();
+    },
+  );
+});

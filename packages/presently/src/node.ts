@@ -1,0 +1,343 @@
+/** A node: a replica, the mesh that links it with others, and the HTTP server that shows it. */
+import { Mesh, ListenError as MeshListenError } from "@presently/mesh";
+import {
+  ClosedError,
+  type Counters,
+  Endpoint,
+  type Presence,
+  REPLICA_DEFAULTS,
+  type ReplicaId,
+  type ReplicaOptions,
+  type ReplicaReport,
+  type Session,
+  type TopicCount,
+  type TopicSummary,
+  type TransportListener,
+  type Watcher,
+} from "@presently/replica";
+import { noTransport } from "./alone.ts";
+import { systemClock } from "./clock.ts";
+import { resolveConfig } from "./config.ts";
+import { ListenError } from "./errors.ts";
+import type { LinkReport, ServedNode } from "./http/served-node.ts";
+import { HttpServer } from "./http/server.ts";
+import { linkReport } from "./link-report.ts";
+import { createLogger, type Log } from "./logger.ts";
+import type { MeshConfig, NodeConfig, NodeOptions } from "./node-options.ts";
+import type { NodeNotice } from "./notice.ts";
+import { notReadyReason } from "./readiness.ts";
+
+/** How long frames that are on their way out may take when the node stops. */
+const DRAIN_MS = 1_000;
+
+/** How to stop. */
+export interface StopOptions {
+  /** How long the others go on showing this node's presences; default is the node's option `handoffMs`. */
+  readonly handoffMs?: number;
+}
+
+/** Why a node stopped: it was told to, or a newer life of its name has taken its place in the cluster. */
+export type StopCause = "asked" | "superseded";
+
+/**
+ * Starts a node and settles when it listens; it may still be catching up with the others (see `whenReady`).
+ *
+ * Without `mesh` it stands alone, without `http` it is not shown over HTTP. It keeps the process alive until `stop`.
+ *
+ * @throws {InvalidArgumentError} for an option that is missing, unknown or malformed
+ * @throws {ConfigurationError} for options that contradict each other; the message names both
+ * @throws {ListenError} when it cannot listen; nothing is left behind
+ */
+export async function createNode(options: NodeOptions): Promise<PresentlyNode> {
+  return PresentlyNode.start(resolveConfig(options));
+}
+
+/** One running node. All reads are synchronous and from local memory. */
+export class PresentlyNode implements ServedNode {
+  readonly #config: NodeConfig;
+  readonly #log: Log;
+  readonly #endpoint: Endpoint;
+  readonly #mesh: Mesh | undefined;
+  #http: HttpServer | undefined;
+  #startedAt: number | undefined;
+  #ready = false;
+  #announceReady: () => void = () => undefined;
+  readonly #whenReady: Promise<void>;
+  #graceTimer: NodeJS.Timeout | undefined;
+  #stopping: Promise<void> | undefined;
+  #announceStop: (cause: StopCause) => void = () => undefined;
+  /** Settles once the node has stopped, whoever made it stop. Never rejects. */
+  readonly whenStopped: Promise<StopCause>;
+
+  /** As `createNode`, of a configuration that is resolved already. */
+  static async start(config: NodeConfig): Promise<PresentlyNode> {
+    const node = new PresentlyNode(config);
+    try {
+      await node.#start();
+    } catch (error) {
+      await node.stop({ handoffMs: 0 });
+      throw error;
+    }
+    return node;
+  }
+
+  private constructor(config: NodeConfig) {
+    this.#config = config;
+    this.#log =
+      config.log ?? createLogger({ level: config.logLevel, base: { node: config.name }, pretty: false });
+    this.#whenReady = new Promise((resolve) => {
+      this.#announceReady = resolve;
+    });
+    this.whenStopped = new Promise((resolve) => {
+      this.#announceStop = resolve;
+    });
+    let mesh: Mesh | undefined;
+    this.#endpoint = new Endpoint({
+      replica: replicaOptions(config),
+      clock: systemClock,
+      transport: (listener, replica) => {
+        if (config.mesh !== undefined) mesh = this.#createMesh(config.mesh, replica, listener);
+        return mesh ?? noTransport;
+      },
+      onNotice: (notice) => this.#note(notice),
+      onRenamed: (replica) => mesh?.rename(replica),
+      onSuperseded: () => this.#superseded(),
+    });
+    this.#mesh = mesh;
+  }
+
+  get name(): string {
+    return this.#config.name;
+  }
+
+  /** The name of the cluster. */
+  get clusterName(): string {
+    return this.#config.cluster;
+  }
+
+  /** `name@incarnation`: this life of the node. May change once, right after the start, if a newer life is known. */
+  get replica(): ReplicaId {
+    return this.#endpoint.replica.id;
+  }
+
+  get incarnation(): number {
+    return this.#endpoint.replica.incarnation;
+  }
+
+  /** Where other nodes reach this one; undefined without a mesh. */
+  get meshUrl(): string | undefined {
+    return this.#mesh?.url;
+  }
+
+  /** Where the HTTP API answers; undefined without one. */
+  get httpUrl(): string | undefined {
+    return this.#http?.url;
+  }
+
+  /** Opens the owner of some presences: one for each socket, or for each user of the node that comes and goes as one. */
+  session(): Session {
+    if (this.stopping) throw new ClosedError("this node");
+    return this.#endpoint.replica.session();
+  }
+
+  /** Who is present on a topic, of all nodes. Cost: O(answer). */
+  list(topic: string): readonly Presence[] {
+    return this.#endpoint.replica.list(topic);
+  }
+
+  /** The presences of one key on a topic. */
+  get(topic: string, key: string): readonly Presence[] {
+    return this.#endpoint.replica.get(topic, key);
+  }
+
+  /** How many keys and entries a topic has. Cost: O(1). */
+  count(topic: string): TopicCount {
+    return this.#endpoint.replica.count(topic);
+  }
+
+  /** The topics on which somebody is present, in code unit order. Cost: O(topics). */
+  topics(prefix?: string): readonly TopicSummary[] {
+    return this.#endpoint.replica.topics(prefix);
+  }
+
+  /** On which topics these keys are present; keys that are nowhere are left out. */
+  where(keys: Iterable<string>): Map<string, readonly string[]> {
+    return this.#endpoint.replica.where(keys);
+  }
+
+  /**
+   * Tells `watcher` the state of a topic at once, and every diff from then on, in order and exactly once, during the
+   * call that makes the change. Returns what ends it.
+   *
+   * @throws {LimitError} beyond `watchersMax`
+   */
+  watch(topic: string, watcher: Watcher): () => void {
+    return this.#endpoint.replica.watch(topic, watcher);
+  }
+
+  /** Makes all changes of `work`, which must not wait for anything, one delta and one diff. */
+  batch<T>(work: () => T): T {
+    return this.#endpoint.replica.batch(work);
+  }
+
+  /** Removes every entry of a key on a topic that is seen here, whichever node holds it; answers how many. */
+  remove(topic: string, key: string): number {
+    return this.#endpoint.replica.remove(topic, key);
+  }
+
+  /** Forgets a replica at once, with its entries; answers whether it was known. One that is alive comes back by itself. */
+  evict(replica: ReplicaId): boolean {
+    return this.#endpoint.replica.evict(replica);
+  }
+
+  /** What this node believes of itself and of every other; itself first. */
+  cluster(): readonly ReplicaReport[] {
+    return this.#endpoint.cluster();
+  }
+
+  /** The links that are up. */
+  links(): readonly LinkReport[] {
+    return this.#mesh?.links().map(linkReport) ?? [];
+  }
+
+  /** Counts of what happened since the start, for metrics; they only grow. */
+  get counters(): Readonly<Counters> {
+    return this.#endpoint.replica.counters;
+  }
+
+  /** Connections of the mesh that were refused, by the code of the reason. */
+  get refused(): Readonly<Record<string, number>> {
+    return this.#mesh?.refused ?? {};
+  }
+
+  /** Whether it has caught up with every peer that it can reach. Stays true until it stops. */
+  get ready(): boolean {
+    return this.notReadyReason === undefined;
+  }
+
+  /** Settles when the node is ready; never, if it stops before. */
+  whenReady(): Promise<void> {
+    return this.#whenReady;
+  }
+
+  /** Why it is not ready, for people. */
+  get notReadyReason(): string | undefined {
+    if (this.stopping) return "the node is stopping";
+    if (this.#ready) return undefined;
+    if (this.#startedAt === undefined) return "the node is starting";
+    const reason = notReadyReason({
+      peersConfigured: this.#peersConfigured(),
+      // As the replica counts them: a link that it has not heard of yet is one that it has not caught up on.
+      links: this.cluster().filter(({ linked }) => linked).length,
+      synced: this.#endpoint.replica.synced,
+      startedForMs: systemClock.now() - this.#startedAt,
+      graceMs: this.#config.readyGraceMs,
+    });
+    if (reason === undefined) {
+      this.#ready = true;
+      clearTimeout(this.#graceTimer);
+      this.#announceReady();
+    }
+    return reason;
+  }
+
+  /** Whether `stop` was called. */
+  get stopping(): boolean {
+    return this.#stopping !== undefined;
+  }
+
+  /**
+   * Leaves the cluster: tells the others, ends the event streams, closes every socket and settles when that is done.
+   * What was tracked stays readable here, and is gone elsewhere after `handoffMs`. Further calls give the same promise.
+   */
+  stop(options: StopOptions = {}): Promise<void> {
+    return this.#stop("asked", options);
+  }
+
+  /** HTTP first: a port that is taken should be found out before the others hear of this node. */
+  async #start(): Promise<void> {
+    const { http, readyGraceMs, metaBytesMax, topicBytesMax, keyBytesMax } = this.#config;
+    if (http !== undefined) {
+      const limits = { metaBytesMax, topicBytesMax, keyBytesMax };
+      this.#http = await HttpServer.listen({ node: this, config: http, limits, log: this.#log });
+    }
+    this.#endpoint.start();
+    await this.#listenMesh();
+    this.#startedAt = systemClock.now();
+    // A millisecond more, so that the grace is over by any clock when readiness is looked at.
+    this.#graceTimer = setTimeout(() => this.ready, readyGraceMs + 1).unref();
+    void this.ready;
+  }
+
+  async #listenMesh(): Promise<void> {
+    try {
+      await this.#mesh?.listen();
+    } catch (error) {
+      if (!(error instanceof MeshListenError)) throw error;
+      throw new ListenError("mesh", error.host, error.port, error.cause);
+    }
+  }
+
+  #createMesh(options: MeshConfig, replica: ReplicaId, listener: TransportListener): Mesh {
+    const { cluster, secrets } = this.#config;
+    const { advertise, ...others } = options;
+    return new Mesh(
+      {
+        ...others,
+        ...(advertise === undefined ? {} : { advertise }),
+        cluster,
+        replica,
+        secrets,
+        random: Math.random,
+        log: (notice) => this.#note(notice),
+      },
+      listener,
+    );
+  }
+
+  /** Peers may be configured alike on all nodes; a node's own address among them is nobody to wait for. */
+  #peersConfigured(): number {
+    const own = this.meshUrl === undefined ? undefined : new URL(this.meshUrl).href;
+    return this.#config.mesh?.peers.filter((peer) => new URL(peer).href !== own).length ?? 0;
+  }
+
+  #note(notice: NodeNotice): void {
+    const { level, message, ...facts } = notice;
+    this.#log[level](facts, message);
+    // Links and sync are what readiness hangs on, and each of their steps is a notice.
+    if (!this.#ready) queueMicrotask(() => this.ready);
+    try {
+      this.#config.onNotice?.(notice);
+    } catch (error) {
+      this.#log.error({ error: String(error) }, "onNotice threw an error");
+    }
+  }
+
+  #superseded(): void {
+    void this.#stop("superseded", { handoffMs: 0 });
+  }
+
+  #stop(cause: StopCause, { handoffMs = this.#config.handoffMs }: StopOptions): Promise<void> {
+    this.#stopping ??= this.#shutDown(handoffMs).finally(() => this.#announceStop(cause));
+    return this.#stopping;
+  }
+
+  async #shutDown(handoffMs: number): Promise<void> {
+    clearTimeout(this.#graceTimer);
+    // First the goodbye: what the closing of streams and sessions would take away is the hand-off's to take away.
+    this.#endpoint.leave(handoffMs);
+    this.#endpoint.close();
+    await Promise.all([this.#mesh?.close({ drainMs: DRAIN_MS }), this.#http?.close()]);
+  }
+}
+
+/** The replica's share of the configuration. */
+function replicaOptions(config: NodeConfig): ReplicaOptions {
+  const known = Object.keys(REPLICA_DEFAULTS) as (keyof typeof REPLICA_DEFAULTS)[];
+  return {
+    name: config.name,
+    incarnation: config.incarnation ?? Date.now(),
+    random: Math.random,
+    ...Object.fromEntries(known.map((option) => [option, config[option]])),
+  };
+}
