@@ -1,0 +1,202 @@
+/** The resources of the HTTP API, one function each. */
+import { InvalidArgumentError, type ReplicaId, type ReplicaReport, type Session } from "@presently/replica";
+import { HttpRequestError } from "../errors.ts";
+import { readBody } from "./body.ts";
+import type { EventHub } from "./event-hub.ts";
+import { asObject, parseJsonObject, type Reply } from "./json.ts";
+import type { OriginGuard } from "./origin-guard.ts";
+import { topicJson } from "./presence-json.ts";
+import type { ApiRequest, Route } from "./route.ts";
+import type { LinkReport, ServedNode } from "./served-node.ts";
+import { parseQuery } from "./target.ts";
+import { pageOfTopics, parseCursor, parseLimit } from "./topic-page.ts";
+
+/** What the handlers share. */
+export interface ApiContext {
+  readonly node: ServedNode;
+  readonly events: EventHub;
+  readonly origins: OriginGuard;
+  readonly limits: ApiLimits;
+}
+
+/** The bounds that the API itself checks; the node checks the others. */
+export interface ApiLimits {
+  readonly bodyBytesMax: number;
+  readonly topicBytesMax: number;
+  readonly keyBytesMax: number;
+}
+
+/** A replica in the answer of `GET /api/cluster`. */
+export interface ReplicaJson extends Omit<ReplicaReport, "agrees" | "agreedAgoMs"> {
+  /** Whether its last digest agreed with ours; null while none has come from it directly. */
+  readonly agrees: boolean | null;
+  readonly agreedAgoMs: number | null;
+  /** The other end of the link with it, where there is one. */
+  readonly address: string | null;
+}
+
+/** The answer of `GET /api/cluster`: the cluster as this node sees it, itself first. */
+export interface ClusterJson {
+  readonly node: string;
+  readonly replica: ReplicaId;
+  readonly cluster: string;
+  readonly ready: boolean;
+  readonly replicas: readonly ReplicaJson[];
+  readonly links: readonly LinkReport[];
+}
+
+/** The routes of the API. Entries that are PUT belong to one session, which lives as long as the node. */
+export function apiRoutes(context: ApiContext): readonly Route[] {
+  const { node } = context;
+  let putSession: Session | undefined;
+  const session = () => {
+    putSession ??= node.session();
+    return putSession;
+  };
+  return [
+    { method: "GET", path: "/healthz", handle: healthz },
+    { method: "GET", path: "/readyz", handle: (request) => readyz(request, node) },
+    { method: "GET", path: "/api/cluster", handle: (request) => cluster(request, node) },
+    { method: "GET", path: "/api/topics", handle: (request) => topics(request, node) },
+    { method: "GET", path: "/api/topics/:topic", handle: (request) => topic(request, context) },
+    { method: "GET", path: "/api/topics/:topic/events", handle: (request) => events(request, context) },
+    {
+      method: "PUT",
+      path: "/api/topics/:topic/presences/:key",
+      handle: (request) => putPresence(request, context, session),
+    },
+    {
+      method: "DELETE",
+      path: "/api/topics/:topic/presences/:key",
+      handle: (request) => deletePresence(request, context, session),
+    },
+  ];
+}
+
+function healthz({ query }: ApiRequest): Reply {
+  parseQuery(query, []);
+  return { status: 200, body: { status: "ok" } };
+}
+
+function readyz({ query }: ApiRequest, node: ServedNode): Reply {
+  parseQuery(query, []);
+  const { notReadyReason } = node;
+  if (notReadyReason !== undefined) throw new HttpRequestError(503, "NOT_READY", notReadyReason);
+  return { status: 200, body: { status: "ready" } };
+}
+
+function cluster({ query }: ApiRequest, node: ServedNode): Reply {
+  parseQuery(query, []);
+  const links = node.links();
+  const addresses = new Map(links.map((link) => [link.replica, link.address]));
+  const replicas = node.cluster().map((report) => ({
+    ...report,
+    heardAgoMs: Math.round(report.heardAgoMs),
+    // `null`, not left out: "unknown" is an answer, and so every replica has the same fields.
+    agrees: report.agrees ?? null,
+    agreedAgoMs: report.agreedAgoMs === undefined ? null : Math.round(report.agreedAgoMs),
+    address: addresses.get(report.replica) ?? null,
+  }));
+  const body: ClusterJson = {
+    node: node.name,
+    replica: node.replica,
+    cluster: node.clusterName,
+    ready: node.notReadyReason === undefined,
+    replicas,
+    links,
+  };
+  return { status: 200, body };
+}
+
+function topics({ query }: ApiRequest, node: ServedNode): Reply {
+  const { prefix, limit, cursor } = parseQuery(query, ["prefix", "limit", "cursor"]);
+  const size = parseLimit(limit);
+  const after = parseCursor(cursor);
+  return { status: 200, body: pageOfTopics(node.topics(prefix), size, after) };
+}
+
+function topic({ params, query }: ApiRequest, { node, limits }: ApiContext): Reply {
+  parseQuery(query, []);
+  const name = topicIn(params, limits);
+  return { status: 200, body: topicJson(name, node.list(name)) };
+}
+
+function events(
+  { request, response, params, query }: ApiRequest,
+  { events, origins, limits }: ApiContext,
+): Reply | undefined {
+  const topic = topicIn(params, limits);
+  const { key, meta } = parseQuery(query, ["key", "meta"]);
+  if (key === undefined && meta !== undefined) {
+    throw new InvalidArgumentError("meta", "needs a key: add key=<who is present> to the query");
+  }
+  if (key !== undefined) origins.check(request);
+  const parsedMeta = meta === undefined ? undefined : parseJsonObject(meta, "meta");
+  if (request.method === "HEAD") return { status: 200, headers: { "content-type": "text/event-stream" } };
+  events.open(response, { topic, key, meta: parsedMeta });
+  return undefined;
+}
+
+async function putPresence(
+  { request, params, query }: ApiRequest,
+  { origins, limits }: ApiContext,
+  session: () => Session,
+): Promise<Reply> {
+  parseQuery(query, []);
+  origins.check(request);
+  const [topic, key] = [topicIn(params, limits), keyIn(params, limits)];
+  const text = await readBody(request, limits.bodyBytesMax);
+  const meta = text === "" ? {} : metaIn(parseJsonObject(text, "the request body"));
+  const known = session().get(topic, key) !== undefined;
+  const ref = session().track(topic, key, meta);
+  return { status: known ? 200 : 201, body: { topic, key, ref } };
+}
+
+function metaIn(body: Record<string, unknown>): Record<string, unknown> {
+  const unknown = Object.keys(body).find((field) => field !== "meta");
+  if (unknown !== undefined) {
+    throw new InvalidArgumentError(
+      `the field ${JSON.stringify(unknown)}`,
+      'is unknown: send { "meta": { … } }, or no body',
+    );
+  }
+  return body.meta === undefined ? {} : asObject(body.meta, "meta");
+}
+
+function deletePresence(
+  { request, params, query }: ApiRequest,
+  { node, origins, limits }: ApiContext,
+  session: () => Session,
+): Reply {
+  const { everywhere = "false" } = parseQuery(query, ["everywhere"]);
+  if (everywhere !== "true" && everywhere !== "false") {
+    throw new InvalidArgumentError(`everywhere ${JSON.stringify(everywhere)}`, "must be true or false");
+  }
+  origins.check(request);
+  const [topic, key] = [topicIn(params, limits), keyIn(params, limits)];
+  const found = everywhere === "true" ? node.remove(topic, key) > 0 : session().untrack(topic, key);
+  if (found) return { status: 204 };
+  const where = everywhere === "true" ? "on any node" : "by a PUT at this node";
+  throw new HttpRequestError(
+    404,
+    "NOT_FOUND",
+    `${JSON.stringify(key)} is not present on ${JSON.stringify(topic)} ${where}`,
+  );
+}
+
+/** A node would only say that nobody is there; the caller should know that nobody can be. */
+function topicIn(params: ApiRequest["params"], { topicBytesMax }: ApiLimits): string {
+  return checkedName("topic", params.topic!, topicBytesMax);
+}
+
+function keyIn(params: ApiRequest["params"], { keyBytesMax }: ApiLimits): string {
+  return checkedName("key", params.key!, keyBytesMax);
+}
+
+function checkedName(what: string, name: string, bytesMax: number): string {
+  const bytes = Buffer.byteLength(name);
+  if (bytes === 0) throw new InvalidArgumentError(what, "must not be empty");
+  if (bytes > bytesMax)
+    throw new InvalidArgumentError(what, `must have at most ${bytesMax} bytes, not ${bytes}`);
+  return name;
+}

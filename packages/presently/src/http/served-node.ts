@@ -1,0 +1,33 @@
+/** What the HTTP server asks of the node that it serves. */
+import type { Presence, ReplicaId, ReplicaReport, Session, TopicSummary, Watcher } from "@presently/replica";
+
+/** A link of the mesh, for operators. */
+export interface LinkReport {
+  readonly replica: ReplicaId;
+  readonly node: string;
+  /** Who dialled: this node (`out`) or the other (`in`). */
+  readonly direction: "in" | "out";
+  /** Where the peer was dialled; or, if it dialled us, where it says that it can be. */
+  readonly address: string;
+  /** Since when the link is up. */
+  readonly openForMs: number;
+  /** Bytes handed over but not yet sent. */
+  readonly bufferedBytes: number;
+}
+
+/** The part of a node that the HTTP API shows. A node implements it; so could a test. */
+export interface ServedNode {
+  readonly name: string;
+  readonly clusterName: string;
+  readonly replica: ReplicaId;
+  /** Why the node is not ready, for people; undefined once it is. */
+  readonly notReadyReason: string | undefined;
+  readonly stopping: boolean;
+  session(): Session;
+  list(topic: string): readonly Presence[];
+  topics(prefix?: string): readonly TopicSummary[];
+  watch(topic: string, watcher: Watcher): () => void;
+  remove(topic: string, key: string): number;
+  cluster(): readonly ReplicaReport[];
+  links(): readonly LinkReport[];
+}
