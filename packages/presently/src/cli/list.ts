@@ -1,0 +1,25 @@
+/** `presently list <topic>`: who is present on a topic now. */
+import type { Command } from "commander";
+import type { TopicJson } from "../http/presence-json.ts";
+import { addClientOptions, type ClientOptions } from "./client-options.ts";
+import { NodeClient } from "./node-client.ts";
+import { count, printable, printableJson, table } from "./terminal.ts";
+
+/** Adds the command. */
+export function addListCommand(program: Command): void {
+  const command = program.command("list").description("show who is present on a topic").argument("<topic>");
+  addClientOptions(command).action((topic: string, options: ClientOptions) => list(topic, options));
+}
+
+async function list(topic: string, { url, json }: ClientOptions): Promise<void> {
+  const state = await new NodeClient(url).get<TopicJson>(`/api/topics/${encodeURIComponent(topic)}`);
+  if (json) {
+    console.log(JSON.stringify(state));
+    return;
+  }
+  const rows = Object.entries(state.presences).flatMap(([key, { metas }]) =>
+    metas.map(({ node, meta }) => [key, node, printableJson(meta)]),
+  );
+  if (rows.length > 0) console.log(table(["KEY", "NODE", "META"], rows));
+  console.log(`${state.keys} present on ${printable(topic)}, ${count(state.entries, "entry", "entries")}`);
+}

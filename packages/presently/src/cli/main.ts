@@ -1,0 +1,59 @@
+/** The `presently` command. */
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { addClusterCommand } from "./cluster.ts";
+import { addDemoCommand } from "./demo.ts";
+import { endingOf } from "./failure.ts";
+import { addListCommand } from "./list.ts";
+import { addStartCommand } from "./start.ts";
+import { addTopicsCommand } from "./topics.ts";
+import { addWatchCommand } from "./watch.ts";
+
+/** The command line with all its commands; parsing throws instead of ending the process. */
+export function createProgram(): Command {
+  const program = new Command("presently")
+    .description("Presence for clusters: who is here, in which room, right now.")
+    .version(versionOfPackage())
+    .exitOverride()
+    // What is wrong is printed once, by `main`.
+    .configureOutput({ outputError: () => undefined });
+  addStartCommand(program);
+  addDemoCommand(program);
+  addListCommand(program);
+  addWatchCommand(program);
+  addTopicsCommand(program);
+  addClusterCommand(program);
+  return program;
+}
+
+/**
+ * Runs the command. A mistake on the command line, or in a configuration, prints one line and gives exit code 2; whatever
+ * else keeps the command from doing its work gives 1.
+ *
+ * @param words  what follows `presently`
+ */
+export async function main(words: readonly string[]): Promise<void> {
+  endQuietlyWithReader();
+  try {
+    const program = createProgram();
+    if (words.length === 0) program.outputHelp();
+    else await program.parseAsync(words, { from: "user" });
+  } catch (error) {
+    const { line, exitCode } = endingOf(error);
+    if (line !== undefined) process.stderr.write(`${line}\n`);
+    process.exitCode = exitCode;
+  }
+}
+
+/** `presently topics | head` closes our output early: that is how such a pipe ends, and no failure. */
+function endQuietlyWithReader(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(0);
+  });
+}
+
+function versionOfPackage(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}

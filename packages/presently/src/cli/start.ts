@@ -1,0 +1,66 @@
+/** `presently start`: one node, until it is told to stop. */
+import { constants } from "node:os";
+import type { Command } from "commander";
+import { resolveConfig } from "../config.ts";
+import { createLogger, type Log } from "../logger.ts";
+import { createNode, type PresentlyNode } from "../node.ts";
+import { addStartOptions, readStartOptions } from "./start-options.ts";
+
+/** Adds the command. */
+export function addStartCommand(program: Command): void {
+  const command = program
+    .command("start")
+    .description("run a node")
+    .addHelpText(
+      "after",
+      "\nThe secret that all nodes share comes from PRESENTLY_SECRET or --secret-file.\n" +
+        "SIGTERM and SIGINT leave gracefully; a second one ends the process at once.",
+    );
+  addStartOptions(command).action((flags: Record<string, unknown>) => start(flags));
+}
+
+async function start(flags: Record<string, unknown>): Promise<void> {
+  const { options, naming } = readStartOptions(flags, process.env);
+  const config = resolveConfig(options, naming);
+  const log = createLogger({
+    level: config.logLevel,
+    base: { node: config.name },
+    pretty: process.stdout.isTTY === true,
+  });
+  const starting = createNode({ ...options, log });
+  // From here on a signal means "leave", also when it comes while the node is still starting.
+  stopOnSignals(starting, log);
+  const node = await starting;
+  log.info({ mesh: node.meshUrl, http: node.httpUrl }, upLine(node));
+}
+
+/** The one line that whoever starts nodes waits for. */
+function upLine({ name, meshUrl, httpUrl }: PresentlyNode): string {
+  const mesh = meshUrl === undefined ? "" : ` mesh ${meshUrl}`;
+  const http = httpUrl === undefined ? "" : ` http ${httpUrl}`;
+  return `presently ${name} is up:${mesh}${http}`;
+}
+
+function stopOnSignals(starting: Promise<PresentlyNode>, log: Log): void {
+  let stopping = false;
+  const stop = async (signal: NodeJS.Signals) => {
+    if (stopping) {
+      log.warn({ signal }, `${signal} again: ending at once`);
+      process.exit(128 + constants.signals[signal]);
+    }
+    stopping = true;
+    log.info({ signal }, `${signal}: leaving the cluster; a second one ends the process at once`);
+    const node = await starting;
+    await node.stop();
+    log.info({}, `presently ${node.name} has stopped`);
+    process.exitCode = 0;
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      stop(signal).catch((error: unknown) => {
+        log.error({ error: String(error) }, "stopping failed: ending at once");
+        process.exit(1);
+      });
+    });
+  }
+}
