@@ -18,20 +18,19 @@ const FLAGS = [
 /** The browser's path: `CHROMIUM_PATH`, else the first known name on the `PATH`. */
 const executable = process.env.CHROMIUM_PATH || findOnPath();
 
-const EXPLANATION =
-  "no browser was found for the tests of the page: install Chromium (for example: apt-get install chromium), or set CHROMIUM_PATH";
+/** What to say, once, where the suites do not run. */
+export const BROWSER_MISSING =
+  "found no browser: install Chromium (for example: apt-get install chromium), or set CHROMIUM_PATH";
 
 /**
- * Whether the suites that need a browser run: if there is one, or if there must be one, which is so under CI (there
- * `launchChromium` then fails). Where they do not run, this has said what to install.
+ * Whether the suites that need a browser run: if there is one, or if there must be one, which is so under CI: there
+ * `launchChromium` then fails.
  */
 export const browserSuitesRun = executable !== undefined || Boolean(process.env.CI);
 
-if (!browserSuitesRun) console.warn(`not run: ${EXPLANATION}`);
-
 /** Starts the browser; close it at the end. @throws when there is none */
 export async function launchChromium(): Promise<Browser> {
-  if (executable === undefined) throw new Error(EXPLANATION);
+  if (executable === undefined) throw new Error(BROWSER_MISSING);
   return chromium.launch({ executablePath: executable, args: FLAGS });
 }
 

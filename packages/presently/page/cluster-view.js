@@ -24,6 +24,9 @@ const LINK_WORDS = {
   unknown: "unknown",
 };
 
+/** To have heard of a node within a few heartbeats goes without saying. */
+const HEARD_LATELY_MS = 5_000;
+
 export class ClusterView {
   /** @type {import("./cluster-model.js").Report | undefined} */
   report;
@@ -162,7 +165,7 @@ function factsOf({ here, status, entries, heardAgoMs, linked, agrees }) {
     const count = entries === 1 ? "1 entry" : `${entries.toLocaleString("en")} entries`;
     facts.push(status === "down" && entries > 0 ? `${count} hidden` : count);
   }
-  if (heardAgoMs !== undefined && heardAgoMs >= 2_000) facts.push(`heard ${ago(heardAgoMs)}`);
+  if (heardAgoMs >= HEARD_LATELY_MS) facts.push(`heard ${ago(heardAgoMs)}`);
   if (!here && status === "up" && !linked) facts.push("via others");
   if (agrees !== undefined) facts.push(agrees ? "agrees" : "catching up");
   return facts.join(" · ");

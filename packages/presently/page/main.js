@@ -188,16 +188,21 @@ document.addEventListener("visibilitychange", () => {
 });
 
 let demo;
+let unanswered = false;
 const askCluster = pollCluster({
   url: "/api/cluster",
   onAnswer: (report) => {
     cluster.report = report;
     cluster.silent = false;
+    // The node is back, so the stream need not wait for its turn.
+    if (unanswered) presence?.stream?.retryNow();
+    unanswered = false;
     void demo?.refresh().then(renderSoon);
     renderSoon();
   },
   onSilence: (silentMs) => {
     cluster.silent = silentMs > SILENCE_MS;
+    unanswered = true;
     void demo?.refresh().then(renderSoon);
     renderSoon();
   },
