@@ -290,6 +290,7 @@ export class PresentlyNode implements ServedNode {
         secrets,
         random: Math.random,
         log: (notice) => this.#note(notice),
+        onStaleIncarnation: (newest) => this.#newerLifeSeen(newest),
       },
       listener,
     );
@@ -311,6 +312,20 @@ export class PresentlyNode implements ServedNode {
     } catch (error) {
       this.#log.error({ error: String(error) }, "onNotice threw an error");
     }
+  }
+
+  /**
+   * A peer refuses us at its door because it is linked with a newer life of our name. Just after the start that may be a
+   * link of our own earlier life that the peer has not given up yet, seen by a clock that went back: the next attempt
+   * gets through, and the replica takes a newer incarnation. Later it is another process.
+   */
+  #newerLifeSeen(newest: number): void {
+    const young =
+      this.#startedAt === undefined || systemClock.now() - this.#startedAt < 2 * this.#config.downAfterMs;
+    if (young || this.stopping) return;
+    const message = `another process has the name ${this.name}, with the newer incarnation ${newest}: this one stops`;
+    this.#note({ type: "name-conflict", level: "error", message, replica: this.replica, newest });
+    this.#superseded();
   }
 
   #superseded(): void {

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { resolveConfig } from "../config.ts";
 import { createLogger, type Log } from "../logger.ts";
 import { createNode, type PresentlyNode } from "../node.ts";
+import { CommandError } from "./failure.ts";
 import { addStartOptions, readStartOptions } from "./start-options.ts";
 
 /** Adds the command. */
@@ -32,6 +33,11 @@ async function start(flags: Record<string, unknown>): Promise<void> {
   stopOnSignals(starting, log);
   const node = await starting;
   log.info({ mesh: node.meshUrl, http: node.httpUrl }, upLine(node));
+  if ((await node.whenStopped) === "superseded") {
+    throw new CommandError(
+      `another process runs under the name ${node.name}: give each node a name of its own`,
+    );
+  }
 }
 
 /** The one line that whoever starts nodes waits for. */
@@ -53,7 +59,6 @@ function stopOnSignals(starting: Promise<PresentlyNode>, log: Log): void {
     const node = await starting;
     await node.stop();
     log.info({}, `presently ${node.name} has stopped`);
-    process.exitCode = 0;
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
