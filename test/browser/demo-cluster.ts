@@ -1,7 +1,8 @@
 /** The demo for the tests of the page, and what they ask of it besides breaking it. */
 import { type Demo, startDemo } from "presently/demo";
+import { eventually } from "../helpers/eventually.ts";
 
-/** Starts three nodes on free ports. What they say is kept, and shown if the start fails. */
+/** Starts three nodes on free ports, with default options. */
 export async function startTestDemo(): Promise<Demo> {
   return startDemo({ ports: "free" });
 }
@@ -36,13 +37,13 @@ export async function heal(demo: Demo): Promise<void> {
 }
 
 async function untilWhole(demo: Demo, at: string, about: string): Promise<void> {
-  const giveUpMs = performance.now() + 30_000;
-  for (;;) {
-    const report = await reportOf(demo, at, about);
-    if (report?.linked && report.agrees) return;
-    if (performance.now() > giveUpMs) throw new Error(`${at} says of ${about}: ${JSON.stringify(report)}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await eventually(
+    async () => {
+      const report = await reportOf(demo, at, about);
+      if (!report?.linked || !report.agrees) throw new Error(JSON.stringify(report));
+    },
+    { what: `${at} being linked with ${about}, and agreeing with it,`, timeoutMs: 30_000 },
+  );
 }
 
 /** A client that is no browser: present through `node` for as long as it is open. */

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { type Demo, PortChooser } from "presently/demo";
 import { afterEach, expect, it } from "vitest";
+import { eventually } from "../helpers/eventually.ts";
 import { heal, reportOf, startTestDemo } from "./demo-cluster.ts";
 
 const COMMAND = fileURLToPath(new URL("../../packages/presently/bin/presently.js", import.meta.url));
@@ -24,21 +25,13 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const giveUpMs = performance.now() + 30_000;
-  while (!(await condition())) {
-    if (performance.now() > giveUpMs) throw new Error(`still not so: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
 it("forms one cluster, heals after a cut and a crash, and leaves no process behind", async () => {
   demo = await startTestDemo();
   await heal(demo);
   const before = demo.nodes.map(({ pid }) => pid!);
 
   demo.link("n3", "n1").cut();
-  await until(async () => (await reportOf(demo!, "n1", "n3"))?.linked === false);
+  await eventually(async () => expect((await reportOf(demo!, "n1", "n3"))?.linked).toBe(false));
   await demo.node("n2").kill();
   expect(demo.node("n2").state).toBe("stopped");
   expect(isAlive(before[1]!)).toBe(false);
@@ -69,13 +62,13 @@ it.each(["SIGINT", "SIGKILL"] as const)("leaves nothing behind when its command 
   command.stdout.setEncoding("utf8").on("data", (text) => {
     printed += text;
   });
-  await until(() => printed.includes("Ctrl-C"));
+  await eventually(() => expect(printed).toContain("Ctrl-C"));
   const urls = printed.match(/http:\/\/127\.0\.0\.1:\d+/g) ?? [];
   expect(urls).toHaveLength(3);
   command.kill(signal);
   await once(command, "exit");
-  await until(async () => {
+  await eventually(async () => {
     const answers = await Promise.allSettled(urls.map((url) => fetch(`${url}/healthz`)));
-    return answers.every(({ status }) => status === "rejected");
+    expect(answers.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
   });
 });

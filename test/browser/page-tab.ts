@@ -1,5 +1,7 @@
 /** A tab of the browser that shows a node's page, as a person sees it. */
 import type { Browser, BrowserContext, Page } from "playwright-core";
+import { expect } from "vitest";
+import { eventually } from "../helpers/eventually.ts";
 
 export interface TabOptions {
   /** The node's address. */
@@ -70,15 +72,10 @@ export class PageTab {
 
   /** Waits until exactly these people are shown, each with its nodes. @throws with who was shown instead */
   async untilPeople(expected: Readonly<Record<string, readonly string[]>>): Promise<void> {
-    const wanted = JSON.stringify(
-      Object.entries(expected)
-        .map(([name, via]) => ({ name, via: via.toSorted() }))
-        .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-    );
-    await this.#until(async () => {
-      const shown = JSON.stringify(await this.people());
-      return shown === wanted ? undefined : `the page shows ${shown}, not ${wanted}`;
-    });
+    const wanted = Object.entries(expected)
+      .map(([name, via]) => ({ name, via: via.toSorted() }))
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    await eventually(async () => expect(await this.people()).toEqual(wanted), { timeoutMs: WAIT_MS });
   }
 
   /** Waits for the state of the connection: `live`, `waiting`, `silent` … */
@@ -104,22 +101,6 @@ export class PageTab {
   }
 
   async untilActivity(sentence: string): Promise<void> {
-    await this.#until(async () => {
-      const sentences = await this.activity();
-      return sentences.includes(sentence)
-        ? undefined
-        : `the activity is ${JSON.stringify(sentences)}, without ${sentence}`;
-    });
-  }
-
-  /** Asks again and again until nothing is missing. */
-  async #until(missing: () => Promise<string | undefined>): Promise<void> {
-    const giveUpMs = performance.now() + WAIT_MS;
-    for (;;) {
-      const problem = await missing();
-      if (problem === undefined) return;
-      if (performance.now() > giveUpMs) throw new Error(problem);
-      await this.page.waitForTimeout(50);
-    }
+    await eventually(async () => expect(await this.activity()).toContain(sentence), { timeoutMs: WAIT_MS });
   }
 }
