@@ -10,7 +10,7 @@ import { Packr } from "msgpackr";
 import { decodeEntries, decodeNumbers, encodeEntries, encodeNumbers } from "./columns.ts";
 import { ProtocolError } from "./errors.ts";
 import type { LiveDots, Message, OriginSummary, SyncMessage } from "./messages.ts";
-import { array, boolean, count, type Fields, fields, replica } from "./wire.ts";
+import { array, boolean, count, type Fields, fields, replica, text } from "./wire.ts";
 
 type Delta = Extract<Message, { type: "delta" }>["delta"];
 type Removals = SyncMessage["pending"];
@@ -27,6 +27,7 @@ const TYPES = {
   "probe-ack": 21,
   leave: 22,
   incarnation: 23,
+  broadcast: 24,
 } as const satisfies Record<Message["type"], number>;
 
 const NAMES = new Map<number, Message["type"]>(
@@ -93,6 +94,8 @@ function encodeFields(message: Message): unknown[] {
       return [message.replica, message.handoffMs];
     case "incarnation":
       return [message.newest];
+    case "broadcast":
+      return [message.channel, message.payload];
   }
 }
 
@@ -148,6 +151,8 @@ function decodeFields(name: Message["type"], at: Fields): Message {
       return { type: "leave", replica: replica(at[0]), handoffMs: count(at[1]) };
     case "incarnation":
       return { type: "incarnation", newest: count(at[0]) };
+    case "broadcast":
+      return { type: "broadcast", channel: text(at[0]), payload: at[1] };
   }
 }
 

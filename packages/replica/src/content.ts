@@ -167,7 +167,8 @@ export class Content {
     }
   }
 
-  private listenerFailed(error: unknown, facts: Record<string, unknown>): void {
+  /** What a listener of the application threw is reported, and stops nobody else. */
+  listenerFailed(error: unknown, facts: Record<string, unknown>): void {
     this.counters.listenerErrors++;
     this.say("listener-error", "error", "a listener threw an error", { ...facts, error });
   }

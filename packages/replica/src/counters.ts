@@ -4,6 +4,8 @@ export interface Counters {
   deltasMade: number;
   /** Pushes left out because the peer's link was congested. */
   pushesSkipped: number;
+  /** Broadcasts not sent to a peer whose link was congested. */
+  broadcastsSkipped: number;
   /** Deltas that started above our vector. */
   gaps: number;
   pullsSent: number;
@@ -27,6 +29,7 @@ export function newCounters(): Counters {
   return {
     deltasMade: 0,
     pushesSkipped: 0,
+    broadcastsSkipped: 0,
     gaps: 0,
     pullsSent: 0,
     pullsServed: 0,

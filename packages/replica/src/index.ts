@@ -1,4 +1,5 @@
 export { incarnationOf, isReplicaId, nameOf, type ReplicaId, replicaId } from "@presently/crdt";
+export type { BroadcastListener } from "./broadcasts.ts";
 export type { Clock } from "./clock.ts";
 export { decodeMessage, encodeMessage, PROTOCOL_VERSION } from "./codec.ts";
 export type { Counters } from "./counters.ts";

@@ -5,7 +5,7 @@ import type { ReplicaSettings } from "./options.ts";
 const META_DEPTH_MAX = 32;
 
 /** @throws {InvalidArgumentError} unless `text` is a non-empty string of at most `bytesMax` UTF-8 bytes */
-export function checkText(what: "topic" | "key", text: unknown, bytesMax: number): void {
+export function checkText(what: "topic" | "key" | "channel", text: unknown, bytesMax: number): void {
   if (typeof text !== "string" || text === "")
     throw new InvalidArgumentError(what, "must be a non-empty string");
   if (text.length * 3 <= bytesMax) return;
@@ -25,29 +25,33 @@ export function checkMeta(meta: unknown, settings: Pick<ReplicaSettings, "metaBy
   if (typeof meta !== "object" || meta === null || Array.isArray(meta)) {
     throw new InvalidArgumentError("meta", "must be a JSON map such as { device: 'phone' }");
   }
-  const bytes = sizeOf(meta, settings.metaBytesMax, 0);
+  const bytes = sizeOf(meta, "meta", settings.metaBytesMax);
   if (bytes > settings.metaBytesMax)
     throw new LimitError("metaBytesMax", settings.metaBytesMax, "meta is too large");
   return bytes;
 }
 
-/** Stops counting once it is above `most`. */
-function sizeOf(value: unknown, most: number, depth: number): number {
+/**
+ * About how many bytes a value takes as JSON. Stops counting once it is above `most`.
+ *
+ * @throws {InvalidArgumentError} naming `what`, if it is not JSON
+ */
+export function sizeOf(value: unknown, what: string, most: number, depth = 0): number {
   if (typeof value === "string") return stringSize(value);
   if (typeof value === "number") {
-    if (!Number.isFinite(value)) throw new InvalidArgumentError("meta", `must be JSON: ${value} is not`);
+    if (!Number.isFinite(value)) throw new InvalidArgumentError(what, `must be JSON: ${value} is not`);
     return 8;
   }
   if (typeof value === "boolean" || value === null) return 4;
   if (value === undefined) return 0;
   if (typeof value !== "object")
-    throw new InvalidArgumentError("meta", `must be JSON: a ${typeof value} is not`);
+    throw new InvalidArgumentError(what, `must be JSON: a ${typeof value} is not`);
   if (depth === META_DEPTH_MAX)
-    throw new InvalidArgumentError("meta", `must not be nested deeper than ${META_DEPTH_MAX}`);
+    throw new InvalidArgumentError(what, `must not be nested deeper than ${META_DEPTH_MAX}`);
   let size = 2;
   if (Array.isArray(value)) {
     for (const item of value) {
-      size += sizeOf(item, most - size, depth + 1) + 1;
+      size += sizeOf(item, what, most - size, depth + 1) + 1;
       if (size > most) return size;
     }
     return size;
@@ -60,8 +64,9 @@ function sizeOf(value: unknown, most: number, depth: number): number {
     );
   }
   for (const name in value) {
-    if (name === "__proto__") throw new InvalidArgumentError("meta", "must not have a field named __proto__");
-    size += stringSize(name) + sizeOf((value as Record<string, unknown>)[name], most - size, depth + 1) + 2;
+    if (name === "__proto__") throw new InvalidArgumentError(what, "must not have a field named __proto__");
+    size +=
+      stringSize(name) + sizeOf((value as Record<string, unknown>)[name], what, most - size, depth + 1) + 2;
     if (size > most) return size;
   }
   return size;

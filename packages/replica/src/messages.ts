@@ -98,6 +98,14 @@ export interface IncarnationMessage {
   readonly newest: number;
 }
 
+/** A message of the application to all nodes: at most once, and not stored. */
+export interface BroadcastMessage {
+  readonly type: "broadcast";
+  readonly channel: string;
+  /** JSON, or bytes. */
+  readonly payload: unknown;
+}
+
 export type Message =
   | DeltaMessage
   | HeartbeatMessage
@@ -106,4 +114,5 @@ export type Message =
   | ProbeMessage
   | ProbeAckMessage
   | LeaveMessage
-  | IncarnationMessage;
+  | IncarnationMessage
+  | BroadcastMessage;

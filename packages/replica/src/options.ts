@@ -30,6 +30,8 @@ export interface ReplicaOptions {
   readonly keyBytesMax?: number;
   /** Bytes of a meta as JSON. Default 8,192. */
   readonly metaBytesMax?: number;
+  /** Bytes of a broadcast, as JSON or as they are. Default 65,536. */
+  readonly broadcastBytesMax?: number;
   /** Entries one session may hold. Default 100,000. */
   readonly entriesPerSessionMax?: number;
   /** Entries that this node lets its own sessions add to one topic that holds so many. Default 1,000,000. */
@@ -65,6 +67,7 @@ const DEFAULTS = {
   topicBytesMax: 255,
   keyBytesMax: 255,
   metaBytesMax: 8_192,
+  broadcastBytesMax: 65_536,
   entriesPerSessionMax: 100_000,
   entriesPerTopicMax: 1_000_000,
   entriesPerNodeMax: 1_000_000,

@@ -5,6 +5,7 @@
  * outputs on every machine, so one implementation runs in production and in the simulator.
  */
 import { nameOf, type ReplicaId, replicaId } from "@presently/crdt";
+import { type BroadcastListener, Broadcasts } from "./broadcasts.ts";
 import { Content } from "./content.ts";
 import { type Counters, newCounters } from "./counters.ts";
 import { Giver } from "./giver.ts";
@@ -43,6 +44,7 @@ export class Replica {
   private readonly content: Content;
   private readonly membership: Membership;
   private readonly gossip: Gossip;
+  private readonly broadcasts: Broadcasts;
   private puller: Puller;
   private giver: Giver;
   private readonly peers = new Map<ReplicaId, Peer>();
@@ -92,6 +94,9 @@ export class Replica {
       newerSelf: (incarnation) => this.hearOfNewerLife(incarnation),
       notice: (notice) => outbox.notice(notice),
     });
+    this.broadcasts = new Broadcasts(this.settings, (error, channel) =>
+      this.content.listenerFailed(error, { channel }),
+    );
     this.gossip = new Gossip(this.content, this.membership, this.settings, (peers, message) =>
       outbox.send(peers, message),
     );
@@ -167,6 +172,33 @@ export class Replica {
   /** Removes every entry of `key` on `topic` that is seen here, whoever holds it; answers how many. Its sessions are told. */
   remove(topic: string, key: string): number {
     return this.content.remove(topic, key);
+  }
+
+  // Messages of the application.
+
+  /**
+   * Sends a message to every node that we have a link with, and to this one: at most once each, in order for each pair
+   * of nodes. It is not stored, and a peer that does not keep up goes without it.
+   *
+   * @param payload JSON or bytes; must not be changed afterwards
+   * @throws {InvalidArgumentError} for a channel or payload that cannot be used
+   * @throws {LimitError} beyond `broadcastBytesMax`
+   */
+  broadcast(channel: string, payload: unknown): void {
+    this.broadcasts.check(channel, payload);
+    if (!this.silent) {
+      // Whoever is told of something by a broadcast should find what was tracked before it.
+      this.flush();
+      const { ready, skipped } = this.readyPeers();
+      this.counters.broadcastsSkipped += skipped;
+      if (ready.length > 0) this.outbox.send(ready, { type: "broadcast", channel, payload });
+    }
+    this.broadcasts.deliver(channel, payload);
+  }
+
+  /** Calls `listener` with every broadcast on the channel, our own included, until the returned function is called. */
+  onBroadcast(channel: string, listener: BroadcastListener): () => void {
+    return this.broadcasts.listen(channel, listener);
   }
 
   // Operating.
@@ -319,6 +351,9 @@ export class Replica {
       case "incarnation":
         if (message.newest > this.incarnationNow) this.hearOfNewerLife(message.newest);
         break;
+      case "broadcast":
+        this.broadcasts.deliver(message.channel, message.payload);
+        break;
     }
   }
 
@@ -351,12 +386,15 @@ export class Replica {
     const delta = this.content.set.takeDelta();
     if (delta === undefined || this.silent) return;
     this.counters.deltasMade++;
-    const ready: ReplicaId[] = [];
-    for (const peer of this.peers.keys()) {
-      if (this.outbox.congested(peer)) this.counters.pushesSkipped++;
-      else ready.push(peer);
-    }
+    const { ready, skipped } = this.readyPeers();
+    this.counters.pushesSkipped += skipped;
     if (ready.length > 0) this.outbox.send(ready, { type: "delta", delta });
+  }
+
+  private readyPeers(): { ready: ReplicaId[]; skipped: number } {
+    const ready: ReplicaId[] = [];
+    for (const peer of this.peers.keys()) if (!this.outbox.congested(peer)) ready.push(peer);
+    return { ready, skipped: this.peers.size - ready.length };
   }
 
   private serve(peer: Peer, pull: PullMessage): void {
