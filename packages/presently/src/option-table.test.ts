@@ -1,0 +1,38 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { type OptionSpec, optionTable } from "./option-table.ts";
+
+const readme = new URL("../README.md", import.meta.url);
+
+describe("the table of options", () => {
+  test("stands in the README as it is", () => {
+    const text = readFileSync(readme, "utf8");
+    const marked = /<!-- options -->[\s\S]*?<!-- end of options -->/;
+    const table = `<!-- options -->\n${optionsAsMarkdown()}\n<!-- end of options -->`;
+    // Run with UPDATE_README=1 after a change of the table.
+    if (process.env.UPDATE_README)
+      writeFileSync(
+        readme,
+        text.replace(marked, () => table),
+      );
+    else expect(marked.exec(text)?.[0]).toBe(table);
+  });
+
+  test("has each path once, and each flag for one setting", () => {
+    const paths = optionTable.map(({ path }) => path);
+    expect(new Set(paths).size).toBe(paths.length);
+    const flags = optionTable.flatMap(({ flag, path }) => (flag && !path.endsWith(".port") ? [flag] : []));
+    expect(new Set(flags).size).toBe(flags.length);
+  });
+});
+
+function optionsAsMarkdown(): string {
+  const heading = ["| option | flag | unit | default | what it is |", "|---|---|---|---|---|"];
+  return [...heading, ...optionTable.map(row)].join("\n");
+}
+
+function row({ path, flag, kind, unit, defaultText, default: value, help }: OptionSpec): string {
+  const units = { integer: unit ?? "port", switch: "true or false", texts: "list", text: "text" };
+  const flagCell = flag === undefined ? "" : ` \`${flag}\``;
+  return `| \`${path}\` |${flagCell} | ${units[kind]} | ${defaultText ?? value} | ${help} |`;
+}
