@@ -1,4 +1,5 @@
 export {
+  type BroadcastListener,
   ClosedError,
   ConfigurationError,
   InvalidArgumentError,

@@ -1,6 +1,7 @@
 /** A node: a replica, the mesh that links it with others, and the HTTP server that shows it. */
 import { Mesh, ListenError as MeshListenError } from "@presently/mesh";
 import {
+  type BroadcastListener,
   ClosedError,
   type Counters,
   Endpoint,
@@ -183,6 +184,23 @@ export class PresentlyNode implements ServedNode {
   /** Removes every entry of a key on a topic that is seen here, whichever node holds it; answers how many. */
   remove(topic: string, key: string): number {
     return this.#endpoint.replica.remove(topic, key);
+  }
+
+  /**
+   * Sends a message to every node of the cluster, this one included: at most once each, in order for each pair of
+   * nodes, never stored.
+   *
+   * @param payload JSON or bytes; must not be changed afterwards
+   * @throws {InvalidArgumentError} for a channel or payload that cannot be used
+   * @throws {LimitError} beyond `broadcastBytesMax`
+   */
+  broadcast(channel: string, payload: unknown): void {
+    this.#endpoint.replica.broadcast(channel, payload);
+  }
+
+  /** Calls `listener` with every broadcast on the channel, this node's own included, until the returned function is called. */
+  onBroadcast(channel: string, listener: BroadcastListener): () => void {
+    return this.#endpoint.replica.onBroadcast(channel, listener);
   }
 
   /** Forgets a replica at once, with its entries; answers whether it was known. One that is alive comes back by itself. */
