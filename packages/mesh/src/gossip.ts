@@ -5,6 +5,9 @@ import { decodeAddresses, encodeAddresses, type NodeAddress } from "./frames.ts"
 import type { Link } from "./link.ts";
 import type { LinkTable } from "./link-table.ts";
 
+/** The capability of nodes that take part: others are told nothing, and their own addresses are kept to oneself. */
+export const PEER_GOSSIP = "peer-gossip";
+
 export interface GossipOptions {
   /** Switched off, nothing is told and nothing is believed. */
   readonly enabled: boolean;
@@ -23,10 +26,10 @@ export class Gossip {
   /** A link is up: learns where its peer is, tells the peer where the others are, and the others where the peer is. */
   introduce(link: Link): void {
     const { enabled, major, links, discovery } = this.#options;
-    if (!enabled) return;
+    if (!enabled || !takesPart(link)) return;
     const newcomer = nodeAddresses([link]);
     discovery.learn(newcomer);
-    const others = links.all().filter((other) => other !== link);
+    const others = links.all().filter((other) => other !== link && takesPart(other));
     for (const frame of encodeAddresses(major, nodeAddresses(others))) link.send(frame);
     for (const frame of encodeAddresses(major, newcomer)) for (const other of others) other.send(frame);
   }
@@ -35,6 +38,10 @@ export class Gossip {
   hear(frame: Uint8Array): void {
     if (this.#options.enabled) this.#options.discovery.learn(decodeAddresses(frame));
   }
+}
+
+function takesPart(link: Link): boolean {
+  return link.capabilities.includes(PEER_GOSSIP);
 }
 
 function nodeAddresses(links: readonly Link[]): NodeAddress[] {

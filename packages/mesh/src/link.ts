@@ -78,6 +78,7 @@ export class Link implements Incumbent {
   readonly role: Role;
   /** Where others can dial the peer, if it said so. */
   readonly advertised: string | undefined;
+  readonly capabilities: readonly string[];
   readonly #options: LinkOptions;
   readonly #upMs: number;
   readonly #silenceTimer: NodeJS.Timeout;
@@ -97,6 +98,7 @@ export class Link implements Incumbent {
     this.replica = peer.replica;
     this.instance = peer.instance;
     this.advertised = options.advertised;
+    this.capabilities = peer.capabilities;
     this.address = options.address;
     this.linkId = options.linkId;
     this.role = options.role;
@@ -166,7 +168,7 @@ export class Link implements Incumbent {
       framesSent: this.#framesSent,
       framesReceived: this.#framesReceived,
       protocolMinor: Math.min(minor, peer.minor),
-      capabilities: peer.capabilities,
+      capabilities: this.capabilities,
     };
   }
 

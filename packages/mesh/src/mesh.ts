@@ -17,7 +17,7 @@ import type { ConnectionEnd } from "./connection.ts";
 import { Discovery } from "./discovery.ts";
 import { FRAME } from "./frames.ts";
 import { Gate } from "./gate.ts";
-import { Gossip } from "./gossip.ts";
+import { Gossip, PEER_GOSSIP } from "./gossip.ts";
 import type { Self } from "./handshake.ts";
 import { CLOSE } from "./hang-up.ts";
 import { Journal } from "./journal.ts";
@@ -194,9 +194,10 @@ export class Mesh implements Transport {
   }
 
   #self(): Self {
-    const { cluster, protocol } = this.#settings;
+    const { cluster, protocol, peerGossip } = this.#settings;
     return {
       ...protocol,
+      capabilities: [...protocol.capabilities, ...(peerGossip ? [PEER_GOSSIP] : [])],
       cluster,
       replica: this.#replica,
       instance: this.#instance,

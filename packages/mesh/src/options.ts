@@ -44,7 +44,7 @@ export interface ProtocolOptions {
   readonly major?: number;
   /** Default 0. */
   readonly minor?: number;
-  /** Default none. Told to peers, and shown in `links()`. */
+  /** Default none. Told to peers, and shown in `links()`. The mesh adds those of its own. */
   readonly capabilities?: readonly string[];
 }
 
@@ -67,7 +67,10 @@ export interface MeshOptions {
   readonly advertise?: string;
   /** The URLs to dial from the start, for ever. May hold our own. Default none. */
   readonly peers?: readonly string[];
-  /** Whether to learn addresses from peers, and to tell them. Off, only `peers` are dialled. Default true. */
+  /**
+   * Whether to learn addresses from peers that do so too, and to tell them those of others. Off, this node dials only
+   * `peers`, and is dialled only by who is configured to. Default true.
+   */
   readonly peerGossip?: boolean;
   /** The first wait before an address is dialled again; it doubles with each failure. Default 100. */
   readonly dialMinMs?: number;
