@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { REPLICA_DEFAULTS } from "@presently/replica";
 import { describe, expect, test } from "vitest";
 import { type OptionSpec, optionTable } from "./option-table.ts";
 
@@ -16,6 +17,11 @@ describe("the table of options", () => {
         text.replace(marked, () => table),
       );
     else expect(marked.exec(text)?.[0]).toBe(table);
+  });
+
+  test("has every option of the replica", () => {
+    const paths = optionTable.map(({ path }) => path);
+    expect(Object.keys(REPLICA_DEFAULTS).filter((option) => !paths.includes(option))).toEqual([]);
   });
 
   test("has each path once, and each flag for one setting", () => {

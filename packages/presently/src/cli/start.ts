@@ -60,7 +60,8 @@ function stopOnSignals(starting: Promise<PresentlyNode>, log: Log): void {
     await node.stop();
     log.info({}, `presently ${node.name} has stopped`);
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  // SIGHUP: the terminal was closed.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
       stop(signal).catch((error: unknown) => {
         log.error({ error: String(error) }, "stopping failed: ending at once");

@@ -64,7 +64,13 @@ export class EventHub {
     });
     this.#streams.add(stream);
     this.#startHeartbeat();
-    feed.add(stream);
+    try {
+      feed.add(stream);
+    } catch (error) {
+      // A stream without its first state is of no use, and must not keep its caller present.
+      response.destroy();
+      throw error;
+    }
   }
 
   /**
