@@ -8,6 +8,7 @@ const alias = {
   "@presently/crdt": source("packages/crdt/src/index.ts"),
   "@presently/replica": source("packages/replica/src/index.ts"),
   "@presently/mesh": source("packages/mesh/src/index.ts"),
+  "@presently/testkit": source("packages/testkit/src/index.ts"),
   "presently/demo": source("packages/presently/src/demo/index.ts"),
   presently: source("packages/presently/src/index.ts"),
 };
