@@ -38,6 +38,15 @@ export function createLogger({ level, base, pretty }: LoggerOptions): Log {
     formatters: { level: (label: string) => ({ level: label }) },
   };
   return pretty
-    ? pino(options, pinoPretty({ sync: true, colorize: true, translateTime: "HH:MM:ss.l", ignore: "node" }))
+    ? pino(
+        options,
+        pinoPretty({
+          sync: true,
+          colorize: true,
+          translateTime: "HH:MM:ss.l",
+          ignore: "node",
+          hideObject: true,
+        }),
+      )
     : pino(options, pino.destination({ dest: 1, sync: true }));
 }

@@ -133,6 +133,20 @@ describe("a node", () => {
     expect(leaves).toEqual([]);
   });
 
+  test("whose clock went back takes a newer incarnation, and keeps what it holds", async () => {
+    const b = await start("b", { mesh: { port: 0 } });
+    const peers = [b.meshUrl!];
+    const before = await start("a", { incarnation: 1_000, mesh: { port: 0, peers } });
+    await before.whenReady();
+    await before.stop();
+    const after = await start("a", { incarnation: 5, mesh: { port: 0, peers } });
+    after.session().track("room", "alice");
+    await eventually(() => expect(keysAt(b, "room")).toEqual(["alice"]));
+    expect(after.incarnation).toBe(1_001);
+    expect(keysAt(after, "room")).toEqual(["alice"]);
+    expect(b.list("room")[0]!.replica).toBe(after.replica);
+  });
+
   test("stops once, however often it is told to", async () => {
     const node = await start("a", { mesh: { port: 0 }, http: { port: 0 } });
     expect(node.stop()).toBe(node.stop());
