@@ -40,13 +40,20 @@ export interface Entries<V> {
   readonly values: readonly V[];
 }
 
+/** Which dots of one origin are live. */
+export interface LiveDots {
+  readonly ranges: Ranges;
+  /** Their hash: who holds just these need not compare them one by one. */
+  readonly hash: number;
+}
+
 /**
  * A whole state as of `vector`: which dots are live, which removed dots are still unknown, and the entries themselves,
  * of which those may be left out that the receiver has, or has been given with `ObservedRemoveSet.stage`.
  */
 export interface FullState<V> {
   readonly vector: VersionVector;
-  readonly live: ReadonlyMap<ReplicaId, Ranges>;
+  readonly live: ReadonlyMap<ReplicaId, LiveDots>;
   readonly pending: readonly Removal[];
   readonly entries: readonly Entries<V>[];
 }

@@ -1,4 +1,4 @@
-export type { Delta, Entries, FullState, Removal } from "./delta.ts";
+export type { Delta, Entries, FullState, LiveDots, Removal } from "./delta.ts";
 export { deltaSize } from "./delta.ts";
 export {
   type Dot,

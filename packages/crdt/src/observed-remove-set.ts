@@ -11,7 +11,7 @@
  * Sources: Bieniusa, Zawirski, Preguiça, Shapiro, Baquero, Balegas, Duarte, "An optimized conflict-free replicated
  * set", arXiv 1210.3368; Almeida, Shoker, Baquero, "Delta State Replicated Data Types", arXiv 1603.01529.
  */
-import type { Delta, Entries, FullState, Removal } from "./delta.ts";
+import type { Delta, Entries, FullState, LiveDots, Removal } from "./delta.ts";
 import type { EventNumber, ReplicaId } from "./dot.ts";
 import { CrdtError } from "./errors.ts";
 import { OpenInterval } from "./open-interval.ts";
@@ -45,6 +45,7 @@ export interface OriginDigest {
 }
 
 const LOG_SIZE_MAX = 10_000;
+const NOTHING_LIVE: LiveDots = { ranges: [], hash: 0 };
 
 /** An observed-remove set of values of type V, one per add event. Values are never copied, compared or looked into. */
 export class ObservedRemoveSet<V> {
@@ -198,7 +199,7 @@ export class ObservedRemoveSet<V> {
     for (const [id, vector] of state.vector) {
       if (this.evicted.has(id)) continue;
       const origin = this.originOf(id);
-      const numbers = missingFrom(origin, vector, state.live.get(id) ?? []);
+      const numbers = missingFrom(origin, vector, state.live.get(id) ?? NOTHING_LIVE);
       if (numbers === undefined) return "incomplete";
       if (numbers.length > 0) gone.push({ origin, numbers });
     }
@@ -244,7 +245,7 @@ export class ObservedRemoveSet<V> {
   snapshot(): FullState<V> {
     this.assertClosed();
     const vector = new Map<ReplicaId, EventNumber>();
-    const live = new Map<ReplicaId, EventNumber[]>();
+    const live = new Map<ReplicaId, LiveDots>();
     const pending: Removal[] = [];
     const entries: Entries<V>[] = [];
     for (const origin of this.origins.values()) {
@@ -252,7 +253,7 @@ export class ObservedRemoveSet<V> {
       if (origin.vector === 0) continue;
       vector.set(origin.id, origin.vector);
       const content = contentOf(origin);
-      live.set(origin.id, rangesOf(content.numbers));
+      live.set(origin.id, { ranges: rangesOf(content.numbers), hash: origin.hash.value });
       if (content.numbers.length > 0) entries.push(content);
     }
     return { vector, live, pending, entries };
@@ -351,28 +352,26 @@ export class ObservedRemoveSet<V> {
  * The entries of `origin` that a state at `vector` with these live dots has seen removed; undefined if the state calls
  * an entry live that we have neither had nor been given.
  */
-function missingFrom<V>(
-  origin: Origin<V>,
-  vector: EventNumber,
-  live: readonly EventNumber[],
-): EventNumber[] | undefined {
+function missingFrom<V>(origin: Origin<V>, vector: EventNumber, live: LiveDots): EventNumber[] | undefined {
+  // A newcomer that was given every entry holds just these: nothing is missing and nothing is gone.
+  const nothingAbove = Math.max(origin.vector, origin.aheadMax) <= vector;
+  if (nothingAbove && origin.wholeHash === live.hash && origin.pending.size === 0) return [];
   const gone: EventNumber[] = [];
   let given = 0;
   for (const number of origin.live.keys()) {
     if (number > vector) continue;
-    if (!inRanges(live, number)) gone.push(number);
+    if (!inRanges(live.ranges, number)) gone.push(number);
     else if (number > origin.vector) given++;
   }
-  for (const number of origin.pending) if (number <= vector && inRanges(live, number)) given++;
-  return given === countInRanges(live, origin.vector, vector) ? gone : undefined;
+  for (const number of origin.pending) if (number <= vector && inRanges(live.ranges, number)) given++;
+  return given === countInRanges(live.ranges, origin.vector, vector) ? gone : undefined;
 }
 
 /** Moves the vector of a foreign origin up to that of a merged state; its log starts anew, since it has no deltas for the leap. */
 function advance<V>(origin: Origin<V>, vector: EventNumber): void {
   if (vector <= origin.vector) return;
-  const promoted = origin.ahead > 0 ? aheadUpTo(origin, vector) : undefined;
-  if (promoted?.size === origin.ahead) origin.promoteAll();
-  else if (promoted !== undefined) for (const number of promoted) origin.promote(number);
+  if (origin.aheadMax <= vector) origin.promoteAll();
+  else for (const number of aheadUpTo(origin, vector)) origin.promote(number);
   origin.vector = vector;
   origin.dropOvertakenPending();
   origin.log.clear();

@@ -9,8 +9,9 @@ export class Origin<V> {
   vector: EventNumber = 0;
   /** Entries by event number: those up to `vector`, and those that were staged ahead of it. */
   readonly live = new Map<EventNumber, V>();
-  /** How many of `live` are above `vector`. */
+  /** How many of `live` are above `vector`, and the highest of them. */
   ahead = 0;
+  aheadMax: EventNumber = 0;
   /** Dots above `vector` that known events of others have removed. */
   readonly pending = new Set<EventNumber>();
   readonly log: DeltaLog<V>;
@@ -36,19 +37,25 @@ export class Origin<V> {
   insertAhead(number: EventNumber, value: V): void {
     this.live.set(number, value);
     this.ahead++;
+    this.aheadMax = Math.max(this.aheadMax, number);
     this.aheadHash.toggle(number);
   }
 
   /** The vector has come to this staged entry: from now on it belongs to the state. */
   promote(number: EventNumber): void {
-    this.ahead--;
-    this.aheadHash.toggle(number);
+    this.dropAhead(number);
     this.hash.toggle(number);
+  }
+
+  /** Of all live dots, staged ones included. */
+  get wholeHash(): number {
+    return this.hash.valueWith(this.aheadHash);
   }
 
   /** Every staged entry belongs to the state from now on. Cost: O(1). */
   promoteAll(): void {
     this.ahead = 0;
+    this.aheadMax = 0;
     this.hash.absorb(this.aheadHash);
   }
 
@@ -58,10 +65,14 @@ export class Origin<V> {
     if (value === undefined) return undefined;
     this.live.delete(number);
     if (number > this.vector) {
-      this.ahead--;
-      this.aheadHash.toggle(number);
+      this.dropAhead(number);
     } else this.hash.toggle(number);
     return value;
+  }
+
+  private dropAhead(number: EventNumber): void {
+    this.aheadHash.toggle(number);
+    if (--this.ahead === 0) this.aheadMax = 0;
   }
 
   /** Pending removes that the vector has overtaken have done their work. Cost: O(pending). */

@@ -44,8 +44,17 @@ export class StateHash {
 
   /** The hash as a safe integer ≥ 0; 0 when empty. */
   get value(): number {
-    return (this.high & 0x1f_ffff) * 0x1_0000_0000 + (this.low >>> 0);
+    return combine(this.low, this.high);
   }
+
+  /** The hash of these numbers and those of `other`, which must be others. */
+  valueWith(other: StateHash): number {
+    return combine(this.low ^ other.low, this.high ^ other.high);
+  }
+}
+
+function combine(low: number, high: number): number {
+  return (high & 0x1f_ffff) * 0x1_0000_0000 + (low >>> 0);
 }
 
 /** MurmurHash3's 32-bit finalizer: every input bit changes every output bit with probability near one half. */
