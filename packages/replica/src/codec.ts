@@ -2,15 +2,15 @@
  * Messages as bytes: one byte protocol version, one byte message type, then the fields as a msgpack array. A reader
  * skips types that it does not know and fields beyond those that it knows, so that a newer peer can say more.
  *
- * Entries travel in columns (topics once, keys, event numbers as gaps, metas), and metas of the same shape share one
- * definition of their field names within a message (msgpackr's record extension).
+ * Entries travel in columns (topics once, keys, event numbers as gaps, metas), and so do metas (field names once for
+ * each shape, values).
  */
 import type { ReplicaId } from "@presently/crdt";
 import { Packr } from "msgpackr";
-import { decodeEntries, decodeNumbers, encodeEntries, encodeNumbers } from "./columns.ts";
+import { Allowance, decodeEntries, decodeNumbers, encodeEntries, encodeNumbers } from "./columns.ts";
 import { ProtocolError } from "./errors.ts";
-import type { LiveDots, Message, OriginSummary, SyncMessage } from "./messages.ts";
-import { array, boolean, count, type Fields, fields, replica, text } from "./wire.ts";
+import type { LivePart, Message, OriginSummary, SyncMessage } from "./messages.ts";
+import { array, boolean, checkJson, count, type Fields, fields, replica, text } from "./wire.ts";
 
 type Delta = Extract<Message, { type: "delta" }>["delta"];
 type Removals = SyncMessage["pending"];
@@ -34,7 +34,16 @@ const NAMES = new Map<number, Message["type"]>(
   Object.entries(TYPES).map(([name, type]) => [type, name as Message["type"]]),
 );
 
-const packr = new Packr({ useRecords: true, int64AsType: "number", moreTypes: false });
+/** No state from one message to the next; nothing but JSON and bytes; no reference to another part of a message. */
+const packr = new Packr({
+  useRecords: false,
+  mapsAsObjects: true,
+  variableMapSize: true,
+  useToJSON: false,
+  structuredClone: false,
+  int64AsType: "number",
+  moreTypes: false,
+});
 
 /** The frame of a message. Cost: O(message). */
 export function encodeMessage(message: Message): Uint8Array {
@@ -83,7 +92,12 @@ function encodeFields(message: Message): unknown[] {
         message.full,
         message.deltas.map(encodeDelta),
         message.entries.map(({ origin, numbers, values }) => [origin, encodeEntries(numbers, values, 0)]),
-        message.live.map(({ replica, vector, ranges }) => [replica, vector, encodeNumbers(ranges, 0)]),
+        message.live.map(({ replica, vector, hash, ranges }) => [
+          replica,
+          vector,
+          hash,
+          encodeNumbers(ranges, 0),
+        ]),
         encodeRemovals(message.pending, undefined),
       ];
     case "probe":
@@ -100,9 +114,10 @@ function encodeFields(message: Message): unknown[] {
 }
 
 function decodeFields(name: Message["type"], at: Fields): Message {
+  const allowance = new Allowance();
   switch (name) {
     case "delta":
-      return { type: "delta", delta: decodeDelta(at) };
+      return { type: "delta", delta: decodeDelta(at, allowance) };
     case "heartbeat":
       return {
         type: "heartbeat",
@@ -128,14 +143,14 @@ function decodeFields(name: Message["type"], at: Fields): Message {
         pull: count(at[0]),
         last: boolean(at[1]),
         full: boolean(at[2]),
-        deltas: array(at[3]).map((item) => decodeDelta(fields(item, "delta"))),
+        deltas: array(at[3]).map((item) => decodeDelta(fields(item, "delta"), allowance)),
         entries: array(at[4]).map((item) => {
           const entries = fields(item, "entries");
           const origin = replica(entries[0]);
-          return { origin, ...decodeEntries(entries[1], origin, 0) };
+          return { origin, ...decodeEntries(entries[1], origin, 0, allowance) };
         }),
-        live: array(at[5]).map(decodeLive),
-        pending: decodeRemovals(at[6], undefined),
+        live: array(at[5]).map((item) => decodeLive(item, allowance)),
+        pending: decodeRemovals(at[6], undefined, allowance),
       };
     case "probe":
       return { type: "probe", replica: replica(at[0]) };
@@ -152,7 +167,7 @@ function decodeFields(name: Message["type"], at: Fields): Message {
     case "incarnation":
       return { type: "incarnation", newest: count(at[0]) };
     case "broadcast":
-      return { type: "broadcast", channel: text(at[0]), payload: at[1] };
+      return { type: "broadcast", channel: text(at[0]), payload: payload(at[1]) };
   }
 }
 
@@ -160,14 +175,14 @@ function encodeDelta({ origin, from, to, numbers, values, removals }: Delta): un
   return [origin, from, to - from, encodeEntries(numbers, values, from), encodeRemovals(removals, origin)];
 }
 
-function decodeDelta(at: Fields): Delta {
+function decodeDelta(at: Fields, allowance: Allowance): Delta {
   const origin = replica(at[0]);
   const from = count(at[1]);
-  const to = from + count(at[2]);
-  const { numbers, values } = decodeEntries(at[3], origin, from);
+  const to = count(from + count(at[2]));
+  const { numbers, values } = decodeEntries(at[3], origin, from, allowance);
   if (to <= from || (numbers.at(-1) ?? to) > to)
     throw new ProtocolError("BAD_FRAME", "a delta has events outside its interval");
-  return { origin, from, to, numbers, values, removals: decodeRemovals(at[4], origin) };
+  return { origin, from, to, numbers, values, removals: decodeRemovals(at[4], origin, allowance) };
 }
 
 /** The origin of the delta itself, which most removals are of, is left out. */
@@ -181,11 +196,11 @@ function encodeRemovals(removals: Removals, own: ReplicaId | undefined): unknown
   ]);
 }
 
-function decodeRemovals(value: unknown, own: ReplicaId | undefined): Removals {
+function decodeRemovals(value: unknown, own: ReplicaId | undefined, allowance: Allowance): Removals {
   return array(value).map((item) => {
     const at = fields(item, "removal");
     const origin = at[0] === null && own !== undefined ? own : replica(at[0]);
-    return { origin, numbers: decodeNumbers(at[1], 0) };
+    return { origin, numbers: decodeNumbers(at[1], 0, allowance) };
   });
 }
 
@@ -198,11 +213,11 @@ function decodeSummary(value: unknown): OriginSummary {
   return { replica: replica(at[0]), vector: count(at[1]), hash: count(at[2]) };
 }
 
-function decodeLive(value: unknown): LiveDots {
+function decodeLive(value: unknown, allowance: Allowance): LivePart {
   const at = fields(value, "live");
-  const ranges = decodeNumbers(at[2], 0, 0);
+  const ranges = decodeNumbers(at[3], 0, allowance, 0);
   if (ranges.length % 2 !== 0) throw new ProtocolError("BAD_FRAME", "ranges must come in pairs");
-  return { replica: replica(at[0]), vector: count(at[1]), ranges };
+  return { replica: replica(at[0]), vector: count(at[1]), hash: count(at[2]), ranges };
 }
 
 function decodeVector(value: unknown): (readonly [ReplicaId, number])[] {
@@ -210,4 +225,9 @@ function decodeVector(value: unknown): (readonly [ReplicaId, number])[] {
     const at = fields(item, "vector");
     return [replica(at[0]), count(at[1])] as const;
   });
+}
+
+function payload(value: unknown): unknown {
+  if (!(value instanceof Uint8Array)) checkJson(value);
+  return value;
 }

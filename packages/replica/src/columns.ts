@@ -2,6 +2,7 @@
 import type { EventNumber, ReplicaId } from "@presently/crdt";
 import { Entry } from "./entry.ts";
 import { ProtocolError } from "./errors.ts";
+import { decodeMetas, encodeMetas } from "./metas.ts";
 import type { Meta } from "./presence.ts";
 import { array, count, fields, text } from "./wire.ts";
 
@@ -18,17 +19,33 @@ export function encodeNumbers(numbers: readonly EventNumber[], base: number): un
   return contiguous && gaps.length > 2 ? [gaps.length, gaps[0]] : [gaps];
 }
 
-/** Contiguous numbers are counted, not listed: what a peer may claim of them is bounded. */
-const NUMBERS_MAX = 1_000_000;
+/** Numbers that a message may count without listing them. */
+const COUNTED_MAX = 1_000_000;
+
+/** What one message may still claim in counted numbers: a few bytes of it can stand for any number of them. */
+export class Allowance {
+  private left = COUNTED_MAX;
+
+  /** @throws {ProtocolError} beyond it */
+  take(numbers: number): void {
+    this.left -= numbers;
+    if (this.left < 0) throw new ProtocolError("BAD_FRAME", "too many numbers");
+  }
+}
 
 /** @param leastGap 0 where a number may repeat, as the ends of a range of one number do */
-export function decodeNumbers(value: unknown, base: number, leastGap = 1): EventNumber[] {
+export function decodeNumbers(
+  value: unknown,
+  base: number,
+  allowance: Allowance,
+  leastGap = 1,
+): EventNumber[] {
   const at = fields(value, "numbers");
   const numbers: EventNumber[] = [];
   let number = base;
   if (typeof at[0] === "number") {
     const length = count(at[0]);
-    if (length > NUMBERS_MAX) throw new ProtocolError("BAD_FRAME", "too many numbers");
+    allowance.take(length);
     number += count(at[1]);
     for (let index = 0; index < length; index++) numbers.push(number++);
   } else {
@@ -76,7 +93,7 @@ export function encodeEntries(
     topics.size > 1 ? topicOf : 0,
     keys,
     encodeNumbers(numbers, base),
-    metas,
+    encodeMetas(metas),
     previousGaps,
     rootGaps,
   ];
@@ -86,20 +103,21 @@ export function decodeEntries(
   value: unknown,
   origin: ReplicaId,
   base: number,
+  allowance: Allowance,
 ): { numbers: EventNumber[]; values: Entry[] } {
   const at = fields(value, "entries");
   const topics = array(at[0]).map(text);
   const topicOf = at[1] === 0 ? undefined : array(at[1]);
   const keys = array(at[2]);
-  const numbers = decodeNumbers(at[3], base);
-  const metas = array(at[4]);
+  const numbers = decodeNumbers(at[3], base, allowance);
   const previousGaps = at[5] === 0 ? undefined : array(at[5]);
   const rootGaps = at[6] === 0 ? undefined : array(at[6]);
-  for (const column of [topicOf, keys, metas, previousGaps, rootGaps]) {
+  for (const column of [topicOf, keys, previousGaps, rootGaps]) {
     if (column !== undefined && column.length !== numbers.length) {
       throw new ProtocolError("BAD_FRAME", "columns of entries must have one length");
     }
   }
+  const metas = decodeMetas(at[4], numbers.length);
   const values: Entry[] = [];
   for (let index = 0; index < numbers.length; index++) {
     const number = numbers[index]!;
@@ -107,7 +125,7 @@ export function decodeEntries(
     if (topic === undefined) throw new ProtocolError("BAD_FRAME", "an entry has no topic");
     const previous = before(number, previousGaps?.[index] ?? 0) % number;
     const root = rootGaps === undefined ? previous || number : before(number, rootGaps[index]);
-    values.push(new Entry(origin, number, topic, text(keys[index]), meta(metas[index]), previous, root));
+    values.push(new Entry(origin, number, topic, text(keys[index]), metas[index]!, previous, root));
   }
   return { numbers, values };
 }
@@ -116,11 +134,4 @@ export function decodeEntries(
 function before(number: EventNumber, gap: unknown): EventNumber {
   if (count(gap) >= number) throw new ProtocolError("BAD_FRAME", "an entry replaces one that cannot be");
   return number - (gap as number);
-}
-
-function meta(value: unknown): Meta {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new ProtocolError("BAD_FRAME", "a meta must be a map");
-  }
-  return value as Meta;
 }

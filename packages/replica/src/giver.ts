@@ -2,7 +2,7 @@
 import type { Delta, Entries, EventNumber, FullState, ObservedRemoveSet, ReplicaId } from "@presently/crdt";
 import type { Entry } from "./entry.ts";
 import { ENTRY_BYTES } from "./local-presences.ts";
-import type { LiveDots, PullMessage, SyncMessage } from "./messages.ts";
+import type { LivePart, PullMessage, SyncMessage } from "./messages.ts";
 import type { ReplicaSettings } from "./options.ts";
 
 type Part = Partial<Pick<SyncMessage, "deltas" | "entries" | "live" | "pending" | "full">>;
@@ -100,10 +100,10 @@ export class Giver {
   private *whole(state: FullState<Entry>, has: ReadonlyMap<ReplicaId, EventNumber>): Iterable<Part> {
     for (const { origin, numbers, values } of state.entries)
       yield* this.lacked(origin, numbers, values, has.get(origin) ?? 0);
-    let live: LiveDots[] = [];
+    let live: LivePart[] = [];
     let count = 0;
     for (const [replica, vector] of state.vector) {
-      const ranges = state.live.get(replica) ?? [];
+      const { ranges, hash } = state.live.get(replica)!;
       for (let start = 0; start === 0 || start < ranges.length; start += RANGES_PER_FRAME) {
         const part = ranges.slice(start, start + RANGES_PER_FRAME);
         if (count + part.length > RANGES_PER_FRAME) {
@@ -111,7 +111,7 @@ export class Giver {
           live = [];
           count = 0;
         }
-        live.push({ replica, vector, ranges: part });
+        live.push({ replica, vector, hash, ranges: part });
         count += part.length + 1;
       }
     }

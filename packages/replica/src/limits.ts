@@ -2,7 +2,8 @@
 import { InvalidArgumentError, LimitError } from "./errors.ts";
 import type { ReplicaSettings } from "./options.ts";
 
-const META_DEPTH_MAX = 32;
+/** Levels of maps and arrays in a meta or a payload, the outermost included. */
+export const JSON_DEPTH_MAX = 32;
 
 /** @throws {InvalidArgumentError} unless `text` is a non-empty string of at most `bytesMax` UTF-8 bytes */
 export function checkText(what: "topic" | "key" | "channel", text: unknown, bytesMax: number): void {
@@ -46,8 +47,8 @@ export function sizeOf(value: unknown, what: string, most: number, depth = 0): n
   if (value === undefined) return 0;
   if (typeof value !== "object")
     throw new InvalidArgumentError(what, `must be JSON: a ${typeof value} is not`);
-  if (depth === META_DEPTH_MAX)
-    throw new InvalidArgumentError(what, `must not be nested deeper than ${META_DEPTH_MAX}`);
+  if (depth === JSON_DEPTH_MAX)
+    throw new InvalidArgumentError(what, `must not be nested deeper than ${JSON_DEPTH_MAX}`);
   let size = 2;
   if (Array.isArray(value)) {
     for (const item of value) {

@@ -46,9 +46,11 @@ export interface PullMessage {
   readonly full: boolean;
 }
 
-export interface LiveDots {
+export interface LivePart {
   readonly replica: ReplicaId;
   readonly vector: EventNumber;
+  /** Of all its live dots up to `vector`. */
+  readonly hash: number;
   /** Several parts of one origin follow each other, ascending. */
   readonly ranges: Ranges;
 }
@@ -63,7 +65,7 @@ export interface SyncMessage {
   readonly last: boolean;
   readonly deltas: readonly Delta<Entry>[];
   readonly entries: readonly Entries<Entry>[];
-  readonly live: readonly LiveDots[];
+  readonly live: readonly LivePart[];
   readonly pending: readonly Removal[];
   /** Whether this is the full form. */
   readonly full: boolean;

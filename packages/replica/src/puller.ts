@@ -32,7 +32,7 @@ interface Pull {
   progressAt: Millis;
   /** Full form, until its last part has come. */
   readonly vector: Map<ReplicaId, EventNumber>;
-  readonly live: Map<ReplicaId, EventNumber[]>;
+  readonly live: Map<ReplicaId, { ranges: EventNumber[]; hash: number }>;
   ranges: number;
 }
 
@@ -117,7 +117,7 @@ export class Puller {
   }
 
   private collect(pull: Pull, message: SyncMessage): void {
-    for (const { replica, vector, ranges } of message.live) {
+    for (const { replica, vector, hash, ranges } of message.live) {
       pull.ranges += ranges.length;
       if (pull.ranges > this.settings.syncRangesMax) {
         throw new ProtocolError(
@@ -128,8 +128,8 @@ export class Puller {
       if (!this.listener.knows(replica) && replica !== this.set.replica) continue;
       pull.vector.set(replica, vector);
       const known = pull.live.get(replica);
-      if (known === undefined) pull.live.set(replica, [...ranges]);
-      else for (const number of ranges) known.push(number);
+      if (known === undefined) pull.live.set(replica, { ranges: [...ranges], hash });
+      else for (const number of ranges) known.ranges.push(number);
     }
   }
 

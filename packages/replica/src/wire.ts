@@ -1,6 +1,7 @@
 /** Reading decoded msgpack from a stranger: every value is checked before it is believed. */
 import { isReplicaId, type ReplicaId } from "@presently/crdt";
 import { ProtocolError } from "./errors.ts";
+import { JSON_DEPTH_MAX } from "./limits.ts";
 
 export type Fields = readonly unknown[];
 
@@ -38,4 +39,26 @@ export function replica(value: unknown): ReplicaId {
     throw new ProtocolError("BAD_FRAME", "a replica id was expected");
   }
   return value;
+}
+
+/**
+ * JSON of bounded depth, or it is refused: what could not be printed, or sent on to the next peer, must not come in. A
+ * field of a map may be undefined: JSON leaves it out, and so may whoever reads it.
+ *
+ * @param depth levels of maps and arrays that the value is inside of
+ */
+export function checkJson(value: unknown, depth = 0): void {
+  if (isScalar(value)) return;
+  if (typeof value !== "object" || value === null) throw new ProtocolError("BAD_FRAME", "JSON was expected");
+  if (depth >= JSON_DEPTH_MAX)
+    throw new ProtocolError("BAD_FRAME", `JSON must not be nested deeper than ${JSON_DEPTH_MAX}`);
+  if (Array.isArray(value)) for (const item of value) checkJson(item, depth + 1);
+  else if (Object.getPrototypeOf(value) === Object.prototype) {
+    for (const name in value) checkJson((value as Record<string, unknown>)[name], depth + 1);
+  } else throw new ProtocolError("BAD_FRAME", "JSON was expected");
+}
+
+function isScalar(value: unknown): boolean {
+  if (typeof value === "number") return Number.isFinite(value);
+  return typeof value === "string" || typeof value === "boolean" || value === null || value === undefined;
 }
