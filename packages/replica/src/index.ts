@@ -34,4 +34,5 @@ export type {
 } from "./presence.ts";
 export { Replica } from "./replica.ts";
 export type { Session } from "./session.ts";
+export type { StateView } from "./state-view.ts";
 export type { Transport, TransportListener } from "./transport.ts";

@@ -27,6 +27,7 @@ import type { Presence, ReplicaReport, TopicCount, TopicSummary, Watcher } from 
 import { Puller } from "./puller.ts";
 import { reportOn, reportOnSelf } from "./report.ts";
 import type { Session } from "./session.ts";
+import type { StateView } from "./state-view.ts";
 
 /** Local changes that are sent without waiting for the flush interval, to keep frames small. */
 const OPEN_CHANGES_MAX = 1_000;
@@ -206,6 +207,11 @@ export class Replica {
   /** Forgets a replica at once, with its entries; answers whether it was known. One that is alive returns by itself. */
   evict(replica: ReplicaId): boolean {
     return this.content.change(() => this.membership.evictNow(replica));
+  }
+
+  /** The state that is replicated, as it is: for checkers that compare replicas. Not to be kept across changes. */
+  get state(): StateView {
+    return this.content.set;
   }
 
   /** What this replica believes of itself and every other, itself first. Cost: O(replicas). */
