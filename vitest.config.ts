@@ -9,6 +9,7 @@ const alias = {
   "@presently/replica": source("packages/replica/src/index.ts"),
   "@presently/mesh": source("packages/mesh/src/index.ts"),
   "@presently/testkit": source("packages/testkit/src/index.ts"),
+  "@presently/phoenix": source("packages/phoenix/src/index.ts"),
   "presently/demo": source("packages/presently/src/demo/index.ts"),
   presently: source("packages/presently/src/index.ts"),
 };
@@ -21,7 +22,7 @@ const project = (name: string, include: string[], options: object = {}) => ({
 export default defineConfig({
   test: {
     projects: [
-      project("unit", ["packages/*/src/**/*.test.ts", "test/unit/**/*.test.ts"], {
+      project("unit", ["packages/*/src/**/*.test.ts", "test/unit/**/*.test.ts", "test/conformance/**/*.test.ts"], {
         exclude: ["**/*.property.test.ts"],
       }),
       project("property", ["packages/*/src/**/*.property.test.ts", "test/property/**/*.test.ts"], {
