@@ -5,6 +5,7 @@ import {
   ClosedError,
   type Counters,
   Endpoint,
+  nameOf,
   type Presence,
   REPLICA_DEFAULTS,
   type ReplicaId,
@@ -308,7 +309,8 @@ export class PresentlyNode implements ServedNode {
         secrets,
         random: Math.random,
         log: (notice) => this.#note(notice),
-        onStaleIncarnation: (newest) => this.#newerLifeSeen(newest),
+        onStaleIncarnation: (newest) => this.#endpoint.newerLifeSeen(newest),
+        onIdTaken: () => this.#endpoint.newerLifeSeen(this.incarnation),
       },
       listener,
     );
@@ -322,6 +324,9 @@ export class PresentlyNode implements ServedNode {
 
   #note(notice: NodeNotice): void {
     const { level, message, ...facts } = notice;
+    // A node that said goodbye does not come back under the addresses that others told of it.
+    if (notice.type === "replica-evicted" && notice.reason === "left")
+      this.#mesh?.forget(nameOf(notice.replica as ReplicaId));
     this.#log[level](facts, message);
     // Links and sync are what readiness hangs on, and each of their steps is a notice.
     if (!this.#ready) queueMicrotask(() => this.ready);
@@ -330,20 +335,6 @@ export class PresentlyNode implements ServedNode {
     } catch (error) {
       this.#log.error({ error: String(error) }, "onNotice threw an error");
     }
-  }
-
-  /**
-   * A peer refuses us at its door because it is linked with a newer life of our name. Just after the start that may be a
-   * link of our own earlier life that the peer has not given up yet, seen by a clock that went back: the next attempt
-   * gets through, and the replica takes a newer incarnation. Later it is another process.
-   */
-  #newerLifeSeen(newest: number): void {
-    const young =
-      this.#startedAt === undefined || systemClock.now() - this.#startedAt < 2 * this.#config.downAfterMs;
-    if (young || this.stopping) return;
-    const message = `another process has the name ${this.name}, with the newer incarnation ${newest}: this one stops`;
-    this.#note({ type: "name-conflict", level: "error", message, replica: this.replica, newest });
-    this.#superseded();
   }
 
   #superseded(): void {

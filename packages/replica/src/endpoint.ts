@@ -90,6 +90,11 @@ export class Endpoint implements TransportListener {
     this.replica.drained(peer, this.clock.now());
   }
 
+  /** A peer refuses us at its door: it knows our name with this incarnation, which is another process, or our earlier life. */
+  newerLifeSeen(incarnation: number): void {
+    this.replica.newerLifeSeen(incarnation, this.clock.now());
+  }
+
   /** What a peer sends can cost it its link, and nothing else. */
   frame(peer: ReplicaId, frame: Uint8Array): void {
     try {

@@ -367,7 +367,7 @@ export class Membership {
   private evict(member: Member, reason: LeaveReason): void {
     this.members.delete(member.id);
     if (!this.forgotten.has(member.id)) this.remember(member.id, member.counter);
-    this.say("replica-evicted", "info", `${member.id} is forgotten (${reason})`, member);
+    this.say("replica-evicted", "info", `${member.id} is forgotten (${reason})`, member, { reason });
     this.listener.evicted(member.id, reason);
   }
 
@@ -383,13 +383,15 @@ export class Membership {
     if (at < this.nextDeadline) this.nextDeadline = at;
   }
 
-  private say(type: Notice["type"], level: Notice["level"], message: string, member?: Member): void {
-    this.listener.notice({
-      type,
-      level,
-      message,
-      ...(member && { replica: member.id, counter: member.counter }),
-    });
+  private say(
+    type: Notice["type"],
+    level: Notice["level"],
+    message: string,
+    member?: Member,
+    facts: Record<string, unknown> = {},
+  ): void {
+    const about = member === undefined ? {} : { replica: member.id, counter: member.counter };
+    this.listener.notice({ type, level, message, ...about, ...facts });
   }
 }
 

@@ -233,3 +233,34 @@ describe("removing what others hold", () => {
     expect(keys(cluster, "c")).toEqual(["alice"]);
   });
 });
+
+describe("two processes of one name", () => {
+  test("the newer life keeps the name, and the older leaves the cluster", () => {
+    const cluster = new VirtualCluster(["a", "b"], { topics: [T] });
+    const older = cluster.node("a");
+    trackOn(cluster, "a", "older");
+    cluster.time.advance(20_000);
+    cluster.start("a", 7);
+    trackOn(cluster, "a", "newer");
+    cluster.time.advance(10_000);
+    expect(older.notices.map(({ type }) => type)).toContain("name-conflict");
+    for (const name of ["a", "b"]) expect(keys(cluster, name)).toEqual(["newer"]);
+    expect(
+      cluster
+        .node("b")
+        .endpoint.cluster()
+        .map(({ replica }) => replica),
+    ).toEqual(["b@1", "a@7"]);
+  });
+
+  test("a process that starts with an incarnation in use takes a newer one", () => {
+    const cluster = new VirtualCluster(["a"]);
+    const { endpoint } = cluster.node("a");
+    endpoint.replica.session().track(T, "alice");
+    endpoint.newerLifeSeen(0);
+    expect(endpoint.replica.id).toBe("a@1");
+    endpoint.newerLifeSeen(1);
+    expect(endpoint.replica.id).toBe("a@2");
+    expect(keys(cluster, "a")).toEqual(["alice"]);
+  });
+});

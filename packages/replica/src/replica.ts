@@ -269,6 +269,11 @@ export class Replica {
     this.input(now, () => this.membership.unreachable(id, now));
   }
 
+  /** A peer refuses us at its door: it knows our name with this incarnation, which is another process, or our earlier life. */
+  newerLifeSeen(incarnation: number, now: Millis): void {
+    if (incarnation >= this.incarnationNow) this.input(now, () => this.hearOfNewerLife(incarnation));
+  }
+
   /** A congested link has room again: what it was not sent meanwhile shows in our digest. */
   drained(id: ReplicaId, now: Millis): void {
     const peer = this.peers.get(id);
