@@ -58,18 +58,15 @@ export class Connection {
     this.#timer = setTimeout(() => this.#timedOut(timeoutMs), timeoutMs);
     socket.on("message", this.#onMessage);
     socket.on("close", this.#onClose);
-    // Every error is followed by a close, which has its say; so this listener stays, whoever owns the socket.
-    socket.on("error", (error) => {
-      this.#error = error;
-    });
+    socket.on("error", this.#onError);
     if (stream !== undefined) {
       this.#watch(stream);
       return;
     }
-    socket.on("upgrade", (response) => {
+    socket.once("upgrade", (response) => {
       this.#stream = response.socket;
     });
-    socket.on("open", () => {
+    socket.once("open", () => {
       this.#watch(this.#stream!);
       socket.send(handshake.hello());
     });
@@ -107,6 +104,11 @@ export class Connection {
       ? this.#handshake.receive(frame)
       : this.#handshake.refuse(refusal("MALFORMED", "a text message came instead of a frame"));
     this.#take(step);
+  };
+
+  /** Every error is followed by a close, which has its say. */
+  #onError = (error: Error): void => {
+    this.#error = error;
   };
 
   #onClose = (code: number, reason: Buffer): void => {
@@ -149,6 +151,8 @@ export class Connection {
     this.#socket.off("message", this.#onMessage);
     this.#socket.off("close", this.#onClose);
     this.#onEnd(end);
+    // Somebody must listen for errors, or they are thrown: who took the socket over does, or else we go on.
+    if (end.type === "linked") this.#socket.off("error", this.#onError);
   }
 }
 

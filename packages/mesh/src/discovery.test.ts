@@ -1,8 +1,19 @@
 import { nameOf, type ReplicaId, replicaId } from "@presently/replica";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { ConnectionEnd } from "./connection.ts";
 import { Discovery } from "./discovery.ts";
+import { type RefusalCode, refusal } from "./refusal.ts";
 
 const b = replicaId("b", 1);
+
+/** Discovery looks at the type alone. */
+const BECAME_A_LINK = { type: "linked" } as ConnectionEnd;
+
+const failed = (reason: string): ConnectionEnd => ({ type: "failed", reason });
+
+function refusedWith(code: RefusalCode): ConnectionEnd {
+  return { type: "refused", by: "us", refusal: refusal(code, ""), peer: undefined, proven: true };
+}
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -57,7 +68,7 @@ describe("an address", () => {
     discovery.start();
     expect(dialsIn(0)).toEqual(["ws://b:1"]);
     discovery.answered("ws://b:1", b);
-    discovery.reached("ws://b:1");
+    discovery.ended("ws://b:1", BECAME_A_LINK);
     link(b);
     expect(dialsIn(60_000)).toEqual([]);
     unlink(b);
@@ -70,7 +81,7 @@ describe("an address", () => {
     dialsIn(0);
     link(b);
     discovery.answered("ws://b:1", b);
-    discovery.moot("ws://b:1");
+    discovery.ended("ws://b:1", refusedWith("DUPLICATE"));
     expect(dialsIn(60_000)).toEqual([]);
   });
 
@@ -79,8 +90,8 @@ describe("an address", () => {
     discovery.start();
     discovery.learn([["b", "ws://learnt:1"]]);
     expect(dialsIn(0)).toEqual(["ws://balancer:1", "ws://learnt:1"]);
-    discovery.home("ws://balancer:1");
-    discovery.home("ws://learnt:1");
+    discovery.ended("ws://balancer:1", refusedWith("SELF"));
+    discovery.ended("ws://learnt:1", refusedWith("SELF"));
     expect(dialsIn(59_999)).toEqual([]);
     expect(dialsIn(1)).toEqual(["ws://balancer:1"]);
     discovery.learn([["b", "ws://learnt:1"]]);
@@ -104,7 +115,7 @@ describe("an address", () => {
     discovery.learn([["c", "ws://c:1"]]);
     for (let attempt = 0; attempt < 8; attempt += 1) {
       dialsIn(1000);
-      discovery.failed("ws://c:1", "refused");
+      discovery.ended("ws://c:1", failed("refused"));
     }
     discovery.learn([["c", "ws://c:1"]]);
     expect(dialsIn(100)).toEqual(["ws://c:1"]);
@@ -115,13 +126,13 @@ describe("an address", () => {
     discovery.start();
     discovery.learn([["c", "ws://c:1"]]);
     for (let attempt = 0; attempt < 610; attempt += 1) {
-      for (const address of dialsIn(1000)) discovery.failed(address, "refused");
+      for (const address of dialsIn(1000)) discovery.ended(address, failed("refused"));
     }
     const perMinute = { "ws://configured:1": 0, "ws://c:1": 0 } as Record<string, number>;
     for (let second = 0; second < 60; second += 1) {
       for (const address of dialsIn(1000)) {
         perMinute[address]! += 1;
-        discovery.failed(address, "refused");
+        discovery.ended(address, failed("refused"));
       }
     }
     expect(perMinute["ws://configured:1"]).toBeGreaterThan(50);
@@ -139,13 +150,13 @@ describe("a node whose link is gone", () => {
     ]);
     unlink(b);
     expect(dialsIn(0)).toEqual(["ws://b:1", "ws://b:2"]);
-    discovery.failed("ws://b:1", "refused");
-    discovery.failed("ws://b:1", "refused");
+    discovery.ended("ws://b:1", failed("refused"));
+    discovery.ended("ws://b:1", failed("refused"));
     expect(reports).toEqual([]);
-    discovery.failed("ws://b:2", "timed out");
+    discovery.ended("ws://b:2", failed("timed out"));
     expect(reports).toEqual(["b@1: timed out"]);
-    discovery.failed("ws://b:2", "timed out");
-    discovery.failed("ws://b:1", "refused");
+    discovery.ended("ws://b:2", failed("timed out"));
+    discovery.ended("ws://b:1", failed("refused"));
     expect(reports).toEqual(["b@1: timed out", "b@1: refused"]);
   });
 
@@ -154,12 +165,12 @@ describe("a node whose link is gone", () => {
     discovery.start();
     dialsIn(0);
     discovery.answered("ws://b:1", b);
-    discovery.reached("ws://b:1");
+    discovery.ended("ws://b:1", BECAME_A_LINK);
     link(b);
     unlink(b, { livedMs: 5 });
     expect(dialsIn(99)).toEqual([]);
     expect(dialsIn(1)).toEqual(["ws://b:1"]);
-    discovery.reached("ws://b:1");
+    discovery.ended("ws://b:1", BECAME_A_LINK);
     link(b);
     unlink(b, { refused: true });
     discovery.redial(b);
@@ -222,7 +233,7 @@ describe("a node whose link is gone", () => {
     unlink(b);
     expect(dialsIn(0)).toEqual(["ws://b:1"]);
     discovery.forget("b");
-    discovery.failed("ws://b:1", "refused");
+    discovery.ended("ws://b:1", failed("refused"));
     expect(dialsIn(60_000)).toEqual([]);
     expect(reports).toEqual([]);
   });

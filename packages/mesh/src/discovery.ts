@@ -3,13 +3,14 @@
  *
  * Every address in the book is dialled while no link with the node behind it exists: configured addresses, and those
  * that peers told of. Peers tell only of nodes that they are linked with, so an address that died does not live on as
- * hearsay. A node that we had a link with, or were asked to reach, is *missed* until a link with its name is up, and
- * each round of failed attempts, one over every address of it, is reported.
+ * hearsay.
  */
 import { nameOf, type ReplicaId } from "@presently/replica";
 import { AddressBook } from "./address-book.ts";
+import type { ConnectionEnd } from "./connection.ts";
 import { Dialer } from "./dialer.ts";
 import type { NodeAddress } from "./frames.ts";
+import { MissedPeers } from "./missed-peers.ts";
 
 /**
  * A configured address that led back to us is tried again after this long: behind one name (a load balancer, a list of
@@ -24,16 +25,6 @@ const COLD_PACE = 30;
 /** Of a missed node with no address, the peer may dial us: it gets time for its first two attempts. */
 const NO_ADDRESS_GRACE_FACTOR = 3;
 
-interface Missed {
-  /** The life of the node that is looked for. */
-  peer: ReplicaId;
-  /** The link with it that was lost. */
-  linkId: string | undefined;
-  /** The addresses that failed in this round. */
-  readonly failed: Set<string>;
-  graceTimer: NodeJS.Timeout | undefined;
-}
-
 export interface DiscoveryOptions {
   readonly node: string;
   /** Normalized addresses to dial from the start. */
@@ -47,7 +38,7 @@ export interface DiscoveryOptions {
   readonly ownAddress: () => string;
   /** The replica that we are linked with under this node name. */
   readonly linked: (node: string) => ReplicaId | undefined;
-  /** Starts an attempt. Answered by `failed`, `moot` or `home`; or, if it became a link, by `reached`. */
+  /** Starts an attempt. Answered by `answered`, if a peer proves itself, and `ended`. */
   readonly dial: (address: string) => void;
   /** A round of attempts to reach this peer failed. */
   readonly unreachable: (peer: ReplicaId, reason: string) => void;
@@ -58,7 +49,7 @@ export class Discovery {
   readonly #options: DiscoveryOptions;
   readonly #book: AddressBook;
   readonly #dialer: Dialer;
-  readonly #missed = new Map<string, Missed>();
+  readonly #missed: MissedPeers;
 
   constructor(options: DiscoveryOptions) {
     this.#options = options;
@@ -70,6 +61,11 @@ export class Discovery {
       now: options.now,
       dial: options.dial,
     });
+    this.#missed = new MissedPeers({
+      nodesMax: options.addressesMax,
+      graceMs: options.dialMinMs * NO_ADDRESS_GRACE_FACTOR,
+      unreachable: options.unreachable,
+    });
   }
 
   /** Begins to dial. Nothing is dialled before. */
@@ -80,7 +76,6 @@ export class Discovery {
   /** Dials no more, and reports no more. */
   stop(): void {
     this.#dialer.stop();
-    for (const { graceTimer } of this.#missed.values()) clearTimeout(graceTimer);
     this.#missed.clear();
   }
 
@@ -88,17 +83,15 @@ export class Discovery {
   linkUp(peer: ReplicaId): void {
     const node = nameOf(peer);
     for (const { address } of this.#book.behind(node)) this.#dialer.rest(address);
-    const missed = this.#missed.get(node);
-    this.#stopMissing(node);
-    if (missed !== undefined && missed.peer !== peer) {
-      this.#options.unreachable(missed.peer, `${peer} runs in its place`);
+    const missed = this.#missed.remove(node);
+    if (missed !== undefined && missed !== peer) {
+      this.#options.unreachable(missed, `${peer} runs in its place`);
     }
   }
 
   /** The link with `peer` is gone: dials all its addresses, at once unless that would make us spin. */
   linkDown(peer: ReplicaId, link: { linkId: string; livedMs: number; refused: boolean }): void {
-    const missed = this.#miss(peer);
-    missed.linkId = link.linkId;
+    this.#missed.add(peer, link.linkId);
     const addresses = this.#book.behind(nameOf(peer));
     for (const { address } of addresses) {
       if (link.refused) this.#dialer.holdOff(address);
@@ -106,7 +99,7 @@ export class Discovery {
       if (link.livedMs >= this.#options.dialMaxMs) this.#dialer.soon(address);
       else this.#dialer.later(address);
     }
-    if (addresses.length === 0) this.#awaitCall(missed);
+    if (addresses.length === 0) this.#missed.awaitCall(peer);
   }
 
   /** Dials every address of `peer`'s node now. Answered by a link, or by `unreachable`. */
@@ -117,10 +110,10 @@ export class Discovery {
       this.#options.unreachable(peer, `${linked} runs in its place`);
       return;
     }
-    const missed = this.#miss(peer);
+    this.#missed.add(peer);
     const addresses = this.#book.behind(nameOf(peer));
     for (const { address } of addresses) this.#dialer.soon(address);
-    if (addresses.length === 0) this.#awaitCall(missed);
+    if (addresses.length === 0) this.#missed.awaitCall(peer);
   }
 
   /** Dials every address whose node we have no link with now. */
@@ -135,17 +128,21 @@ export class Discovery {
   answered(address: string, peer: ReplicaId): void {
     const before = this.#book.answered(address, nameOf(peer));
     if (before !== undefined && before !== nameOf(peer)) {
-      this.#roundProgress(before, address, `another node, ${peer}, answers at ${address}`);
+      this.#attemptFailed(before, address, `another node, ${peer}, answers at ${address}`);
     }
   }
 
-  /** The attempt for `address` became a link; `linkUp` follows. */
-  reached(address: string): void {
-    this.#dialer.settled(address);
+  /** The attempt for `address` ended. If it became a link, `linkUp` follows. */
+  ended(address: string, end: ConnectionEnd): void {
+    if (end.type === "linked") this.#dialer.settled(address);
+    else if (end.type === "failed") this.#failed(address, end.reason);
+    else if (end.type === "aborted" || end.refusal.code === "DUPLICATE") this.#moot(address);
+    else if (end.refusal.code === "SELF" && end.by === "us") this.#home(address);
+    else this.#failed(address, `${end.refusal.code}: ${end.refusal.reason}`);
   }
 
   /** The attempt for `address` failed: it will be tried again. */
-  failed(address: string, reason: string): void {
+  #failed(address: string, reason: string): void {
     this.#dialer.settled(address);
     const entry = this.#book.entry(address);
     if (entry === undefined) {
@@ -154,11 +151,11 @@ export class Discovery {
     }
     const cold = !entry.configured && this.#dialer.failures(address) >= COLD_AFTER_FAILURES;
     this.#dialer.later(address, cold ? this.#options.dialMaxMs * COLD_PACE : undefined);
-    if (entry.node !== undefined) this.#roundProgress(entry.node, address, reason);
+    if (entry.node !== undefined) this.#attemptFailed(entry.node, address, reason);
   }
 
   /** The attempt for `address` ended without saying anything about the node: another connection is, or was, ahead. */
-  moot(address: string): void {
+  #moot(address: string): void {
     this.#dialer.settled(address);
     const entry = this.#book.entry(address);
     if (entry === undefined) this.#dialer.drop(address);
@@ -167,7 +164,7 @@ export class Discovery {
   }
 
   /** The attempt for `address` led back to ourselves. */
-  home(address: string): void {
+  #home(address: string): void {
     this.#dialer.settled(address);
     this.#book.leadsHome(address);
     if (this.#book.entry(address)?.configured) this.#dialer.later(address, SELF_REDIAL_MS);
@@ -189,60 +186,20 @@ export class Discovery {
   /** Forgets a node that will not come back: its learnt addresses, and that it is missed. */
   forget(node: string): void {
     for (const address of this.#book.forget(node)) this.#dialer.drop(address);
-    this.#stopMissing(node);
+    this.#missed.remove(node);
   }
 
   /** The last link that we had, and lost, with this very replica. */
   lostLinkId(peer: ReplicaId): string | undefined {
-    const missed = this.#missed.get(nameOf(peer));
-    return missed?.peer === peer ? missed.linkId : undefined;
+    return this.#missed.lostLinkId(peer);
   }
 
   #isUnlinked(node: string | undefined): boolean {
     return node === undefined || this.#options.linked(node) === undefined;
   }
 
-  /** An address of `node` failed; once all of them have, the round is over. */
-  #roundProgress(node: string, address: string, reason: string): void {
-    const missed = this.#missed.get(node);
-    if (missed === undefined || this.#options.linked(node) !== undefined) return;
-    missed.failed.add(address);
-    if (!this.#book.behind(node).every((entry) => missed.failed.has(entry.address))) return;
-    missed.failed.clear();
-    this.#options.unreachable(missed.peer, reason);
-  }
-
-  #miss(peer: ReplicaId): Missed {
-    const node = nameOf(peer);
-    let missed = this.#missed.get(node);
-    if (missed === undefined || missed.peer !== peer) {
-      this.#stopMissing(node);
-      missed = { peer, linkId: undefined, failed: new Set(), graceTimer: undefined };
-      this.#missed.set(node, missed);
-      this.#forgetOldest();
-    }
-    return missed;
-  }
-
-  /** The owner may ask for any number of names, so the account of them is bounded like the addresses. */
-  #forgetOldest(): void {
-    if (this.#missed.size <= this.#options.addressesMax) return;
-    for (const node of this.#missed.keys()) {
-      this.#stopMissing(node);
-      return;
-    }
-  }
-
-  #stopMissing(node: string): void {
-    clearTimeout(this.#missed.get(node)?.graceTimer);
-    this.#missed.delete(node);
-  }
-
-  #awaitCall(missed: Missed): void {
-    // Being asked again does not put off the answer.
-    missed.graceTimer ??= setTimeout(() => {
-      missed.graceTimer = undefined;
-      this.#options.unreachable(missed.peer, `no address of ${missed.peer} is known`);
-    }, this.#options.dialMinMs * NO_ADDRESS_GRACE_FACTOR);
+  #attemptFailed(node: string, address: string, reason: string): void {
+    const addresses = this.#book.behind(node).map((entry) => entry.address);
+    if (this.#isUnlinked(node)) this.#missed.attemptFailed(node, { address, reason, addresses });
   }
 }

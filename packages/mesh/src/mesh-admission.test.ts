@@ -200,7 +200,9 @@ describe("a stranger", () => {
     expect(a.mesh.refused).toEqual({ BUSY: 1 });
     const b = await meshes.start("b", { peers: [a.mesh.url] });
     await eventually(() => expect(peersOf(a)).toEqual([b.id]));
-    for (const socket of waiting) expect(socket.readyState).not.toBe(WebSocket.OPEN);
+    await eventually(() => {
+      for (const socket of waiting) expect(socket.readyState).toBe(WebSocket.CLOSED);
+    });
   });
 
   test("cannot hold more connections open than there may be links and handshakes", async () => {

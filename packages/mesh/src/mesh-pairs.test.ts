@@ -218,12 +218,10 @@ describe("a node that starts again", () => {
 
 describe("a node", () => {
   test("that finds itself among its peers leaves that address alone", async () => {
-    // The port must be known before the mesh exists, so a wire stands in for a name that leads home.
-    const a = await meshes.start("a");
-    const wire = await wireTo(a);
-    await a.mesh.close();
-    const { port } = new URL(a.mesh.url);
-    const b = await meshes.start("b", { port: Number(port), peers: [wire.url, a.mesh.url] });
+    const wire = await Wire.open();
+    wires.push(wire);
+    const b = await meshes.start("b", { peers: [wire.url] });
+    wire.leadTo(b.mesh.url);
     await eventually(() => {
       expect(b.notices.filter((notice) => notice.code === "SELF").length).toBeGreaterThan(0);
     });

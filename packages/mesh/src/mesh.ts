@@ -207,26 +207,10 @@ export class Mesh implements Transport {
   }
 
   #connectionEnded(role: Role, remote: string, end: ConnectionEnd): void {
-    if (role === "dialler") this.#dialEnded(remote, end);
+    if (role === "dialler") this.#discovery.ended(remote, end);
+    if (role === "dialler" && end.type === "failed") this.#journal.dialFailed(remote, end.reason);
     if (end.type === "refused") this.#connectionRefused(role, remote, end);
     if (end.type === "linked") this.#install(role, remote, end);
-  }
-
-  #dialEnded(address: string, end: ConnectionEnd): void {
-    if (end.type === "linked") {
-      this.#discovery.reached(address);
-    } else if (end.type === "aborted") {
-      this.#discovery.moot(address);
-    } else if (end.type === "failed") {
-      this.#journal.dialFailed(address, end.reason);
-      this.#discovery.failed(address, end.reason);
-    } else if (end.refusal.code === "DUPLICATE") {
-      this.#discovery.moot(address);
-    } else if (end.refusal.code === "SELF" && end.by === "us") {
-      this.#discovery.home(address);
-    } else {
-      this.#discovery.failed(address, `${end.refusal.code}: ${end.refusal.reason}`);
-    }
   }
 
   #connectionRefused(role: Role, remote: string, end: ConnectionEnd & { type: "refused" }): void {
@@ -245,6 +229,12 @@ export class Mesh implements Transport {
 
   #install(role: Role, remote: string, end: ConnectionEnd & { type: "linked" }): void {
     const { socket, stream, peer, linkId } = end;
+    const node = nameOf(peer.replica);
+    if (node === nameOf(this.#replica)) {
+      // It is for the acceptor to refuse its namesake; one that does not is broken.
+      socket.terminate();
+      return;
+    }
     const { protocol, maxBufferedBytes, silentAfterMs } = this.#settings;
     const advertised =
       peer.address === undefined ? undefined : reachableAddress(peer.address, stream.remoteAddress);
@@ -262,7 +252,6 @@ export class Mesh implements Transport {
       now,
       events: this.#linkEvents,
     });
-    const node = nameOf(peer.replica);
     const why = refusal("REPLACED", `a newer link with ${node} took its place`);
     this.#links.withNode(node)?.close(CLOSE.normal, why);
     this.#links.add(link);

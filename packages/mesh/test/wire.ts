@@ -62,8 +62,9 @@ export class Wire {
   /** Carries again what froze. */
   thaw(): void {
     for (const [near, far] of this.#pairs) {
-      near.pipe(far);
-      far.pipe(near);
+      // Piped twice, bytes would pass twice.
+      near.unpipe(far).pipe(far);
+      far.unpipe(near).pipe(near);
     }
   }
 
