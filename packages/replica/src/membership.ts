@@ -34,6 +34,9 @@ export interface MembershipListener {
   notice(notice: Notice): void;
 }
 
+/** A link that breaks and is back within so many probes is no reason for anybody to leave. */
+const DOUBTS = 3;
+
 /** The counter of a replica that must never return: it said goodbye, or a newer life of its node has been seen. */
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -343,13 +346,8 @@ export class Membership {
   /** Down before its time: only if it cannot be reached, and none of those we can ask hears it. */
   private judge(member: Member, now: Millis): void {
     const suspicion = member.suspicion;
-    if (
-      suspicion === undefined ||
-      !suspicion.unreachable ||
-      this.links.has(member.id) ||
-      now < this.holdUntil
-    )
-      return;
+    if (suspicion === undefined || !suspicion.unreachable || this.links.has(member.id)) return;
+    if (now < this.holdUntil || now - suspicion.since < DOUBTS * this.settings.probeIntervalMs) return;
     if (this.votersOn(member).every((voter) => suspicion.denials.has(voter))) {
       this.declareDown(member, "it cannot be reached and nobody else hears it");
     }

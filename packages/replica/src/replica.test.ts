@@ -78,7 +78,7 @@ describe("crashes", () => {
       trackOn(cluster, "b", "bob");
       cluster.time.advance(2_000);
       cluster.crash("b");
-      cluster.time.advance(300);
+      cluster.time.advance(500);
       for (const node of cluster.nodes.values())
         expect(node.watched.get(T)!.events).toEqual(["+bob", "-bob lost"]);
     }
@@ -96,6 +96,19 @@ describe("crashes", () => {
     cluster.mend("a", "c");
     cluster.time.advance(3_000);
     expect(cluster.node("c").watched.get(T)!.events).toEqual(["+alice", "+amy"]);
+  });
+
+  test("a link that breaks for a moment makes nobody leave, even where it is the only path", () => {
+    const cluster = new VirtualCluster(["a", "b"], { topics: [T] });
+    trackOn(cluster, "b", "bob");
+    cluster.time.advance(2_000);
+    for (let flap = 0; flap < 10; flap++) {
+      cluster.cut("a", "b");
+      cluster.time.advance(100);
+      cluster.mend("a", "b");
+      cluster.time.advance(400);
+    }
+    expect(cluster.node("a").watched.get(T)!.events).toEqual(["+bob"]);
   });
 
   test("a process that stood still returns with the same references, and does not declare the others dead", () => {
