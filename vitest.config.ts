@@ -22,9 +22,13 @@ const project = (name: string, include: string[], options: object = {}) => ({
 export default defineConfig({
   test: {
     projects: [
-      project("unit", ["packages/*/src/**/*.test.ts", "test/unit/**/*.test.ts", "test/conformance/**/*.test.ts"], {
-        exclude: ["**/*.property.test.ts"],
-      }),
+      project(
+        "unit",
+        ["packages/*/src/**/*.test.ts", "test/unit/**/*.test.ts", "test/conformance/**/*.test.ts"],
+        {
+          exclude: ["**/*.property.test.ts"],
+        },
+      ),
       project("property", ["packages/*/src/**/*.property.test.ts", "test/property/**/*.test.ts"], {
         testTimeout: 120_000,
       }),
