@@ -1,0 +1,50 @@
+/** Reading what clients sent as JSON. */
+import { FrameError } from "./errors.ts";
+import type { Message, Ref } from "./message.ts";
+
+/** Levels of maps and arrays; deeper text would overflow the stack of whoever walks the value. */
+const DEPTH_MAX = 64;
+
+/** @throws {FrameError} for what is not JSON, or is nested deeper than 64 levels */
+export function parseJson(text: string): unknown {
+  if (deeperThan(text, DEPTH_MAX))
+    throw new FrameError(`a message is nested deeper than ${DEPTH_MAX} levels`);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new FrameError("a text frame is not JSON", { cause: error });
+  }
+}
+
+/** @throws {FrameError} unless every part has its type */
+export function checkMessage(parts: Readonly<Record<keyof Message, unknown>>): Message {
+  const { joinRef, ref, topic, event, payload } = parts;
+  if (typeof topic !== "string") throw new FrameError("the topic of a message is not a text");
+  if (typeof event !== "string") throw new FrameError("the event of a message is not a text");
+  return { joinRef: checkRef(joinRef), ref: checkRef(ref), topic, event, payload };
+}
+
+function checkRef(ref: unknown): Ref {
+  if (ref === undefined || ref === null) return null;
+  if (typeof ref === "string" || typeof ref === "number") return ref;
+  throw new FrameError("the ref of a message is neither a text nor null");
+}
+
+/** Whether JSON text opens more than `most` maps and arrays at a time. Cost: O(text), without an allocation. */
+function deeperThan(text: string, most: number): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    if (inString) {
+      if (unit === BACKSLASH) index++;
+      else if (unit === QUOTE) inString = false;
+    } else if (unit === QUOTE) inString = true;
+    else if (unit === OPEN_MAP || unit === OPEN_ARRAY) {
+      if (++depth > most) return true;
+    } else if (unit === CLOSE_MAP || unit === CLOSE_ARRAY) depth--;
+  }
+  return false;
+}
+
+const [QUOTE, BACKSLASH, OPEN_MAP, OPEN_ARRAY, CLOSE_MAP, CLOSE_ARRAY] = [0x22, 0x5c, 0x7b, 0x5b, 0x7d, 0x5d];

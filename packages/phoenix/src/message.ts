@@ -1,0 +1,72 @@
+/** What travels between a client and its channels, before and after the wire. */
+
+/** Names a message, or the join that a message belongs to. Chosen by the client; phoenix.js uses strings. */
+export type Ref = string | number | null;
+
+/** JSON, or bytes, which travel as a binary frame. */
+export type Payload = unknown;
+
+/** A message of a client. */
+export interface Message {
+  /** The `ref` of the join that it belongs to; null if the client does not say. */
+  readonly joinRef: Ref;
+  readonly ref: Ref;
+  readonly topic: string;
+  readonly event: string;
+  readonly payload: Payload;
+}
+
+/** A message of one channel to its own client. */
+export interface Push {
+  readonly joinRef: Ref;
+  readonly topic: string;
+  readonly event: string;
+  readonly payload: Payload;
+}
+
+/** The answer to one message. */
+export interface ReplyMessage {
+  readonly joinRef: Ref;
+  readonly ref: Ref;
+  readonly topic: string;
+  /** `ok`, `error`, or any other word that the client waits for. */
+  readonly status: string;
+  readonly payload: Payload;
+}
+
+/** A message to everybody who has joined a topic. */
+export interface Broadcast {
+  readonly topic: string;
+  readonly event: string;
+  readonly payload: Payload;
+}
+
+/** The events of the protocol itself. */
+export const EVENT = {
+  join: "phx_join",
+  leave: "phx_leave",
+  reply: "phx_reply",
+  close: "phx_close",
+  error: "phx_error",
+  heartbeat: "heartbeat",
+  state: "presence_state",
+  diff: "presence_diff",
+} as const;
+
+/** The topic of heartbeats. */
+export const PROTOCOL_TOPIC = "phoenix";
+
+/** A payload that is JSON text already, so that it is made once however many frames hold it. */
+export class EncodedJson {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** @throws {TypeError} for what JSON cannot say, a BigInt or a circle. `undefined` is an empty map. */
+export function toJson(payload: Payload): string {
+  if (payload instanceof EncodedJson) return payload.text;
+  return payload === undefined ? "{}" : (JSON.stringify(payload) ?? "{}");
+}
