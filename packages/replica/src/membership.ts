@@ -294,7 +294,8 @@ export class Membership {
     for (const other of [...this.members.values()]) {
       if (other.name === member.name && other.incarnation < member.incarnation) {
         this.remember(other.id, NEVER);
-        this.evict(other, "evicted");
+        // One that said goodbye goes when its hand-off ends: until then its keys may be taken over, also by the new life.
+        if (other.status !== "leaving") this.evict(other, "evicted");
       }
     }
   }

@@ -61,12 +61,24 @@ export class TopicWatch {
     const afterByLineage = new Map<string, Entry>();
     for (const entry of this.added) afterByLineage.set(lineageOf(entry), entry);
     for (const before of this.gone.keys()) {
-      const after = this.successors.get(before) ?? afterByLineage.get(lineageOf(before));
+      const last = this.lastSuccessorOf(before);
+      const after = this.added.has(last) ? last : afterByLineage.get(lineageOf(last));
       if (after === undefined || !this.added.delete(after)) continue;
       this.gone.delete(before);
       updates.push({ before, after });
     }
     return updates;
+  }
+
+  /** What has taken an entry's place may have been replaced itself within the same change. */
+  private lastSuccessorOf(entry: Entry): Entry {
+    let last = entry;
+    for (let steps = this.successors.size; steps > 0; steps--) {
+      const next = this.successors.get(last);
+      if (next === undefined) break;
+      last = next;
+    }
+    return last;
   }
 }
 
