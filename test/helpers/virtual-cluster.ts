@@ -4,6 +4,9 @@ import {
   Endpoint,
   type Millis,
   type Notice,
+  nameOf,
+  type Outbox,
+  Replica,
   type ReplicaId,
   type ReplicaOptions,
   replicaId,
@@ -112,6 +115,9 @@ export class VirtualNode {
 interface Link {
   readonly ends: [VirtualNode, VirtualNode];
   up: boolean;
+  /** Bytes under way to either end, and the ends to which they are too many. */
+  readonly buffered: Map<VirtualNode, number>;
+  readonly full: Set<VirtualNode>;
 }
 
 export interface ClusterOptions {
@@ -120,6 +126,10 @@ export interface ClusterOptions {
   /** How long a lost link takes to be noticed where the process is alive; a refused dial takes as long. */
   readonly seed?: string;
   readonly topics?: readonly string[];
+  /** How fast a link carries bytes. Default: as fast as they come. */
+  readonly bytesPerMs?: number;
+  /** A link with more bytes under way is congested until half of them have arrived. Default: never. */
+  readonly bufferedBytesMax?: number;
 }
 
 const REDIAL_MS = 500;
@@ -129,11 +139,15 @@ export class VirtualCluster {
   readonly nodes = new Map<string, VirtualNode>();
   private readonly links: Link[] = [];
   private readonly cuts = new Set<string>();
+  /** Links that hold more than they should, as `from to`. */
+  private readonly congestions = new Set<string>();
   private readonly incarnations = new Map<string, number>();
   private readonly options: ClusterOptions;
   private readonly random: () => number;
   /** Bytes that went over links, by message type. */
   readonly bytes = new Map<number, number>();
+  /** Bytes of the largest frame so far. */
+  largestFrame = 0;
 
   constructor(names: readonly string[], options: ClusterOptions = {}) {
     this.options = options;
@@ -166,7 +180,7 @@ export class VirtualCluster {
     };
     const transport: Transport = {
       send: (peer, frame) => this.carry(node, peer, frame),
-      congested: () => false,
+      congested: (peer) => this.isCongested(node, peer),
       redial: (peer) => this.redial(node, peer),
       refuse: (peer, code) => {
         const link = this.linkBetween(node, this.byId(peer));
@@ -236,6 +250,24 @@ export class VirtualCluster {
     for (const node of this.nodes.values()) this.dialAll(node);
   }
 
+  /** Nothing should be pushed from `from` to `to` any more; what is sent all the same arrives. */
+  congest(from: string, to: string): void {
+    this.congestions.add(`${from} ${to}`);
+  }
+
+  drain(from: string, to: string): void {
+    if (!this.congestions.delete(`${from} ${to}`)) return;
+    const [one, other] = [this.nodes.get(from), this.nodes.get(to)];
+    if (one !== undefined && other !== undefined) one.input(() => one.endpoint.drained(other.id));
+  }
+
+  /** Bytes under way from one node to another. */
+  buffered(from: string, to: string): number {
+    const receiver = this.nodes.get(to);
+    const link = this.linkBetween(this.nodes.get(from), receiver);
+    return (receiver && link?.buffered.get(receiver)) ?? 0;
+  }
+
   private dialAll(node: VirtualNode): void {
     for (const other of this.nodes.values()) if (other !== node) this.dial(node, other);
   }
@@ -244,7 +276,7 @@ export class VirtualCluster {
     this.time.schedule(this.time.now + this.latency(), () => {
       if (!one.running || !other.running || one.paused || other.paused) return;
       if (this.cuts.has(pair(one.name, other.name)) || this.linkBetween(one, other) !== undefined) return;
-      const link: Link = { ends: [one, other], up: true };
+      const link: Link = { ends: [one, other], up: true, buffered: new Map(), full: new Set() };
       this.links.push(link);
       one.endpoint.peerUp(other.id);
       other.endpoint.peerUp(one.id);
@@ -273,14 +305,37 @@ export class VirtualCluster {
     const link = this.linkBetween(from, to);
     if (link === undefined || to === undefined) return;
     this.bytes.set(frame[1]!, (this.bytes.get(frame[1]!) ?? 0) + frame.length);
-    const at = this.latency();
-    const arrival = Math.max(this.time.now + at, this.lastArrival.get(link)?.get(to) ?? 0);
+    this.largestFrame = Math.max(this.largestFrame, frame.length);
+    const { bytesPerMs = Number.POSITIVE_INFINITY } = this.options;
     const arrivals = this.lastArrival.get(link) ?? new Map<VirtualNode, Millis>();
+    const last = arrivals.get(to) ?? 0;
+    const arrival = Math.max(this.time.now + this.latency(), last) + frame.length / bytesPerMs;
     arrivals.set(to, arrival);
     this.lastArrival.set(link, arrivals);
+    this.buffer(link, from, to, frame.length);
     this.time.schedule(arrival, () => {
-      if (link.up) to.input(() => to.endpoint.frame(from.id, frame.slice()));
+      if (!link.up) return;
+      this.buffer(link, from, to, -frame.length);
+      to.input(() => to.endpoint.frame(from.id, frame.slice()));
     });
+  }
+
+  private isCongested(from: VirtualNode, peer: ReplicaId): boolean {
+    if (this.congestions.has(`${from.name} ${nameOf(peer)}`)) return true;
+    const to = this.byId(peer);
+    const link = this.linkBetween(from, to);
+    return link !== undefined && to !== undefined && link.full.has(to);
+  }
+
+  /** Counts what is under way to a node; tells the sender when there is room again. */
+  private buffer(link: Link, from: VirtualNode, to: VirtualNode, bytes: number): void {
+    const { bufferedBytesMax = Number.POSITIVE_INFINITY } = this.options;
+    const buffered = (link.buffered.get(to) ?? 0) + bytes;
+    link.buffered.set(to, buffered);
+    if (buffered > bufferedBytesMax) link.full.add(to);
+    else if (buffered <= bufferedBytesMax / 2 && link.full.delete(to)) {
+      from.input(() => from.endpoint.drained(to.id));
+    }
   }
 
   private lastArrivalOn(link: Link): Millis {
@@ -348,6 +403,24 @@ export class VirtualCluster {
       }
     }
   }
+}
+
+/** A replica with nobody around. It sends nothing that anybody would see, and time only passes by its `tick`. */
+export function loneReplica(
+  options: Partial<ReplicaOptions> = {},
+  onNotice?: (notice: Notice) => void,
+): Replica {
+  const outbox: Outbox = {
+    send: () => undefined,
+    congested: () => false,
+    redial: () => undefined,
+    refuse: () => undefined,
+    wake: () => undefined,
+    renamed: () => undefined,
+    superseded: () => undefined,
+    notice: (notice) => onNotice?.(notice),
+  };
+  return new Replica({ name: "alone", incarnation: 1, ...options }, outbox);
 }
 
 export function pair(one: string, other: string): string {

@@ -130,16 +130,18 @@ export class Giver {
       values: [],
     };
     let bytes = 0;
+    const topics = new Set<string>();
     for (let index = 0; index < numbers.length; index++) {
       const number = numbers[index]!;
       if (number <= above) continue;
       group.numbers.push(number);
       group.values.push(values[index]!);
-      bytes += entryBytes(values[index]!);
+      bytes += entryBytes(values[index]!, topics);
       if (bytes < this.settings.frameBytesTarget) continue;
       yield { full: true, entries: [group satisfies Entries<Entry>] };
       group = { origin, numbers: [], values: [] };
       bytes = 0;
+      topics.clear();
     }
     if (group.numbers.length > 0) yield { full: true, entries: [group] };
   }
@@ -167,13 +169,18 @@ function* messages(pull: number, parts: Iterable<Part>): Iterator<SyncMessage> {
 
 function deltaBytes(delta: Delta<Entry>): number {
   let bytes = 16;
-  for (const value of delta.values) bytes += entryBytes(value);
+  const topics = new Set<string>();
+  for (const value of delta.values) bytes += entryBytes(value, topics);
   for (const { numbers } of delta.removals) bytes += numbers.length * 3;
   return bytes;
 }
 
-function entryBytes(entry: Entry): number {
-  return ENTRY_BYTES + entry.key.length + roughBytes(entry.meta);
+/** @param topics those that were counted already: each travels once */
+function entryBytes({ topic, key, meta }: Entry, topics: Set<string>): number {
+  const bytes = ENTRY_BYTES + key.length + roughBytes(meta);
+  if (topics.has(topic)) return bytes;
+  topics.add(topic);
+  return bytes + topic.length;
 }
 
 /** A guess that errs upwards for ASCII text; frames have ample room above their target. */
