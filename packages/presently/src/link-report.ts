@@ -4,7 +4,14 @@ import { nameOf } from "@presently/replica";
 import type { LinkReport } from "./http/served-node.ts";
 
 /** The mesh's view of a link, in the words of the node. */
-export function linkReport({ peer, address, direction, sinceMs, bufferedBytes }: LinkInfo): LinkReport {
+export function linkReport({
+  peer,
+  address,
+  direction,
+  sinceMs,
+  bufferedBytes,
+  ...link
+}: LinkInfo): LinkReport {
   return {
     replica: peer,
     node: nameOf(peer),
@@ -12,5 +19,9 @@ export function linkReport({ peer, address, direction, sinceMs, bufferedBytes }:
     address,
     openForMs: Math.round(sinceMs),
     bufferedBytes,
+    bytesSent: link.bytesSent,
+    bytesReceived: link.bytesReceived,
+    framesSent: link.framesSent,
+    framesReceived: link.framesReceived,
   };
 }

@@ -95,6 +95,22 @@ describe("a command line with a mistake", () => {
       ["list", "a", "--url", "nowhere"],
       'presently: --url "nowhere" is not a URL such as http://127.0.0.1:4001',
     ],
+    ["an eviction of nobody", ["evict"], "presently: missing required argument 'replica'"],
+    [
+      "a comparison of one",
+      ["compare", "http://127.0.0.1:1"],
+      "presently: missing required argument 'other'",
+    ],
+    [
+      "a comparison with what is no URL",
+      ["compare", "http://127.0.0.1:1", "n2"],
+      'presently: --url "n2" is not a URL such as http://127.0.0.1:4001',
+    ],
+    [
+      "a time that is none",
+      ["compare", "http://127.0.0.1:1", "http://127.0.0.1:2", "--settle-ms", "soon"],
+      "presently: option '--settle-ms <ms>' argument 'soon' is invalid. it must be a whole number of ms from 0 to 600000.",
+    ],
   ])("%s ends with one line and exit code 2", async (_, words, line) => {
     expect(await endingFor(words)).toEqual({ line, exitCode: 2 });
   });

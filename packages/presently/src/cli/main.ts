@@ -2,7 +2,9 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { addClusterCommand } from "./cluster.ts";
+import { addCompareCommand } from "./compare.ts";
 import { addDemoCommand } from "./demo.ts";
+import { addEvictCommand } from "./evict.ts";
 import { endingOf } from "./failure.ts";
 import { addListCommand } from "./list.ts";
 import { addStartCommand } from "./start.ts";
@@ -23,6 +25,8 @@ export function createProgram(): Command {
   addWatchCommand(program);
   addTopicsCommand(program);
   addClusterCommand(program);
+  addCompareCommand(program);
+  addEvictCommand(program);
   return program;
 }
 

@@ -35,6 +35,16 @@ export class NodeClient {
   }
 
   /**
+   * Deletes what is at a path.
+   *
+   * @throws {CommandError} when no node answers, or when it refuses
+   */
+  async delete(path: string): Promise<void> {
+    const response = await this.#fetch(path, AbortSignal.timeout(ANSWER_TIMEOUT_MS), "DELETE");
+    if (response.status !== 204) await this.#jsonOf(response);
+  }
+
+  /**
    * The events of a topic, from the state on, until the node ends the stream or `signal` fires.
    *
    * @throws {CommandError} when no node answers, or when it refuses
@@ -52,9 +62,9 @@ export class NodeClient {
     }
   }
 
-  async #fetch(path: string, signal: AbortSignal): Promise<Response> {
+  async #fetch(path: string, signal: AbortSignal, method = "GET"): Promise<Response> {
     try {
-      return await fetch(this.#base + path, { signal });
+      return await fetch(this.#base + path, { method, signal });
     } catch (cause) {
       throw this.#unreachable(cause);
     }

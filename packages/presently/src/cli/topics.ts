@@ -15,7 +15,22 @@ export function addTopicsCommand(program: Command): void {
 }
 
 async function topics(prefix: string, { url, json }: ClientOptions): Promise<void> {
-  const client = new NodeClient(url);
+  const found = await topicsOf(new NodeClient(url), prefix);
+  if (json) {
+    console.log(JSON.stringify({ topics: found }));
+    return;
+  }
+  const rows = found.map(({ topic, keys, entries }) => [topic, String(keys), String(entries)]);
+  if (rows.length > 0) console.log(table(["TOPIC", "KEYS", "ENTRIES"], rows));
+  console.log(count(rows.length, "topic", "topics"));
+}
+
+/**
+ * All topics of a node that start so, read page by page.
+ *
+ * @throws {CommandError} when no node answers, or when it refuses
+ */
+export async function topicsOf(client: NodeClient, prefix = ""): Promise<TopicPage["topics"]> {
   const found: TopicPage["topics"][number][] = [];
   let cursor: string | null = "";
   do {
@@ -24,11 +39,5 @@ async function topics(prefix: string, { url, json }: ClientOptions): Promise<voi
     found.push(...page.topics);
     cursor = page.nextCursor;
   } while (cursor !== null);
-  if (json) {
-    console.log(JSON.stringify({ topics: found }));
-    return;
-  }
-  const rows = found.map(({ topic, keys, entries }) => [topic, String(keys), String(entries)]);
-  if (rows.length > 0) console.log(table(["TOPIC", "KEYS", "ENTRIES"], rows));
-  console.log(count(rows.length, "topic", "topics"));
+  return found;
 }

@@ -129,6 +129,27 @@ describe("a node over HTTP", () => {
       agrees: null,
       address: null,
     });
+    expect(body.counters).toEqual({ ...node.counters });
+    expect(body.refused).toEqual({});
+  });
+
+  test("forgets a replica that it knows, and never itself", async () => {
+    const evict = (replica: string) =>
+      send(url, `/api/cluster/replicas/${encodeURIComponent(replica)}`, { method: "DELETE" });
+    const own = await evict(node.replica);
+    expect([own.status, own.body.error.code]).toEqual([409, "OWN_REPLICA"]);
+    for (const unknown of ["b@1", "b", "__proto__", `${node.name}@1`]) {
+      const answer = await evict(unknown);
+      expect([answer.status, answer.body.error.code]).toEqual([404, "NOT_FOUND"]);
+    }
+    const { status, headers } = await send(url, "/api/cluster/replicas/b%401", { method: "OPTIONS" });
+    expect([status, headers.allow]).toEqual([204, "DELETE, OPTIONS"]);
+  });
+
+  test("lets no web page of another origin forget a replica", async () => {
+    const headers = { origin: "https://elsewhere.example" };
+    const answer = await send(url, "/api/cluster/replicas/b%401", { method: "DELETE", headers });
+    expect([answer.status, answer.body.error.code]).toEqual([403, "ORIGIN_REFUSED"]);
   });
 
   test("answers HEAD as GET, without the body", async () => {

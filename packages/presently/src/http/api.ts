@@ -1,13 +1,14 @@
 /** The resources of the HTTP API, one function each. */
-import { InvalidArgumentError, type ReplicaId, type ReplicaReport, type Session } from "@presently/replica";
+import { InvalidArgumentError, type Session } from "@presently/replica";
 import { HttpRequestError } from "../errors.ts";
 import { readBody } from "./body.ts";
+import { evictReplica, getCluster } from "./cluster-api.ts";
 import type { EventHub } from "./event-hub.ts";
 import { asObject, parseJsonObject, type Reply } from "./json.ts";
 import type { OriginGuard } from "./origin-guard.ts";
 import { topicJson } from "./presence-json.ts";
 import type { ApiRequest, Route } from "./route.ts";
-import type { LinkReport, ServedNode } from "./served-node.ts";
+import type { ServedNode } from "./served-node.ts";
 import { parseQuery } from "./target.ts";
 import { pageOfTopics, parseCursor, parseLimit } from "./topic-page.ts";
 
@@ -26,25 +27,6 @@ export interface ApiLimits {
   readonly keyBytesMax: number;
 }
 
-/** A replica in the answer of `GET /api/cluster`. */
-export interface ReplicaJson extends Omit<ReplicaReport, "agrees" | "agreedAgoMs"> {
-  /** Whether its last digest agreed with ours; null while none has come from it directly. */
-  readonly agrees: boolean | null;
-  readonly agreedAgoMs: number | null;
-  /** The other end of the link with it, where there is one. */
-  readonly address: string | null;
-}
-
-/** The answer of `GET /api/cluster`: the cluster as this node sees it, itself first. */
-export interface ClusterJson {
-  readonly node: string;
-  readonly replica: ReplicaId;
-  readonly cluster: string;
-  readonly ready: boolean;
-  readonly replicas: readonly ReplicaJson[];
-  readonly links: readonly LinkReport[];
-}
-
 /** The routes of the API. Entries that are PUT belong to one session, which lives as long as the node. */
 export function apiRoutes(context: ApiContext): readonly Route[] {
   const { node } = context;
@@ -56,7 +38,7 @@ export function apiRoutes(context: ApiContext): readonly Route[] {
   return [
     { method: "GET", path: "/healthz", handle: healthz },
     { method: "GET", path: "/readyz", handle: (request) => readyz(request, node) },
-    { method: "GET", path: "/api/cluster", handle: (request) => cluster(request, node) },
+    { method: "GET", path: "/api/cluster", handle: (request) => getCluster(request, node) },
     { method: "GET", path: "/api/topics", handle: (request) => topics(request, node) },
     { method: "GET", path: "/api/topics/:topic", handle: (request) => topic(request, context) },
     { method: "GET", path: "/api/topics/:topic/events", handle: (request) => events(request, context) },
@@ -69,6 +51,11 @@ export function apiRoutes(context: ApiContext): readonly Route[] {
       method: "DELETE",
       path: "/api/topics/:topic/presences/:key",
       handle: (request) => deletePresence(request, context, session),
+    },
+    {
+      method: "DELETE",
+      path: "/api/cluster/replicas/:replica",
+      handle: (request) => evictReplica(request, context),
     },
   ];
 }
@@ -83,29 +70,6 @@ function readyz({ query }: ApiRequest, node: ServedNode): Reply {
   const { notReadyReason } = node;
   if (notReadyReason !== undefined) throw new HttpRequestError(503, "NOT_READY", notReadyReason);
   return { status: 200, body: { status: "ready" } };
-}
-
-function cluster({ query }: ApiRequest, node: ServedNode): Reply {
-  parseQuery(query, []);
-  const links = node.links();
-  const addresses = new Map(links.map((link) => [link.replica, link.address]));
-  const replicas = node.cluster().map((report) => ({
-    ...report,
-    heardAgoMs: Math.round(report.heardAgoMs),
-    // `null`, not left out: "unknown" is an answer, and so every replica has the same fields.
-    agrees: report.agrees ?? null,
-    agreedAgoMs: report.agreedAgoMs === undefined ? null : Math.round(report.agreedAgoMs),
-    address: addresses.get(report.replica) ?? null,
-  }));
-  const body: ClusterJson = {
-    node: node.name,
-    replica: node.replica,
-    cluster: node.clusterName,
-    ready: node.notReadyReason === undefined,
-    replicas,
-    links,
-  };
-  return { status: 200, body };
 }
 
 function topics({ query }: ApiRequest, node: ServedNode): Reply {

@@ -1,5 +1,13 @@
 /** What the HTTP server asks of the node that it serves. */
-import type { Presence, ReplicaId, ReplicaReport, Session, TopicSummary, Watcher } from "@presently/replica";
+import type {
+  Counters,
+  Presence,
+  ReplicaId,
+  ReplicaReport,
+  Session,
+  TopicSummary,
+  Watcher,
+} from "@presently/replica";
 
 /** A link of the mesh, for operators. */
 export interface LinkReport {
@@ -13,6 +21,11 @@ export interface LinkReport {
   readonly openForMs: number;
   /** Bytes handed over but not yet sent. */
   readonly bufferedBytes: number;
+  /** Since the link opened: payload of its frames, without what WebSocket and TCP add. */
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly framesSent: number;
+  readonly framesReceived: number;
 }
 
 /** The part of a node that the HTTP API shows. A node implements it; so could a test. */
@@ -23,6 +36,10 @@ export interface ServedNode {
   /** Why the node is not ready, for people; undefined once it is. */
   readonly notReadyReason: string | undefined;
   readonly stopping: boolean;
+  /** What happened since the start; they only grow. */
+  readonly counters: Readonly<Counters>;
+  /** Connections of the mesh that were refused, by the code of the reason. */
+  readonly refused: Readonly<Record<string, number>>;
   session(): Session;
   list(topic: string): readonly Presence[];
   topics(prefix?: string): readonly TopicSummary[];
@@ -30,4 +47,5 @@ export interface ServedNode {
   remove(topic: string, key: string): number;
   cluster(): readonly ReplicaReport[];
   links(): readonly LinkReport[];
+  evict(replica: ReplicaId): boolean;
 }
