@@ -20,8 +20,8 @@ export function normalizeAddress(text: string): string | undefined {
 }
 
 /** The address of a server that listens on `host` (a name or an IP address) and `port`. */
-export function addressOf(host: string, port: number): string {
-  return `ws://${host.includes(":") ? `[${host}]` : host}:${port}`;
+export function addressOf(host: string, port: number, protocol: "ws" | "wss" = "ws"): string {
+  return `${protocol}://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 /** Whether only this machine can reach a server that listens on `host`. */

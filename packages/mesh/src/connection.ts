@@ -5,6 +5,7 @@ import type { Role } from "./admission.ts";
 import { HANDSHAKE_BYTES_MAX, type Handshake, type HandshakeStep, type PeerIdentity } from "./handshake.ts";
 import { CLOSE, hangUp } from "./hang-up.ts";
 import { type Refusal, refusal } from "./refusal.ts";
+import { certificateRefusal, hangUpHint } from "./tls.ts";
 
 /** How a connection ended, as a connection; a link may begin with it. */
 export type ConnectionEnd =
@@ -112,9 +113,15 @@ export class Connection {
   };
 
   #onClose = (code: number, reason: Buffer): void => {
+    const untrusted = this.#error === undefined ? undefined : certificateRefusal(this.#error);
+    if (untrusted !== undefined) {
+      this.#end({ type: "refused", by: "us", refusal: untrusted, peer: undefined, proven: false });
+      return;
+    }
     const said = reason.length > 0 ? ` (${reason})` : "";
     const cause = this.#error === undefined ? `closed with code ${code}${said}` : describe(this.#error);
-    this.#end({ type: "failed", reason: `${cause} before the handshake was done` });
+    const hint = this.#role === "dialler" ? hangUpHint(this.#socket.url, this.#error) : "";
+    this.#end({ type: "failed", reason: `${cause} before the handshake was done${hint}` });
   };
 
   #timedOut(timeoutMs: number): void {

@@ -9,11 +9,13 @@ import { HANDSHAKE_BOUNDS } from "./frames.ts";
 import { Handshake, type PeerIdentity, type Self } from "./handshake.ts";
 import type { Refusal } from "./refusal.ts";
 import { remoteOf } from "./server.ts";
+import { dialOptions, type TlsOptions } from "./tls.ts";
 
 export interface GateOptions {
   readonly frameBytesMax: number;
   readonly handshakeTimeoutMs: number;
   readonly pendingHandshakesMax: number;
+  readonly tls?: TlsOptions | undefined;
   readonly self: () => Self;
   /** The link with the node of this peer, and whether there may be one link more. */
   readonly incumbent: (peer: ReplicaId) => Incumbent | undefined;
@@ -48,8 +50,12 @@ export class Gate {
 
   /** Dials `address` and shakes hands with whoever answers. */
   dial(address: string): void {
-    const { frameBytesMax } = this.#options;
-    const socket = new WebSocket(address, { perMessageDeflate: false, maxPayload: frameBytesMax });
+    const { frameBytesMax, tls } = this.#options;
+    const socket = new WebSocket(address, {
+      ...dialOptions(address, tls, undefined),
+      perMessageDeflate: false,
+      maxPayload: frameBytesMax,
+    });
     this.#shakeHands(socket, undefined, "dialler", address);
   }
 

@@ -58,7 +58,7 @@ export class Mesh implements Transport {
     this.#settings = settings;
     this.#listener = listener;
     this.#replica = settings.replica;
-    this.#url = settings.advertise ?? addressOf(settings.host, settings.port);
+    this.#url = this.#urlOn(settings.port);
     this.#keyring = new Keyring(settings.secrets);
     this.#journal = new Journal({ log: (notice) => this.#log(notice), now });
     this.#announcer = new Announcer((error) => this.#report(error));
@@ -127,7 +127,7 @@ export class Mesh implements Transport {
       await this.#server.close();
       throw new ClosedError("the mesh");
     }
-    this.#url = this.#settings.advertise ?? addressOf(this.#settings.host, port);
+    this.#url = this.#urlOn(port);
     this.#journal.listening(this.#replica, this.#url);
     this.#discovery.start();
   }
@@ -191,6 +191,11 @@ export class Mesh implements Transport {
     for (const link of this.#links.all()) link.close(CLOSE.goingAway, why, drainMs);
     await this.#gate.closed(drainMs);
     await serverClosed;
+  }
+
+  #urlOn(port: number): string {
+    const { advertise, host, tls } = this.#settings;
+    return advertise ?? addressOf(host, port, tls === undefined ? "ws" : "wss");
   }
 
   #self(): Self {

@@ -10,6 +10,7 @@ import { isLoopback, normalizeAddress } from "./address.ts";
 import { SecretRequiredError } from "./errors.ts";
 import { HANDSHAKE_BOUNDS } from "./frames.ts";
 import { HANDSHAKE_BYTES_MAX } from "./handshake.ts";
+import { checkTls, type TlsOptions } from "./tls.ts";
 
 /** Something worth a line in the log. Holds names, addresses and counts; never a secret, never a payload. */
 export interface MeshNotice {
@@ -63,6 +64,8 @@ export interface MeshOptions {
   readonly host?: string;
   /** The port to listen on; default 0, any free one. */
   readonly port?: number;
+  /** Listen with TLS, and who is believed when `wss://` URLs are dialled. Default: listen without. */
+  readonly tls?: TlsOptions;
   /** The `ws://` or `wss://` URL at which peers reach us. Default: made of host and port. */
   readonly advertise?: string;
   /** The URLs to dial from the start, for ever. May hold our own. Default none. */
@@ -103,7 +106,7 @@ export interface MeshOptions {
   readonly protocol?: ProtocolOptions;
 }
 
-type Hooks = "log" | "onError" | "onIdTaken" | "onStaleIncarnation" | "advertise";
+type Hooks = "log" | "onError" | "onIdTaken" | "onStaleIncarnation" | "advertise" | "tls";
 
 /** The options with their defaults filled in, addresses normalized. */
 export type Settings = Required<Omit<MeshOptions, Hooks | "protocol">> &
@@ -190,6 +193,7 @@ function checkContradictions(settings: Settings): void {
   const { secrets, host, peers, addressesMax, dialMinMs, dialMaxMs, frameBytesMax, maxBufferedBytes } =
     settings;
   if (secrets.length === 0 && !isLoopback(host)) throw new SecretRequiredError(host);
+  if (settings.tls !== undefined) checkTls(settings.tls, settings.advertise);
   if (peers.length > addressesMax)
     throw new LimitError("addressesMax", addressesMax, `${peers.length} peers`);
   if (dialMinMs > dialMaxMs) {

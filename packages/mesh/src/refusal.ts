@@ -21,6 +21,8 @@ export type RefusalCode =
   | "SECRET"
   /** The secret was named but not proved: tampering, or a bug. */
   | "BAD_PROOF"
+  /** The other end does not speak TLS, or its certificate is not accepted. */
+  | "TLS"
   /** The node dialled itself. */
   | "SELF"
   /** The pair has, or is about to have, another link. Part of normal operation. */

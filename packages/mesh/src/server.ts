@@ -1,14 +1,18 @@
 /** The listening side: takes WebSocket upgrades and nothing else, and bounds what strangers can hold open. */
 import { createServer, type Server as HttpServer, type IncomingMessage } from "node:http";
+import { createServer as createTlsServer, type Server as HttpsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { ListenError } from "./errors.ts";
 import { type Refusal, refusal } from "./refusal.ts";
+import { serverRefusal, type TlsOptions } from "./tls.ts";
 
 export interface ServerOptions {
   readonly host: string;
   readonly port: number;
+  /** With it, the server speaks TLS and nothing else. */
+  readonly tls?: TlsOptions | undefined;
   readonly frameBytesMax: number;
   readonly handshakeTimeoutMs: number;
   /** Connections of any kind at a time. */
@@ -24,8 +28,10 @@ export interface ServerOptions {
 /** An HTTP server that answers 426 to everything but upgrades to WebSocket. */
 export class Server {
   readonly #options: ServerOptions;
-  readonly #http: HttpServer;
+  readonly #http: HttpServer | HttpsServer;
   readonly #webSockets: WebSocketServer;
+  /** Connections whose TLS handshake is under way: HTTP does not know of them yet. */
+  readonly #shakingHands = new Map<string, Socket>();
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -35,12 +41,14 @@ export class Server {
       perMessageDeflate: false,
       maxPayload: options.frameBytesMax,
     });
-    this.#http = createServer({
+    const timeouts = {
       // Whoever connects and says nothing is cut by the server itself.
       headersTimeout: options.handshakeTimeoutMs,
       requestTimeout: options.handshakeTimeoutMs,
       connectionsCheckingInterval: Math.ceil(options.handshakeTimeoutMs / 4),
-    });
+    };
+    this.#http =
+      options.tls === undefined ? createServer(timeouts) : this.#createTlsServer(options.tls, timeouts);
     this.#http.maxConnections = options.connectionsMax;
     this.#http.on("request", (_request, response) => {
       response.writeHead(426, { Connection: "close", Upgrade: "websocket", "Content-Type": "text/plain" });
@@ -84,7 +92,34 @@ export class Server {
     await new Promise<void>((resolve) => {
       this.#http.close(() => resolve());
       this.#http.closeAllConnections();
+      for (const stream of this.#shakingHands.values()) stream.destroy();
     });
+  }
+
+  #createTlsServer({ cert, key, ca, requestClientCertificate }: TlsOptions, timeouts: object): HttpsServer {
+    const { handshakeTimeoutMs, onRefused } = this.#options;
+    const mutual = requestClientCertificate === true;
+    const server = createTlsServer({
+      ...timeouts,
+      cert,
+      key,
+      ...(ca === undefined ? {} : { ca }),
+      requestCert: mutual,
+      rejectUnauthorized: mutual,
+      handshakeTimeout: handshakeTimeoutMs,
+    });
+    server.on("connection", (stream: Socket) => {
+      const remote = describeRemote(stream);
+      this.#shakingHands.set(remote, stream);
+      stream.once("close", () => this.#shakingHands.delete(remote));
+    });
+    server.on("secureConnection", (stream) => this.#shakingHands.delete(describeRemote(stream)));
+    server.on("tlsClientError", (error, stream) => {
+      const why = serverRefusal(error, stream);
+      if (why !== undefined) onRefused(why, describeRemote(stream));
+      stream.destroy();
+    });
+    return server;
   }
 
   #upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
