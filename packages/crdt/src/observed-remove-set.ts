@@ -100,15 +100,12 @@ export class ObservedRemoveSet<V> {
 
   /** Removes an own entry and adds another in its place, as one event: no replica ever sees neither. Cost: O(1). */
   update(previous: EventNumber, value: V): EventNumber {
-    const number = this.own.vector + 1;
-    if (!this.delete(this.own, previous, this.replica)) {
+    if (!this.own.live.has(previous)) {
       throw new CrdtError("NOT_LIVE", `update of event ${previous} of ${this.replica}, which is not live`);
     }
-    this.own.vector = number;
+    const number = this.add(value);
+    this.delete(this.own, previous, this.replica);
     this.open.remove(this.replica, previous, true);
-    this.own.insert(number, value);
-    this.open.add(number, value);
-    this.listener.inserted(value, this.replica, number);
     return number;
   }
 
@@ -134,8 +131,9 @@ export class ObservedRemoveSet<V> {
     const origin = this.originOf(delta.origin);
     if (delta.from > origin.vector) return "gap";
     if (delta.to <= origin.vector) return "known";
-    for (const removal of delta.removals) this.applyRemoval(removal, delta);
+    // Adds first: a listener that sees both of an update never sees neither. What a removal names is not among them.
     this.applyAdds(origin, delta);
+    for (const removal of delta.removals) this.applyRemoval(removal, delta);
     origin.vector = delta.to;
     origin.dropOvertakenPending();
     origin.log.push(delta);
