@@ -1,5 +1,5 @@
 /** What a replica holds, and what of it readers see: the set, the sessions that feed it, and the roster that follows from it. */
-import { type EventNumber, ObservedRemoveSet, type ReplicaId } from "@presently/crdt";
+import { type Entries, type EventNumber, ObservedRemoveSet, type ReplicaId } from "@presently/crdt";
 import type { Counters } from "./counters.ts";
 import type { Entry } from "./entry.ts";
 import { LocalPresences } from "./local-presences.ts";
@@ -110,6 +110,7 @@ export class Content {
       parts.filter(({ origin }) => origin !== before);
     const vector = new Map(state.vector);
     vector.delete(before);
+    const ahead = this.set.originIds().map((origin) => this.aheadOf(origin));
     this.set = this.newSet(id);
     this.change(() => {
       this.set.merge({
@@ -118,8 +119,17 @@ export class Content {
         pending: foreign(state.pending),
         entries: foreign(state.entries),
       });
+      // What has come of a full sync that is still under way is seen already.
+      for (const entries of ahead) this.set.stage(entries);
       this.locals.moveTo(this.set);
     });
+  }
+
+  /** The entries of an origin that were staged ahead of its vector. */
+  private aheadOf(origin: ReplicaId): Entries<Entry> {
+    const seen = this.set.vectorOf(origin);
+    const ahead = [...this.set.entriesOf(origin)].filter(([number]) => number > seen);
+    return { origin, numbers: ahead.map(([number]) => number), values: ahead.map(([, value]) => value) };
   }
 
   private newSet(id: ReplicaId): ObservedRemoveSet<Entry> {
@@ -145,17 +155,34 @@ export class Content {
     else this.locals.forget(entry);
   }
 
-  /** Shows an entry; in the place of one of a leaving replica with the same topic and key, if there is any. */
+  /** Shows an entry: in the place of the one that it updates, or of one of a leaving replica with its topic and key. */
   private present(entry: Entry): void {
     if (entry.shown) return;
-    if (this.leaving.size > 0 && !this.leaving.has(entry.replica)) {
-      const before = this.roster.find(entry.topic, entry.key, ({ replica }) => this.leaving.has(replica));
-      if (before !== undefined) {
-        this.roster.replace(before, entry);
-        return;
-      }
+    const updated = entry.previous === 0 ? undefined : this.updatedBy(entry);
+    if (updated !== undefined) {
+      this.roster.swap(updated, entry);
+      return;
     }
-    this.roster.show(entry);
+    const left = this.leaving.size === 0 ? undefined : this.takenOverBy(entry);
+    if (left === undefined) this.roster.show(entry);
+    else this.roster.replace(left, entry);
+  }
+
+  /** The shown entry of the same chain of updates, whose remove comes with this entry or behind it. */
+  private updatedBy({ replica, topic, key, previous, root, number }: Entry): Entry | undefined {
+    const before = this.set.entriesOf(replica).get(previous);
+    if (before?.shown && before.topic === topic && before.key === key) return before;
+    // Those in between may never have come here.
+    return this.roster.find(
+      topic,
+      key,
+      (other) => other.replica === replica && other.root === root && other.number < number,
+    );
+  }
+
+  private takenOverBy({ replica, topic, key }: Entry): Entry | undefined {
+    if (this.leaving.has(replica)) return undefined;
+    return this.roster.find(topic, key, (other) => this.leaving.has(other.replica));
   }
 
   private tellKicked(entry: Entry): void {

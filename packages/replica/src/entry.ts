@@ -52,5 +52,13 @@ export class Entry implements Presence {
 
 /** The public name of a dot: unique in the cluster, and free on the wire. */
 export function refOf(replica: ReplicaId, number: EventNumber): string {
-  return `${nameOf(replica)}@${incarnationOf(replica).toString(36)}.${number.toString(36)}`;
+  // Most references are asked for in runs of one replica.
+  if (replica !== lastReplica) {
+    lastReplica = replica;
+    lastPrefix = `${nameOf(replica)}@${incarnationOf(replica).toString(36)}.`;
+  }
+  return lastPrefix + number.toString(36);
 }
+
+let lastReplica: ReplicaId | undefined;
+let lastPrefix = "";

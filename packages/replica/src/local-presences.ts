@@ -17,7 +17,7 @@ export const ENTRY_BYTES = 8;
 const REMOVES_PER_EVENT = 8_000;
 
 export class LocalPresences {
-  private readonly sessions = new Set<Session>();
+  private sessions = 0;
   private set: ObservedRemoveSet<Entry>;
   private readonly roster: Roster;
   private readonly settings: ReplicaSettings;
@@ -34,11 +34,9 @@ export class LocalPresences {
 
   open(): Session {
     const { sessionsMax } = this.settings;
-    if (this.sessions.size >= sessionsMax)
-      throw new LimitError("sessionsMax", sessionsMax, "too many sessions");
-    const session = new Session(this);
-    this.sessions.add(session);
-    return session;
+    if (this.sessions >= sessionsMax) throw new LimitError("sessionsMax", sessionsMax, "too many sessions");
+    this.sessions++;
+    return new Session(this);
   }
 
   track(session: Session, topic: string, key: string, meta: Meta): Entry {
@@ -72,11 +70,14 @@ export class LocalPresences {
   }
 
   close(session: Session): void {
-    this.sessions.delete(session);
-    if (session.entries.size > 0) this.removeAll(session.entries);
+    this.sessions--;
+    if (session.entries.size > 0) this.removeAll(session.entries.all());
   }
 
   find(session: Session, topic: string, key: string): Entry | undefined {
+    const { size, only } = session.entries;
+    if (size === 0) return undefined;
+    if (only !== undefined) return only.key === key && only.topic === topic ? only : undefined;
     return this.roster.find(topic, key, (entry) => entry.session === session);
   }
 
@@ -92,16 +93,16 @@ export class LocalPresences {
 
   /** The replica goes on under another id: everything that sessions hold takes a dot of the new one. */
   moveTo(set: ObservedRemoveSet<Entry>): void {
+    const entries = this.set.entriesOf(this.set.replica);
     this.set = set;
-    for (const session of this.sessions) {
-      for (const before of [...session.entries]) {
-        this.forget(before);
-        const after = this.entry(before.topic, before.key, before.meta, 0, set.nextNumber);
-        this.hold(session, after);
-        this.roster.replace(before, after);
-        set.add(after);
-        this.changed(after.key.length + ENTRY_BYTES);
-      }
+    for (const before of entries.values()) {
+      const session = before.session!;
+      this.forget(before);
+      const after = this.entry(before.topic, before.key, before.meta, 0, set.nextNumber);
+      this.hold(session, after);
+      this.roster.replace(before, after);
+      set.add(after);
+      this.changed(after.key.length + ENTRY_BYTES);
     }
   }
 

@@ -86,8 +86,10 @@ export class Roster {
 
   end(): void {
     if (--this.depth > 0) return;
-    for (const watch of this.dirty) this.finish(watch);
-    this.dirty.clear();
+    if (this.dirty.size > 0) {
+      for (const watch of this.dirty) this.finish(watch);
+      this.dirty.clear();
+    }
     if (!this.delivering && this.deliveries.length > 0) this.deliver();
   }
 
@@ -128,11 +130,24 @@ export class Roster {
     this.changed(entry.topic)?.hide(entry, reason);
   }
 
-  /** Shows `after` where `before` was: an update for watchers, whoever holds the two. */
+  /** Shows `after`, of the same topic and key, in the very place of `before`, which is shown: readers see one of them at any time. Cost: as `hide`. */
+  swap(before: Entry, after: Entry): void {
+    const { name, keys } = this.topics.get(before.topic)!;
+    after.topic = name;
+    const held = keys.get(before.key)!;
+    if (held instanceof Entry) keys.set(before.key, after);
+    else held[held.indexOf(before)] = after;
+    before.shown = false;
+    after.shown = true;
+    const watch = this.changed(name);
+    watch?.show(after);
+    watch?.hide(before, "left");
+  }
+
+  /** As `swap`, where the two entries do not tell by themselves that one follows the other: an update for watchers all the same. */
   replace(before: Entry, after: Entry): void {
-    if (before.shown) this.watches.get(before.topic)?.pair(before, after);
-    this.show(after);
-    this.hide(before, "left");
+    this.watches.get(before.topic)?.pair(before, after);
+    this.swap(before, after);
   }
 
   private changed(name: string): TopicWatch | undefined {

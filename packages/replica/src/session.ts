@@ -1,15 +1,16 @@
 /** The local owner of presences: a socket, a process. Closing it takes away everything that it tracked. */
 import type { Entry } from "./entry.ts";
+import { EntryBag } from "./entry-bag.ts";
 import { ClosedError } from "./errors.ts";
 import type { LocalPresences } from "./local-presences.ts";
 import type { Meta, Presence } from "./presence.ts";
 
 export class Session {
   /** What it holds; kept by `LocalPresences`. */
-  readonly entries = new Set<Entry>();
+  readonly entries = new EntryBag();
   private open = true;
   private readonly owner: LocalPresences;
-  private readonly removedListeners = new Set<(presence: Presence) => void>();
+  private removedListeners: Set<(presence: Presence) => void> | undefined = undefined;
 
   constructor(owner: LocalPresences) {
     this.owner = owner;
@@ -58,7 +59,7 @@ export class Session {
   close(): void {
     if (!this.open) return;
     this.open = false;
-    this.removedListeners.clear();
+    this.removedListeners = undefined;
     this.owner.close(this);
   }
 
@@ -74,13 +75,14 @@ export class Session {
   /** Calls `listener` when another replica removes an entry of this session; returns a function that stops that. */
   onRemoved(listener: (presence: Presence) => void): () => void {
     this.assertOpen();
+    this.removedListeners ??= new Set();
     this.removedListeners.add(listener);
-    return () => void this.removedListeners.delete(listener);
+    return () => void this.removedListeners?.delete(listener);
   }
 
   /** Called by the replica once another one has removed `entry`. */
   tellRemoved(entry: Entry): void {
-    for (const listener of this.removedListeners) listener(entry);
+    for (const listener of this.removedListeners ?? []) listener(entry);
   }
 
   private assertOpen(): void {
