@@ -77,7 +77,8 @@ export class LocalPresences {
   find(session: Session, topic: string, key: string): Entry | undefined {
     const { size, only } = session.entries;
     if (size === 0) return undefined;
-    if (only !== undefined) return only.key === key && only.topic === topic ? only : undefined;
+    // One that was removed is let go of only after watchers have been told.
+    if (only !== undefined) return only.shown && only.key === key && only.topic === topic ? only : undefined;
     return this.roster.find(topic, key, (entry) => entry.session === session);
   }
 
