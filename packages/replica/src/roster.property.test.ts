@@ -1,0 +1,225 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { Entry } from "./entry.ts";
+import { replicaId } from "./index.ts";
+import type { LeaveReason, TopicChange } from "./presence.ts";
+import { Roster } from "./roster.ts";
+
+const TOPICS = ["room:1", "room:2", "__proto__"];
+const KEYS = ["ann", "bob", "constructor"];
+const REPLICAS = ["a", "b"].map((name) => replicaId(name, 1));
+const REASONS: readonly LeaveReason[] = ["left", "lost", "evicted", "removed"];
+
+/** For each topic, key and replica: two entries of their own, and a chain of three, each an update of the one before. */
+const CHAIN = 3;
+function newEntries(): Entry[] {
+  const entries: Entry[] = [];
+  const numbers = REPLICAS.map(() => 0);
+  for (const topic of TOPICS) {
+    for (const key of KEYS) {
+      for (const [index, replica] of REPLICAS.entries()) {
+        const add = (previous: number, root?: number) => {
+          const number = ++numbers[index]!;
+          entries.push(new Entry(replica, number, topic, key, { number }, previous, root ?? number));
+          return number;
+        };
+        add(0);
+        const root = add(0);
+        for (let link = 1, previous = root; link < CHAIN; link++) previous = add(previous, root);
+        add(0);
+      }
+    }
+  }
+  return entries;
+}
+const COUNT = newEntries().length;
+
+type Step =
+  | { do: "show"; entry: number }
+  | { do: "hide"; entry: number; reason: LeaveReason }
+  | { do: "swap" | "replace"; entry: number; other: number }
+  | { do: "begin" | "end" }
+  | { do: "watch"; topic: number }
+  | { do: "unwatch"; watcher: number };
+const entry = fc.nat(COUNT - 1);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ do: fc.constant("show" as const), entry }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant("hide" as const), entry, reason: fc.constantFrom(...REASONS) }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constantFrom("swap" as const, "replace" as const), entry, other: entry }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("begin" as const, "end" as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("watch" as const), topic: fc.nat(TOPICS.length - 1) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("unwatch" as const), watcher: fc.nat(9) }) },
+);
+
+/** What somebody who only listens believes. */
+class Believer {
+  readonly topic: string;
+  readonly believed = new Set<Entry>();
+  number = -1;
+  stop: () => void = () => undefined;
+
+  constructor(topic: string) {
+    this.topic = topic;
+  }
+
+  hear(change: TopicChange): void {
+    expect(change.topic).toBe(this.topic);
+    if (change.type === "state") {
+      expect(this.number).toBe(-1);
+      this.number = change.number;
+      for (const presence of change.presences) this.join(presence as Entry);
+      return;
+    }
+    expect(change.number).toBe(++this.number);
+    expect(change.joins.length + change.leaves.length + change.updates.length).toBeGreaterThan(0);
+    for (const { presence } of change.leaves) expect(this.believed.delete(presence as Entry)).toBe(true);
+    for (const { before, after } of change.updates) {
+      expect([after.topic, after.key]).toEqual([before.topic, before.key]);
+      expect(this.believed.delete(before as Entry)).toBe(true);
+      this.join(after as Entry);
+    }
+    for (const presence of change.joins) this.join(presence as Entry);
+    // What could have been told as an update was not told as a leave and a join.
+    const chainOf = ({ replica, root }: Entry) => `${replica} ${root}`;
+    const left = new Set(change.leaves.map(({ presence }) => chainOf(presence as Entry)));
+    const updated = new Set(change.updates.map(({ after }) => after));
+    for (const presence of change.joins) {
+      const chain = chainOf(presence as Entry);
+      const twins = [...this.believed].filter((other) => chainOf(other) === chain && !updated.has(other));
+      if (twins.length === 1) expect(left.has(chain)).toBe(false);
+    }
+  }
+
+  private join(presence: Entry): void {
+    expect(presence.topic).toBe(this.topic);
+    expect(this.believed.has(presence)).toBe(false);
+    this.believed.add(presence);
+  }
+}
+
+class World {
+  readonly entries = newEntries();
+  readonly roster = new Roster(1_000, (error) => {
+    throw error;
+  });
+  /** The naive roster: all that is shown, in order of appearance. */
+  readonly shown = new Set<Entry>();
+  readonly believers: Believer[] = [];
+  depth = 0;
+
+  run(step: Step): void {
+    const { roster } = this;
+    switch (step.do) {
+      case "begin":
+        roster.begin();
+        this.depth++;
+        return;
+      case "end":
+        if (this.depth > 0) this.end();
+        return;
+      case "watch": {
+        const believer = new Believer(TOPICS[step.topic]!);
+        believer.stop = roster.watch(believer.topic, (change) => believer.hear(change));
+        this.believers.push(believer);
+        expect(believer.believed).toEqual(new Set(this.in(believer.topic)));
+        return;
+      }
+      case "unwatch": {
+        const [believer] = this.believers.splice(step.watcher % Math.max(1, this.believers.length), 1);
+        believer?.stop();
+        return;
+      }
+      default:
+        roster.begin();
+        this.change(step);
+        roster.end();
+    }
+  }
+
+  end(): void {
+    this.depth--;
+    this.roster.end();
+  }
+
+  private change(step: Extract<Step, { entry: number }>): void {
+    const entry = this.entries[step.entry]!;
+    if (step.do === "show") {
+      this.roster.show(entry);
+      this.shown.add(entry);
+    } else if (step.do === "hide") {
+      this.roster.hide(entry, step.reason);
+      this.shown.delete(entry);
+    } else {
+      // Within a topic and key, from one that is shown to one that is not.
+      const candidates = this.entries.filter(({ topic, key }) => topic === entry.topic && key === entry.key);
+      const other = candidates[step.other % candidates.length]!;
+      if (!entry.shown || other.shown) return;
+      this.roster[step.do](entry, other);
+      this.shown.delete(entry);
+      this.shown.add(other);
+    }
+  }
+
+  private in(topic: string): Entry[] {
+    return [...this.shown].filter((entry) => entry.topic === topic);
+  }
+
+  check(): void {
+    const { roster } = this;
+    for (const topic of TOPICS) {
+      const there = this.in(topic);
+      const keys = new Set(there.map(({ key }) => key));
+      const listed = roster.list(topic);
+      expect(listed).toHaveLength(there.length);
+      expect(new Set(listed)).toEqual(new Set(there));
+      expect(roster.count(topic)).toEqual({ keys: keys.size, entries: there.length });
+      for (const key of KEYS) {
+        const own = there.filter((entry) => entry.key === key);
+        const got = roster.get(topic, key);
+        expect(got).toHaveLength(own.length);
+        expect(new Set(got)).toEqual(new Set(own));
+        expect(roster.find(topic, key, () => true)).toBe(got[0]);
+        for (const entry of own) expect(roster.find(topic, key, (other) => other === entry)).toBe(entry);
+        expect(roster.find(topic, key, () => false)).toBeUndefined();
+      }
+    }
+    for (const prefix of ["", "room:", "room:1", "x"]) {
+      const expected = TOPICS.filter((topic) => topic.startsWith(prefix) && this.in(topic).length > 0).sort();
+      expect(roster.summaries(prefix)).toEqual(expected.map((topic) => ({ topic, ...roster.count(topic) })));
+    }
+    for (const key of KEYS) {
+      const topics = TOPICS.filter((topic) => this.in(topic).some((entry) => entry.key === key));
+      expect(roster.topicsOf(key).sort()).toEqual(topics.sort());
+    }
+    if (this.depth > 0) return;
+    for (const { topic, believed } of this.believers) expect(believed).toEqual(new Set(this.in(topic)));
+  }
+}
+
+test("readers see what is shown, and state plus diffs is what they see, whatever changes within or between batches", () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const world = new World();
+      for (const step of steps) {
+        world.run(step);
+        world.check();
+      }
+      while (world.depth > 0) world.end();
+      world.check();
+      for (const entry of world.entries)
+        world.run({ do: "hide", entry: world.entries.indexOf(entry), reason: "left" });
+      world.check();
+      expect(world.roster.summaries("")).toEqual([]);
+    }),
+    { numRuns: 200 },
+  );
+});
