@@ -57,10 +57,12 @@ export class LocalPresences {
   }
 
   update(session: Session, topic: string, key: string, meta: Meta | ((previous: Meta) => Meta)): Entry {
-    const held = this.find(session, topic, key);
-    if (held === undefined) throw new NotTrackedError(topic, key);
-    const next = typeof meta === "function" ? meta(held.meta) : meta;
-    return this.replace(session, held, next, checkMeta(next, this.settings));
+    const held = this.findOrThrow(session, topic, key);
+    if (typeof meta !== "function") return this.replace(session, held, meta, checkMeta(meta, this.settings));
+    const next = meta(held.meta);
+    const bytes = checkMeta(next, this.settings);
+    // The function may have changed what the session holds.
+    return this.replace(session, this.findOrThrow(session, topic, key), next, bytes);
   }
 
   untrack(session: Session, topic: string, key: string): boolean {
@@ -80,6 +82,12 @@ export class LocalPresences {
     // One that was removed is let go of only after watchers have been told.
     if (only !== undefined) return only.shown && only.key === key && only.topic === topic ? only : undefined;
     return this.roster.find(topic, key, (entry) => entry.session === session);
+  }
+
+  private findOrThrow(session: Session, topic: string, key: string): Entry {
+    const held = this.find(session, topic, key);
+    if (held === undefined) throw new NotTrackedError(topic, key);
+    return held;
   }
 
   /** A full exchange dropped an entry whose session is still open: it comes back under a new dot. */
