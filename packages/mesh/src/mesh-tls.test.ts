@@ -128,6 +128,7 @@ describe("who dials a server that asks for certificates", () => {
     const [error] = (await once(socket, "error")) as [Error];
     expect(error.message).toMatch(/certificate required|hang up|disconnected|ECONNRESET/);
     await eventually(() => expect(a.mesh.refused).toEqual({ TLS: 1 }));
+    expect(linesOf(a, "TLS")[0]!.message).toMatch(/^refused 127\.0\.0\.1:\d+: TLS: the client shows no cert/);
   });
 });
 

@@ -3,10 +3,11 @@ import { createServer, type Server as HttpServer, type IncomingMessage } from "n
 import { createServer as createTlsServer, type Server as HttpsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
 import { type WebSocket, WebSocketServer } from "ws";
 import { ListenError } from "./errors.ts";
 import { type Refusal, refusal } from "./refusal.ts";
-import { serverRefusal, type TlsOptions } from "./tls.ts";
+import { serverRefusal, type TlsOptions, untrustedClient } from "./tls.ts";
 
 export interface ServerOptions {
   readonly host: string;
@@ -105,7 +106,8 @@ export class Server {
       key,
       ...(ca === undefined ? {} : { ca }),
       requestCert: mutual,
-      rejectUnauthorized: mutual,
+      // Refused here, not by the library, which would have closed the connection before it tells us whose it was.
+      rejectUnauthorized: false,
       handshakeTimeout: handshakeTimeoutMs,
     });
     server.on("connection", (stream: Socket) => {
@@ -113,9 +115,16 @@ export class Server {
       this.#shakingHands.set(remote, stream);
       stream.once("close", () => this.#shakingHands.delete(remote));
     });
-    server.on("secureConnection", (stream) => this.#shakingHands.delete(describeRemote(stream)));
+    // Before HTTP reads a byte of it.
+    server.prependListener("secureConnection", (stream) => {
+      const remote = describeRemote(stream);
+      this.#shakingHands.delete(remote);
+      if (!mutual || stream.authorized) return;
+      onRefused(untrustedClient(stream), remote);
+      stream.destroy();
+    });
     server.on("tlsClientError", (error, stream) => {
-      const why = serverRefusal(error, stream);
+      const why = serverRefusal(error);
       if (why !== undefined) onRefused(why, describeRemote(stream));
       stream.destroy();
     });
@@ -124,7 +133,10 @@ export class Server {
 
   #upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
     const { admits, onSocket, onRefused } = this.#options;
-    if (request.headers.origin !== undefined) {
+    if (this.#options.tls?.requestClientCertificate === true && !(stream as Partial<TLSSocket>).authorized) {
+      // Refused long before; what guards the door is worth looking at twice.
+      stream.destroy();
+    } else if (request.headers.origin !== undefined) {
       // Only browsers say where they come from: a page must not speak to a mesh on its visitor's machine.
       onRefused(refusal("FORBIDDEN_ORIGIN", "a web page tried to connect"), describeRemote(stream));
       answer(stream, "403 Forbidden");

@@ -4,8 +4,8 @@
  * TLS keeps what is said from those who listen or meddle; who may join is for the secret to prove, on top of it.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { isIP, type Socket } from "node:net";
-import type { ConnectionOptions } from "node:tls";
+import { isIP } from "node:net";
+import type { ConnectionOptions, TLSSocket } from "node:tls";
 import { ConfigurationError, InvalidArgumentError } from "@presently/replica";
 import { type Refusal, refusal } from "./refusal.ts";
 
@@ -117,18 +117,20 @@ export function hangUpHint(address: string, error: (Error & { code?: unknown }) 
 const CERTIFICATE_ERRORS =
   /^(UNABLE_TO_(GET|DECRYPT|DECODE|VERIFY)_|CERT_|CRL_|ERROR_IN_C|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED_CERT|INVALID_(CA|PURPOSE)|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH|ERR_TLS_CERT_ALTNAME)/;
 
-/** Why a connection never got as far as HTTP, as the server says it; undefined if it merely broke. */
-export function serverRefusal(
-  error: Error & { code?: string; reason?: string },
-  stream: Socket & { authorizationError?: Error | string | null },
-): Refusal | undefined {
+/** Why a client is refused whose certificate, if it showed one, is not of our authority. */
+export function untrustedClient(stream: TLSSocket): Refusal {
+  // For a client without a certificate Node.js gives an empty object, and an error about its issuer.
+  const shown = Object.keys(stream.getPeerCertificate()).length > 0;
+  const problem = `is not accepted: ${String(stream.authorizationError)}`;
+  return refusal(
+    "TLS",
+    shown ? `the certificate of the client ${problem}` : "the client shows no certificate",
+  );
+}
+
+/** Why a TLS handshake failed, as the server says it; undefined if the connection merely broke. */
+export function serverRefusal(error: Error & { code?: string; reason?: string }): Refusal | undefined {
   if (error.code === "ERR_TLS_HANDSHAKE_TIMEOUT") return refusal("TIMEOUT", "no TLS handshake came in time");
-  if (stream.authorizationError) {
-    return refusal(
-      "TLS",
-      `the certificate of the client is not accepted: ${String(stream.authorizationError)}`,
-    );
-  }
   if (error.code === "ERR_SSL_HTTP_REQUEST") {
     return refusal("TLS", "the client does not speak TLS: dial wss:// instead of ws://");
   }

@@ -1,11 +1,17 @@
 import { ConfigurationError, InvalidArgumentError, REPLICA_DEFAULTS } from "@presently/replica";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
+import { CertificateAuthority } from "../../../test/fixtures/tls.ts";
 import { resolveConfig } from "./config.ts";
 import type { NodeOptions } from "./node-options.ts";
 import { optionTable } from "./option-table.ts";
 
 const mesh = { port: 7001 };
 const http = { port: 4001 };
+
+const authority = new CertificateAuthority();
+afterAll(() => authority.close());
+const { cert, key } = authority.issue("IP:127.0.0.1");
+const withTls = (tls: object) => ({ name: "a", mesh: { port: 1, tls } });
 
 /** Options from outside, of whatever shape. */
 const resolve = (options: unknown) => resolveConfig(options as NodeOptions);
@@ -77,6 +83,14 @@ describe("the configuration", () => {
       { name: "a", http: { port: 1, allowedOrigins: ["https://x/y"] } },
       /^http.allowedOrigins/,
     ],
+    ["a certificate without its key", withTls({ cert }), /^mesh.tls.key is missing/],
+    [
+      "a certificate that is none",
+      withTls({ cert: "x", key }),
+      /^mesh.tls.cert must hold a certificate in PEM$/,
+    ],
+    ["TLS that is no object", { name: "a", mesh: { port: 1, tls: true } }, /^mesh.tls must be an object/],
+    ["an unknown option of TLS", withTls({ cert, key, certs: "" }), /^mesh.tls.certs is not an option/],
     ["an unknown log level", { name: "a", logLevel: "loud" }, /^logLevel "loud" must be one of debug, info/],
     ["an empty secret", { name: "a", secret: "" }, /^secret must be/],
     ["an incarnation below 0", { name: "a", incarnation: -1 }, /^incarnation -1 must be/],
@@ -95,6 +109,9 @@ describe("the configuration", () => {
     [{ http: { port: 1, bodyBytesMax: 100 } }, "metaBytesMax 8192", "http.bodyBytesMax 100"],
     [{ mesh, http: { port: 7001 } }, "mesh.port", "http.port"],
     [{ mesh: { port: 1, host: "0.0.0.0" } }, "mesh.host 0.0.0.0", "secret"],
+    [withTls({ cert, key, requestClientCertificate: true }), "requestClientCertificate", "mesh.tls.ca"],
+    [withTls({ cert, key: authority.issue("a.test").key }), "mesh.tls.key", "mesh.tls.cert"],
+    [{ mesh: { port: 1, advertise: "ws://a:1", tls: { cert, key } } }, "mesh.advertise ", "mesh.tls.cert"],
   ])("refuses a contradiction, naming both: %j", (options, one, other) => {
     const attempt = () => resolve({ name: "a", ...(options as object) });
     expect(attempt).toThrow(ConfigurationError);
@@ -108,11 +125,23 @@ describe("the configuration", () => {
     }
   });
 
+  test("never puts a private key into an error", () => {
+    for (const tls of [
+      { cert: key, key },
+      { cert, key: [key] },
+      { cert, key: key.slice(0, 99) },
+      { cert, key, ca: key },
+    ])
+      expect(() => resolve(withTls(tls))).toThrow(/^mesh\.tls\.\w+ ((?!PRIVATE).)*$/);
+  });
+
   test("knows every option of the table, and every default passes its own check", () => {
     for (const { path, default: value } of optionTable) {
       if (value === undefined) continue;
-      const [section, field] = path.split(".") as [string, string | undefined];
-      const options = field === undefined ? { [section]: value } : { [section]: { port: 1, [field]: value } };
+      const [field, section, outermost] = path.split(".").reverse() as [string, string?, string?];
+      let options: object = { [field]: value };
+      if (outermost !== undefined) options = withTls({ cert, key, ...options });
+      else if (section !== undefined) options = { [section]: { port: 1, ...options } };
       expect(() => resolve({ name: "a", ...options }), path).not.toThrow();
     }
   });

@@ -1,4 +1,5 @@
 /** The checks that refuse a configuration before anything starts, and the defaults. */
+import { checkTls } from "@presently/mesh";
 import { ConfigurationError, InvalidArgumentError } from "@presently/replica";
 import { isLoopback } from "./address.ts";
 import { logLevels } from "./logger.ts";
@@ -19,8 +20,9 @@ export type OptionNaming = (path: string) => string;
 export function resolveConfig(options: NodeOptions, naming: OptionNaming = (path) => path): NodeConfig {
   const given = options as unknown as Record<string, unknown>;
   refuseUnknownFields(given, naming);
-  const values = (section: "" | "mesh" | "http") => readSection(given, section, naming);
-  const mesh = given.mesh === undefined ? undefined : (values("mesh") as unknown as MeshConfig);
+  const values = (section: Section) => readSection(given, section, naming);
+  const tls = fieldsAt(given, "mesh.tls") === undefined ? undefined : values("mesh.tls");
+  const mesh = given.mesh === undefined ? undefined : ({ ...values("mesh"), tls } as unknown as MeshConfig);
   const http = given.http === undefined ? undefined : (values("http") as unknown as HttpConfig);
   const common = values("") as unknown as NodeConfig;
   const config: NodeConfig = {
@@ -41,16 +43,29 @@ export function resolveConfig(options: NodeOptions, naming: OptionNaming = (path
   return config;
 }
 
+/** Where options stand: a dot leads into what is inside. Each section comes after the one that it is in. */
+const sections = ["", "mesh", "http", "mesh.tls"] as const;
+type Section = (typeof sections)[number];
+
 /** Fields that are no plain values and therefore stand in no table. */
-const otherFields: Record<string, readonly string[]> = {
+const otherFields: Readonly<Record<Section, readonly string[]>> = {
   "": ["secret", "incarnation", "mesh", "http", "log", "onNotice"],
-  mesh: [],
+  mesh: ["tls"],
   http: ["demoControl"],
+  "mesh.tls": [],
 };
 
+/** What stands in a section, be it an object or not; undefined where the section, or what it is in, is not there. */
+function fieldsAt(given: Record<string, unknown>, section: Section): unknown {
+  if (section === "") return given;
+  return section
+    .split(".")
+    .reduce<unknown>((fields, field) => (fields as Record<string, unknown> | undefined)?.[field], given);
+}
+
 function refuseUnknownFields(given: Record<string, unknown>, naming: OptionNaming): void {
-  for (const section of ["", "mesh", "http"] as const) {
-    const fields = section === "" ? given : given[section];
+  for (const section of sections) {
+    const fields = fieldsAt(given, section);
     if (fields === undefined) continue;
     if (typeof fields !== "object" || fields === null || Array.isArray(fields)) {
       throw new InvalidArgumentError(section === "" ? "options" : naming(section), "must be an object");
@@ -58,7 +73,7 @@ function refuseUnknownFields(given: Record<string, unknown>, naming: OptionNamin
     for (const field of Object.keys(fields)) {
       const path = section === "" ? field : `${section}.${field}`;
       const known =
-        otherFields[section]?.includes(field) || optionTable.some((option) => option.path === path);
+        otherFields[section].includes(field) || optionTable.some((option) => option.path === path);
       if (!known) throw new InvalidArgumentError(naming(path), "is not an option of a node");
     }
   }
@@ -66,13 +81,13 @@ function refuseUnknownFields(given: Record<string, unknown>, naming: OptionNamin
 
 function readSection(
   given: Record<string, unknown>,
-  section: "" | "mesh" | "http",
+  section: Section,
   naming: OptionNaming,
 ): Record<string, unknown> {
-  const fields = (section === "" ? given : given[section]) as Record<string, unknown>;
+  const fields = fieldsAt(given, section) as Record<string, unknown>;
   const values: Record<string, unknown> = {};
   for (const option of optionTable) {
-    const dot = option.path.indexOf(".");
+    const dot = option.path.lastIndexOf(".");
     if (option.path.slice(0, Math.max(dot, 0)) !== section) continue;
     const field = option.path.slice(dot + 1);
     const value = fields[field];
@@ -91,7 +106,8 @@ function defaultOf(option: OptionSpec, naming: OptionNaming): unknown {
 function checkKind(option: OptionSpec, value: unknown, naming: OptionNaming): unknown {
   const problem = problemWith(option, value);
   if (problem === undefined) return value;
-  throw new InvalidArgumentError(`${naming(option.path)} ${printable(value)}`, problem);
+  const shown = option.file === true ? "" : ` ${printable(value)}`;
+  throw new InvalidArgumentError(`${naming(option.path)}${shown}`, problem);
 }
 
 function problemWith(option: OptionSpec, value: unknown): string | undefined {
@@ -193,6 +209,7 @@ function checkContradictions(config: NodeConfig, naming: OptionNaming): void {
     }
   }
   const { mesh, http, secrets } = config;
+  if (mesh?.tls !== undefined) checkTls(mesh.tls, mesh.advertise, (path) => naming(`mesh.${path}`));
   if (mesh && secrets.length === 0 && !isLoopback(mesh.host)) {
     throw new ConfigurationError(
       `${naming("mesh.host")} ${mesh.host} can be reached by other machines, and there is no ${naming("secret")}: ` +

@@ -1,4 +1,5 @@
 /** What a node is configured with. */
+import type { TlsOptions } from "@presently/mesh";
 import type { ReplicaOptions } from "@presently/replica";
 import type { Log, LogLevel } from "./logger.ts";
 import type { NodeNotice } from "./notice.ts";
@@ -11,6 +12,8 @@ export interface MeshOptions {
   readonly port: number;
   /** `ws://` or `wss://` URLs of other nodes, dialled for ever; default none. */
   readonly peers?: readonly string[];
+  /** Listen with TLS, and who is believed when `wss://` URLs are dialled; default neither. PEM texts. */
+  readonly tls?: TlsOptions;
   /** URL at which others reach this node, where that is not the address it listens on. */
   readonly advertise?: string;
   /** Learn addresses from peers and dial them too; default true. */
@@ -92,7 +95,7 @@ type Filled<T, Optional extends keyof T = never> = {
 } & { readonly [K in Optional]: T[K] | undefined };
 
 /** `MeshOptions` with every default filled in. */
-export type MeshConfig = Filled<MeshOptions, "advertise">;
+export type MeshConfig = Filled<MeshOptions, "advertise" | "tls">;
 
 /** `HttpOptions` with every default filled in. */
 export type HttpConfig = Filled<HttpOptions, "demoControl">;

@@ -299,11 +299,12 @@ export class PresentlyNode implements ServedNode {
 
   #createMesh(options: MeshConfig, replica: ReplicaId, listener: TransportListener): Mesh {
     const { cluster, secrets } = this.#config;
-    const { advertise, ...others } = options;
+    const { advertise, tls, ...others } = options;
     return new Mesh(
       {
         ...others,
         ...(advertise === undefined ? {} : { advertise }),
+        ...(tls === undefined ? {} : { tls }),
         cluster,
         replica,
         secrets,

@@ -10,11 +10,16 @@ export type OptionKind = "text" | "texts" | "integer" | "switch";
 
 /** One option: where it stands, what it may be, and what it is for. */
 export interface OptionSpec {
-  /** Where it stands in `NodeOptions`; a dot leads into `mesh` or `http`. */
+  /** Where it stands in `NodeOptions`; a dot leads into `mesh`, `http` or `mesh.tls`. */
   readonly path: string;
   readonly kind: OptionKind;
   /** The flag of `presently start`; an option without one is set by the configuration file only. */
   readonly flag?: string;
+  /**
+   * The flag takes the path of a file that holds the text; so does, in the configuration file, the same field with
+   * `File` at its end. Values of such options are never shown: one of them is a private key.
+   */
+  readonly file?: true;
   /** What the number counts: `ms`, `bytes`, `entries` … */
   readonly unit?: string;
   /** The value when it is not given; undefined where `defaultText` says what happens instead. */
@@ -95,6 +100,15 @@ const text = (
   help,
 });
 
+const pem = (path: string, flag: string, defaultText: string, help: string): OptionSpec => ({
+  path,
+  flag,
+  kind: "text",
+  file: true,
+  defaultText,
+  help,
+});
+
 /** The options, in the order in which the documentation shows them. */
 export const optionTable: readonly OptionSpec[] = [
   text(
@@ -136,6 +150,37 @@ export const optionTable: readonly OptionSpec[] = [
     "--advertise",
     { otherwise: "the mesh address" },
     "ws:// or wss:// URL at which the other nodes reach this one, where that is not the address it listens on.",
+  ),
+  pem(
+    "mesh.tls.cert",
+    "--tls-cert",
+    "required with `mesh.tls`",
+    "Certificate of this node in PEM, and those between it and its authority. With it the mesh speaks TLS only (wss://).",
+  ),
+  pem(
+    "mesh.tls.key",
+    "--tls-key",
+    "required with `mesh.tls`",
+    "Private key of that certificate in PEM, not encrypted.",
+  ),
+  pem(
+    "mesh.tls.ca",
+    "--tls-ca",
+    "those of Node.js",
+    "Certificates in PEM of the authorities that are believed when other nodes show theirs.",
+  ),
+  {
+    path: "mesh.tls.requestClientCertificate",
+    flag: "--tls-client-certificates",
+    kind: "switch",
+    default: false,
+    help: "Ask everyone who dials this node for a certificate of `mesh.tls.ca` (mutual TLS).",
+  },
+  text(
+    "mesh.tls.serverName",
+    "--tls-server-name",
+    { otherwise: "the host that is dialled" },
+    "Name that the certificate of every other node must carry, where one certificate serves them all.",
   ),
   {
     path: "mesh.peerGossip",

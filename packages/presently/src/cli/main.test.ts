@@ -91,6 +91,16 @@ describe("a command line with a mistake", () => {
       "presently: --mesh 0.0.0.0 can be reached by other machines, and there is no secret (PRESENTLY_SECRET or --secret-file): give all nodes one, or listen on 127.0.0.1",
     ],
     [
+      "a certificate that is not there",
+      ["start", "--name", "a", "--mesh", "127.0.0.1:7001", "--tls-cert", "/nowhere/cert.pem"],
+      "presently: --tls-cert /nowhere/cert.pem cannot be read (ENOENT)",
+    ],
+    [
+      "client certificates but no certificate",
+      ["start", "--name", "a", "--mesh", "127.0.0.1:7001", "--tls-client-certificates"],
+      "presently: --tls-cert is missing",
+    ],
+    [
       "a URL that is none",
       ["list", "a", "--url", "nowhere"],
       'presently: --url "nowhere" is not a URL such as http://127.0.0.1:4001',
@@ -219,6 +229,32 @@ describe("the options of a start", () => {
       "keep one of them",
     );
     await expect(read(["--secret-file", file("empty", "\n")])).rejects.toThrow("is empty");
+  });
+
+  test("take certificates from files, and those of flags win over those of the configuration", async () => {
+    const [cert, key] = [file("cert.pem", "a certificate"), file("key.pem", "a key")];
+    const tls = { certFile: cert, keyFile: join(directory, "none.pem"), requestClientCertificate: true };
+    const config = file("tls.json", JSON.stringify({ name: "a", mesh: { port: 7001, tls } }));
+    expect((await read(["--config", config, "--tls-key", key])).options.mesh?.tls).toEqual({
+      cert: "a certificate",
+      key: "a key",
+      requestClientCertificate: true,
+    });
+    await expect(read(["--config", config])).rejects.toThrow(/mesh.tls.keyFile .*none.pem cannot be read/);
+    const words = [
+      "--mesh",
+      "127.0.0.1:7001",
+      "--tls-cert",
+      cert,
+      "--tls-key",
+      key,
+      "--tls-client-certificates",
+    ];
+    expect((await read(words)).options.mesh?.tls).toEqual({
+      cert: "a certificate",
+      key: "a key",
+      requestClientCertificate: true,
+    });
   });
 
   test("are all in --help, with unit and default", async () => {

@@ -48,17 +48,21 @@ function isAddress({ path }: OptionSpec): boolean {
 /** Defaults are told, not set: the parser must not hide what the configuration file says. */
 function optionOf(spec: OptionSpec, flag: string): Option {
   if (isAddress(spec)) return new Option(`${flag} <host:port>`, addressHelp[spec.path]);
-  if (spec.kind === "switch") return new Option(flag, `Do not ${lowerFirst(spec.help)}`);
-  const byDefault = spec.path === "logLevel" ? "info" : (spec.defaultText ?? spec.default);
-  const option = new Option(
-    `${flag} <${argumentOf(spec)}>`,
-    `${spec.help} ${byDefault === "required" ? "(required)" : `(default: ${byDefault})`}`,
-  );
+  if (spec.kind === "switch") {
+    return new Option(flag, spec.default === true ? `Do not ${lowerFirst(spec.help)}` : spec.help);
+  }
+  const option = new Option(`${flag} <${argumentOf(spec)}>`, `${spec.help} (${defaultHelp(spec)})`);
   if (spec.kind !== "texts") return option;
   return option.argParser((value: string, previous: string[] | undefined) => [...(previous ?? []), value]);
 }
 
-function argumentOf({ path, kind, unit }: OptionSpec): string {
+function defaultHelp({ path, defaultText, default: byDefault }: OptionSpec): string {
+  if (path === "logLevel") return "default: info";
+  return defaultText?.startsWith("required") ? defaultText : `default: ${defaultText ?? byDefault}`;
+}
+
+function argumentOf({ path, kind, unit, file }: OptionSpec): string {
+  if (file === true) return "file";
   if (kind === "integer") return unit ?? "number";
   if (path === "logLevel") return "level";
   return kind === "texts" || path === "mesh.advertise" ? "url" : "name";
@@ -86,6 +90,7 @@ export function readStartOptions(
   applyAddress(options, "mesh", flags.mesh, undefined);
   applyAddress(options, "http", flags.http, DEFAULT_HTTP);
   for (const spec of optionTable) applyFlag(options, spec, flags);
+  for (const spec of optionTable) applyFileField(options, spec);
   options.logLevel ??= "info";
   const secret = readSecret(flags.secretFile ?? secretFileField, environment.PRESENTLY_SECRET);
   if (secret !== undefined) options.secret = secret;
@@ -101,9 +106,21 @@ function applyFlag(
 ): void {
   if (spec.flag === undefined || isAddress(spec)) return;
   const value = flags[attributeOf(spec.flag)];
-  // A switch that was not touched is true for the parser; the file may still say otherwise.
-  if (value === undefined || (spec.kind === "switch" && value === true)) return;
-  setAt(options, spec, spec.kind === "integer" ? numberIn(value) : value);
+  // A switch `--no-…` that was not touched is true for the parser; the file may still say otherwise.
+  if (value === undefined || (spec.kind === "switch" && value === spec.default)) return;
+  if (spec.file === true) setAt(options, spec, readTextFile(String(value), spec.flag));
+  else setAt(options, spec, spec.kind === "integer" ? numberIn(value) : value);
+}
+
+/** Puts the content of the file that `certFile` names into `cert`, unless a flag, which wins, did so. */
+function applyFileField(options: Record<string, unknown>, spec: OptionSpec): void {
+  if (spec.file !== true) return;
+  const fields = valueAt(options, spec.path.slice(0, spec.path.lastIndexOf(".")));
+  const field = spec.path.slice(spec.path.lastIndexOf(".") + 1);
+  if (!isRecord(fields) || fields[`${field}File`] === undefined) return;
+  const { [`${field}File`]: path, ...others } = fields;
+  delete fields[`${field}File`];
+  if (others[field] === undefined) fields[field] = readTextFile(String(path), `${spec.path}File`);
 }
 
 /** What is no number stays as it is: the check of the configuration says what is wrong with it. */
@@ -112,18 +129,32 @@ function numberIn(value: unknown): unknown {
 }
 
 function setAt(options: Record<string, unknown>, { path, flag }: OptionSpec, value: unknown): void {
-  const [section, field] = path.split(".") as [string, string | undefined];
+  const [section, ...inner] = path.split(".") as [string, ...string[]];
+  const field = inner.pop();
   if (field === undefined) {
     options[section] = value;
     return;
   }
-  const fields = options[section];
-  if (!isRecord(fields)) {
+  const outermost = options[section];
+  if (!isRecord(outermost)) {
     throw new UsageError(
       `${flag} needs --${section}: say where this node listens, for example --${section} 127.0.0.1:7001`,
     );
   }
+  let fields = outermost;
+  for (const name of inner) {
+    fields[name] ??= {};
+    const within: unknown = fields[name];
+    // What is no object is for the check of the configuration to refuse.
+    if (!isRecord(within)) return;
+    fields = within;
+  }
   fields[field] = value;
+}
+
+/** What stands at a path; undefined where there is nothing. */
+function valueAt(fields: Record<string, unknown>, path: string): unknown {
+  return path.split(".").reduce<unknown>((value, field) => asRecord(value)[field], fields);
 }
 
 /** A flag wins over the file, and the file over the default; without any of them the section stays out. */
@@ -164,8 +195,7 @@ function namingFor(
     if (path === "secret") return "secret (PRESENTLY_SECRET or --secret-file)";
     const flag = optionTable.find((spec) => spec.path === path)?.flag;
     if (flag === undefined) return path;
-    const [section, field] = path.split(".") as [string, string | undefined];
-    const inFile = field === undefined ? fromFile[section] : asRecord(fromFile[section])[field];
+    const inFile = valueAt(fromFile, path) ?? valueAt(fromFile, `${path}File`);
     const onCommandLine = flags[attributeOf(flag)];
     return inFile !== undefined && (onCommandLine === undefined || onCommandLine === true) ? path : flag;
   };
