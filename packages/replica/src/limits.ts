@@ -5,10 +5,15 @@ import type { ReplicaSettings } from "./options.ts";
 /** Levels of maps and arrays in a meta or a payload, the outermost included. */
 export const JSON_DEPTH_MAX = 32;
 
-/** @throws {InvalidArgumentError} unless `text` is a non-empty string of at most `bytesMax` UTF-8 bytes */
+/** Half of a character that takes two code units: UTF-8 has no bytes for it, so that two texts would become one. */
+const HALF_CHARACTER = /\p{Surrogate}/u;
+
+/** @throws {InvalidArgumentError} unless `text` is a non-empty, well-formed string of at most `bytesMax` UTF-8 bytes */
 export function checkText(what: "topic" | "key" | "channel", text: unknown, bytesMax: number): void {
   if (typeof text !== "string" || text === "")
     throw new InvalidArgumentError(what, "must be a non-empty string");
+  if (HALF_CHARACTER.test(text))
+    throw new InvalidArgumentError(what, "must be well-formed Unicode, without half characters");
   if (text.length * 3 <= bytesMax) return;
   const bytes = utf8Length(text);
   if (bytes > bytesMax)
@@ -16,7 +21,7 @@ export function checkText(what: "topic" | "key" | "channel", text: unknown, byte
 }
 
 /**
- * Answers about how many bytes the meta takes as JSON, counting three for each non-ASCII UTF-16 code unit.
+ * Answers about how many bytes the meta takes as JSON: numbers count for 8, and short texts a byte for each code unit.
  *
  * @throws {InvalidArgumentError} unless it is a plain JSON map
  * @throws {LimitError} beyond `metaBytesMax`
@@ -60,7 +65,7 @@ export function sizeOf(value: unknown, what: string, most: number, depth = 0): n
   const prototype = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null && Object.getPrototypeOf(prototype) !== null) {
     throw new InvalidArgumentError(
-      "meta",
+      what,
       "must be JSON: use plain maps, arrays, strings, numbers and booleans",
     );
   }

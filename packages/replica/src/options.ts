@@ -90,7 +90,7 @@ export const REPLICA_DEFAULTS: Readonly<Record<keyof typeof DEFAULTS, number>> =
  * @throws {ConfigurationError} for two values that contradict each other; names both
  */
 export function resolveReplicaOptions(options: ReplicaOptions): ReplicaSettings {
-  if (!/^[A-Za-z0-9._:@-]{1,64}$/.test(options.name)) {
+  if (typeof options.name !== "string" || !/^[A-Za-z0-9._:@-]{1,64}$/.test(options.name)) {
     throw new InvalidArgumentError("name", "must be 1 to 64 letters, digits, or one of . _ : @ -");
   }
   if (!Number.isSafeInteger(options.incarnation) || options.incarnation < 0) {
