@@ -6,7 +6,7 @@ import { incarnationOf, type Millis, type Presence, type ReplicaOptions } from "
 import { InvariantError, ScenarioError } from "./errors.ts";
 import { Network } from "./network.ts";
 import { NETWORK_DEFAULTS, type NetworkOptions } from "./network-options.ts";
-import { type ClusterObserver, Observers } from "./observer.ts";
+import { type ClusterObserver, type FaultKind, Observers } from "./observer.ts";
 import { SimulatedProcess } from "./process.ts";
 import { integerFrom, streamOf } from "./random.ts";
 import { VirtualTime } from "./virtual-time.ts";
@@ -135,7 +135,10 @@ export class SimulatedCluster {
   watch(process: SimulatedProcess, topic: string): WatchedTopic {
     const watched = new WatchedTopic(topic, process.id);
     process.watched.set(topic, watched);
-    process.endpoint.replica.watch(topic, (change) => watched.apply(change));
+    process.endpoint.replica.watch(topic, (change) => {
+      watched.apply(change);
+      if (change.type === "diff") this.observers.tell("changed", process, change);
+    });
     return watched;
   }
 
@@ -172,14 +175,14 @@ export class SimulatedCluster {
 
   /** A process stands still, as by SIGSTOP. */
   pause(name: string): void {
-    this.tellFault(`${this.node(name).id} stands still`);
+    this.tellFault("pause", `${this.node(name).id} stands still`);
     this.node(name).pause();
   }
 
   resume(name: string): void {
     const process = this.node(name);
     if (!process.paused) return;
-    this.tellFault(`${process.id} goes on`);
+    this.tellFault("resume", `${process.id} goes on`);
     process.resume();
   }
 
@@ -187,25 +190,25 @@ export class SimulatedCluster {
 
   /** Breaks all connections between two hosts; dials are refused at once. */
   cut(one: string, other: string): void {
-    this.tellFault(`cut ${one} <> ${other}`);
+    this.tellFault("cut", `cut ${one} <> ${other}`);
     this.network.sever(one, other);
   }
 
   /** Lets nothing through from one host to the other, and tells nobody. */
   stall(from: string, to: string): void {
-    this.tellFault(`stall ${from} -> ${to}`);
+    this.tellFault("stall", `stall ${from} -> ${to}`);
     this.network.block(from, to);
   }
 
   /** Lets only so much through from one host to the other. */
   slow(from: string, to: string, bytesPerSecond: number): void {
-    this.tellFault(`slow ${from} -> ${to} to ${bytesPerSecond} B/s`);
+    this.tellFault("slow", `slow ${from} -> ${to} to ${bytesPerSecond} B/s`);
     this.network.slow(from, to, bytesPerSecond / 1_000);
   }
 
   /** Heals both directions between two hosts. */
   mend(one: string, other: string): void {
-    this.tellFault(`mend ${one} <> ${other}`);
+    this.tellFault("mend", `mend ${one} <> ${other}`);
     this.network.heal(one, other);
     this.network.heal(other, one);
   }
@@ -220,13 +223,13 @@ export class SimulatedCluster {
 
   /** Heals every path, and lets every process go on. */
   mendAll(): void {
-    this.tellFault("mend everything");
+    this.tellFault("mend-all", "mend everything");
     for (const { from, to } of this.network.paths.all()) this.network.heal(from, to);
     for (const process of this.processes) if (process.paused) process.resume();
   }
 
-  private tellFault(what: string): void {
-    this.observers.tell("fault", what);
+  private tellFault(kind: FaultKind, what: string): void {
+    this.observers.tell("fault", kind, what);
   }
 
   private countBytes(frame: Uint8Array): void {

@@ -99,6 +99,7 @@ export class Direction {
     if (spareInFlight) return;
     for (const item of this.held) this.lose(item);
     this.held = [];
+    this.inFlightBytes = 0;
     this.epoch++;
   }
 

@@ -1,3 +1,5 @@
+export { type Application, type ApplicationNode, type Operation, operation } from "./application.ts";
+export { faults, operations, pauses, type ScenarioOptions, scenarios } from "./arbitraries.ts";
 export {
   type ClusterOptions,
   checkWatched,
@@ -6,11 +8,35 @@ export {
   type StartOptions,
 } from "./cluster.ts";
 export type { Direction, End } from "./connection.ts";
+export { Coverage, SITUATIONS, type Situation } from "./coverage.ts";
 export { InvariantError, ScenarioError } from "./errors.ts";
 export { EventQueue } from "./event-queue.ts";
+export {
+  describeFailure,
+  type FuzzFailure,
+  type FuzzOptions,
+  type FuzzProgress,
+  type FuzzReport,
+  fuzz,
+  replay,
+} from "./fuzz.ts";
+export { type Attempt, type Minimized, minimize } from "./minimize.ts";
 export { NETWORK_DEFAULTS, type NetworkOptions } from "./network-options.ts";
 export type { ClusterObserver } from "./observer.ts";
 export type { SimulatedProcess } from "./process.ts";
+export { CONVERGES_WITHIN_MS, type RunOptions, type RunReport, runScenario, settle } from "./run.ts";
+export {
+  FAULTS,
+  type Fault,
+  type FaultStep,
+  KEYS,
+  type OperationStep,
+  type Scenario,
+  type Step,
+  TOPICS,
+} from "./scenario.ts";
+export { describeStep, Timeline } from "./timeline.ts";
 export { Trace } from "./trace.ts";
 export { VirtualTime } from "./virtual-time.ts";
 export { WatchedTopic } from "./watched-topic.ts";
+export { World, type WorldOptions } from "./world.ts";

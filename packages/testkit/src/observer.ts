@@ -1,13 +1,17 @@
 /** Whoever looks on while a cluster runs: traces, timelines, coverage and oracles are observers. */
-import type { Notice } from "@presently/replica";
+import type { Notice, TopicDiff } from "@presently/replica";
 import type { NetworkObserver } from "./network.ts";
 import type { SimulatedProcess } from "./process.ts";
+
+export type FaultKind = "cut" | "stall" | "slow" | "mend" | "mend-all" | "pause" | "resume";
 
 export interface ClusterObserver extends Partial<NetworkObserver> {
   started?(process: SimulatedProcess): void;
   ended?(process: SimulatedProcess, how: string): void;
-  /** Something was done to the cluster, in words. */
-  fault?(what: string): void;
+  /** Something was done to the network or to a process, also in words. */
+  fault?(kind: FaultKind, what: string): void;
+  /** A watched topic has changed. */
+  changed?(process: SimulatedProcess, diff: TopicDiff): void;
   notice?(process: SimulatedProcess, notice: Notice): void;
   /** A process has handled an input: its state may have changed. */
   input?(process: SimulatedProcess): void;

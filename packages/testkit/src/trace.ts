@@ -26,7 +26,7 @@ export class Trace implements ClusterObserver {
     this.text(`end ${id} ${how}`);
   }
 
-  fault(what: string): void {
+  fault(_kind: string, what: string): void {
     this.text(what);
   }
 

@@ -1,0 +1,80 @@
+/** A history to be: everything that is done to a cluster, as plain data that can be written down and run again. */
+
+/** Something that is done through the API of a node. Sessions, topics and keys are numbers into small fixed lists. */
+export type OperationStep =
+  | { do: "track"; node: number; session: number; topic: number; key: number; meta: number }
+  | { do: "update"; node: number; session: number; topic: number; key: number; meta: number }
+  | { do: "untrack"; node: number; session: number; topic: number; key: number }
+  | { do: "close"; node: number; session: number }
+  /** All keys on one topic, and one of them taken back, as one change. */
+  | { do: "batch"; node: number; session: number; topic: number }
+  /** Removes what is seen under a key, whoever holds it. */
+  | { do: "kick"; node: number; topic: number; key: number };
+
+/** Something that goes wrong, or is put right. */
+export type FaultStep =
+  | { do: "cut"; node: number; other: number }
+  | { do: "mend"; node: number; other: number }
+  | { do: "mend-all" }
+  /** Cuts the nodes whose bits are set from the others. */
+  | { do: "partition"; nodes: number }
+  | { do: "stall"; node: number; other: number }
+  | { do: "slow"; node: number; other: number; bytesPerSecond: number }
+  | { do: "pause"; node: number }
+  | { do: "resume"; node: number }
+  | { do: "crash"; node: number; vanish: boolean }
+  /** `back`: its clock was set back, so that it comes with an older incarnation than before. */
+  | { do: "start"; node: number; back: boolean }
+  /** Starts another process of the node on another host, whatever becomes of the first. */
+  | { do: "move"; node: number }
+  | { do: "stop"; node: number; handoffMs: number }
+  /** An operator orders one node to forget another. */
+  | { do: "evict"; node: number; other: number };
+
+/** An operation of the application under test. */
+export interface ApplicationStep {
+  readonly do: "app";
+  readonly node: number;
+  readonly operation: string;
+  readonly input: unknown;
+}
+
+export type Step = Readonly<OperationStep | FaultStep | ApplicationStep | { do: "advance"; ms: number }>;
+
+export type Fault =
+  | "cuts"
+  | "stalls"
+  | "slow"
+  | "pauses"
+  | "crashes"
+  | "stops"
+  | "clocks"
+  | "moves"
+  | "evictions";
+
+/** All kinds of faults. */
+export const FAULTS: readonly Fault[] = [
+  "cuts",
+  "stalls",
+  "slow",
+  "pauses",
+  "crashes",
+  "stops",
+  "clocks",
+  "moves",
+  "evictions",
+];
+
+export interface Scenario {
+  /** Latencies, clocks, jitter and gossip partners follow from it. */
+  readonly seed: number;
+  /** How many nodes there are. */
+  readonly nodes: number;
+  /** Adds and removes that replicas keep for each other: a small log makes full syncs common. */
+  readonly logSizeMax: number;
+  readonly steps: readonly Step[];
+}
+
+export const TOPICS: readonly string[] = ["room:1", "room:2"];
+export const KEYS: readonly string[] = ["ann", "bob", "cyd", "__proto__"];
+export const SESSIONS_PER_NODE = 2;
