@@ -19,6 +19,8 @@ export interface Message {
 /** A message of one channel to its own client. */
 export interface Push {
   readonly joinRef: Ref;
+  /** Null but for `phx_close` and `phx_error`, which repeat the join's. A binary push has none. */
+  readonly ref: Ref;
   readonly topic: string;
   readonly event: string;
   readonly payload: Payload;

@@ -20,7 +20,7 @@ export const serializerV1: Serializer = {
     throw new FrameError("version 1 has no binary frames: connect with vsn=2.0.0");
   },
 
-  push: ({ topic, event, payload }) => encode(null, topic, event, json(payload)),
+  push: ({ ref, topic, event, payload }) => encode(ref, topic, event, json(payload)),
 
   reply: ({ ref, topic, status, payload }) =>
     encode(ref, topic, EVENT.reply, `{"status":${JSON.stringify(status)},"response":${json(payload)}}`),

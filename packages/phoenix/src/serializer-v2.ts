@@ -19,10 +19,10 @@ export const serializerV2: Serializer = {
 
   decodeBinary: decodePush,
 
-  push({ joinRef, topic, event, payload }) {
+  push({ joinRef, ref, topic, event, payload }) {
     if (payload instanceof Uint8Array)
       return encodeBinary(KIND.push, { join_ref: refText(joinRef), topic, event }, payload);
-    return encode(joinRef, null, topic, event, toJson(payload));
+    return encode(joinRef, ref, topic, event, toJson(payload));
   },
 
   reply({ joinRef, ref, topic, status, payload }) {

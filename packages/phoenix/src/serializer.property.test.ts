@@ -84,7 +84,7 @@ describe("version 2", () => {
     fc.assert(
       fc.property(word, word, word, word, json, (joinRef, ref, topic, event, payload) => {
         const same = JSON.parse(JSON.stringify(payload));
-        expect(clientDecodes(v2.push({ joinRef, topic, event, payload }))).toEqual({
+        expect(clientDecodes(v2.push({ joinRef, ref: null, topic, event, payload }))).toEqual({
           join_ref: joinRef,
           ref: null,
           topic,
@@ -113,7 +113,7 @@ describe("version 2", () => {
     fc.assert(
       fc.property(word, word, word, word, bytes, (joinRef, ref, topic, event, payload) => {
         const buffer = Uint8Array.from(payload).buffer;
-        expect(clientDecodes(v2.push({ joinRef, topic, event, payload }))).toEqual({
+        expect(clientDecodes(v2.push({ joinRef, ref: null, topic, event, payload }))).toEqual({
           join_ref: joinRef,
           ref: null,
           topic,
@@ -160,7 +160,7 @@ describe("version 1", () => {
         const same = JSON.parse(JSON.stringify(payload));
         const text = JSON.stringify({ topic, event, payload, ref });
         expect(v1.decodeText(text)).toEqual({ joinRef: null, ref, topic, event, payload: same });
-        const pushed = v1.push({ joinRef: "1", topic, event, payload });
+        const pushed = v1.push({ joinRef: "1", ref: null, topic, event, payload });
         expect(JSON.parse(pushed.text!)).toEqual({ event, payload: same, ref: null, topic });
         const reply = v1.reply({ joinRef: "1", ref, topic, status: "ok", payload });
         expect(JSON.parse(reply.text!)).toEqual({

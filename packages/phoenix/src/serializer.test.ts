@@ -47,7 +47,7 @@ describe("frames as they were captured from the npm client", () => {
 
 describe("the layout of frames", () => {
   test("is an array of five in version 2", () => {
-    expect(v2.push({ joinRef: "3", topic: "t", event: "e", payload: { a: 1 } }).text).toBe(
+    expect(v2.push({ joinRef: "3", ref: null, topic: "t", event: "e", payload: { a: 1 } }).text).toBe(
       '["3",null,"t","e",{"a":1}]',
     );
     expect(v2.broadcast({ topic: "t", event: "e", payload: { a: 1 } }).text).toBe(
@@ -59,7 +59,7 @@ describe("the layout of frames", () => {
   });
 
   test("is a length for each field before the bytes", () => {
-    expect([...v2.push({ joinRef: "3", topic: "t", event: "e", payload: bytes }).bytes]).toEqual([
+    expect([...v2.push({ joinRef: "3", ref: null, topic: "t", event: "e", payload: bytes }).bytes]).toEqual([
       0, 1, 1, 1, 0x33, 0x74, 0x65, 1, 2, 3,
     ]);
     expect([...v2.reply({ joinRef: "3", ref: "4", topic: "t", status: "ok", payload: bytes }).bytes]).toEqual(

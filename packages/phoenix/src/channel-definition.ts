@@ -1,0 +1,76 @@
+/** What an application says about the channels of a topic. */
+
+import type { Meta } from "presently";
+import type { Channel } from "./channel.ts";
+import type { Payload } from "./message.ts";
+import type { PresenceDiff, PresenceMap, PresenceMeta } from "./presence-map.ts";
+import type { Reply } from "./reply.ts";
+import type { MaybePromise } from "./settle.ts";
+
+/**
+ * Why a channel ended: its client left, its connection is gone, its client joined the topic again, the application
+ * closed it, a callback threw, or the server drains.
+ */
+export type EndReason = "left" | "closed" | "duplicate_join" | "stopped" | "crashed" | "drained";
+
+/** Answers a message of a client; nothing returned, nothing replied. Throwing ends the channel; the client rejoins. */
+export type Handler<Assigns> = (
+  payload: Payload,
+  channel: Channel<Assigns>,
+  // biome-ignore lint/suspicious/noConfusingVoidType: a callback without a return statement is one that does not reply.
+) => MaybePromise<Reply | undefined | void>;
+
+/** As `Handler`, for whatever event comes. */
+export type AnyHandler<Assigns> = (
+  event: string,
+  payload: Payload,
+  channel: Channel<Assigns>,
+  // biome-ignore lint/suspicious/noConfusingVoidType: as for `Handler`.
+) => MaybePromise<Reply | undefined | void>;
+
+/** Every callback may be asynchronous; those of one channel run one after the other, in the order of the messages. */
+export interface ChannelDefinition<Assigns = unknown> {
+  /** Lets the client in (`{ ok }`, or nothing returned) or not (`{ error }`). Default: everybody may join. */
+  readonly join?: (
+    params: Payload,
+    channel: Channel<Assigns>,
+    // biome-ignore lint/suspicious/noConfusingVoidType: as for `Handler`.
+  ) => MaybePromise<Reply | undefined | void>;
+  /** By event, or one function for all. An event without a handler is answered with the error `unhandled event`. */
+  readonly handleIn?: Readonly<Record<string, Handler<Assigns>>> | AnyHandler<Assigns>;
+  /** Called with broadcasts of these events in place of sending them; may `push` something else. */
+  readonly handleOut?: Readonly<
+    Record<string, (payload: Payload, channel: Channel<Assigns>) => MaybePromise<unknown>>
+  >;
+  /** Called once, after the channel has ended. */
+  readonly terminate?: (reason: EndReason, channel: Channel<Assigns>) => MaybePromise<unknown>;
+  /** `false`: clients of this channel are told nothing of presence. Default: they get state and diffs. */
+  readonly presence?: PresenceDefinition<Assigns> | false;
+}
+
+export interface PresenceDefinition<Assigns = unknown> {
+  /** Tracks everybody who joins under the key that this gives; nobody who gets `undefined`. Default: track yourself. */
+  readonly key?: (channel: Channel<Assigns>, params: Payload) => string | number | undefined;
+  /** The meta of those who are tracked so. Default: `{ online_at }`, the time in seconds as a text. */
+  readonly meta?: (channel: Channel<Assigns>, params: Payload) => Meta;
+  /**
+   * Adds fields to what clients see: called once for each list, and once for the joins and once for the leaves of each
+   * diff, also when they are empty. Must give back every key with its `metas`. May be slow: order is kept.
+   */
+  readonly fetch?: (topic: string, presences: PresenceMap) => MaybePromise<PresenceMap>;
+  /** The first state of `handleMetas`. */
+  readonly init?: () => unknown;
+  /**
+   * Told of every diff, one at a time, with everybody who is present after it; what it returns is the next state.
+   * Called for the topics that have a channel at this node, and for those that are observed.
+   */
+  readonly handleMetas?: (
+    topic: string,
+    diff: PresenceDiff,
+    presences: Readonly<Record<string, readonly PresenceMeta[]>>,
+    // biome-ignore lint/suspicious/noExplicitAny: the state is whatever `init` made.
+    state: any,
+  ) => MaybePromise<unknown>;
+  /** Called with each diff in place of sending it; `deliver` sends it to the clients of this node. */
+  readonly dispatch?: (topic: string, diff: PresenceDiff, deliver: (diff?: PresenceDiff) => void) => void;
+}

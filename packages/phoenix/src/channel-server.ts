@@ -1,0 +1,364 @@
+/**
+ * One client's membership of one topic, from the join to the end: what Phoenix runs as a process.
+ *
+ *     joining --(join answers ok)--> joined --(leave, stop, crash, connection gone, joined again)--> closed
+ *        \--(join answers error, or throws)---------------------------------------------------------->/
+ *
+ * Callbacks run one after the other, in the order of the messages. The answer to the join is the first thing that the
+ * client hears of the topic: what is sent to it before waits.
+ */
+import { ClosedError, InvalidArgumentError, type Meta } from "presently";
+import { Channel, type ChannelControl, type MetaChange } from "./channel.ts";
+import type { EndReason } from "./channel-definition.ts";
+import type { ChannelServerOptions } from "./channel-host.ts";
+import type { ConnectionInfo } from "./connection-info.ts";
+import type { Frame } from "./frame.ts";
+import { Mailbox } from "./mailbox.ts";
+import { type EncodedJson, EVENT, type Message, type Payload, type Ref } from "./message.ts";
+import type { Callback } from "./notice.ts";
+import type { PresenceEntry, PresenceMap } from "./presence-map.ts";
+import { type Answer, answerOf, type Reply, type ReplyRef } from "./reply.ts";
+import { settle } from "./settle.ts";
+import type { SharedBroadcast } from "./shared-broadcast.ts";
+import type { Member, Topic } from "./topic.ts";
+import type { Tracker } from "./tracker.ts";
+
+/** Frames that may wait for the answer to a join, and tasks that may wait for a slow callback. */
+const WAITING_MAX = 1_000;
+
+export class ChannelServer implements Member, ChannelControl {
+  readonly id: string;
+  readonly topic: string;
+  readonly joinRef: Ref;
+  readonly params: Payload;
+  readonly #options: ChannelServerOptions;
+  readonly #channel: Channel<unknown>;
+  readonly #mailbox = new Mailbox();
+  readonly #tracker: Tracker;
+  readonly #held: Topic;
+  #state: "joining" | "joined" | "closed" = "joining";
+  #waiting: Frame[] = [];
+  #farewells: readonly Frame[];
+  #attached = false;
+  /** The message that is being handled. */
+  #handling: ReplyRef | undefined;
+
+  constructor(options: ChannelServerOptions) {
+    const { message, services, assigns } = options;
+    this.#options = options;
+    this.id = services.exchange.memberId();
+    this.topic = message.topic;
+    this.joinRef = message.joinRef;
+    this.params = message.payload;
+    this.#farewells = options.farewells;
+    this.#tracker = services.newTracker();
+    this.#held = services.exchange.hold(this.topic);
+    this.#channel = new Channel<unknown>(this, copyOf(assigns));
+    services.presence.adopt(this.#channel, this.#tracker);
+  }
+
+  get socketId(): string | undefined {
+    return this.#options.host.socketId;
+  }
+
+  get info(): ConnectionInfo {
+    return this.#options.host.info;
+  }
+
+  get closed(): boolean {
+    return this.#state === "closed";
+  }
+
+  /** Farewells that have not been sent yet, for whoever takes this one's place. */
+  get farewells(): readonly Frame[] {
+    return this.#farewells;
+  }
+
+  /** The frame that tells the client that this channel is no more. */
+  get closeFrame(): Frame {
+    return this.#ownFrame(EVENT.close, {}, this.joinRef);
+  }
+
+  // What the connection calls.
+
+  /** Begins. */
+  start(): void {
+    this.#post(() =>
+      settle<unknown>(
+        () => this.#options.definition.join?.(this.params, this.#channel),
+        (result) => this.#joinAnswered(result === undefined ? { ok: {} } : result),
+        (error) => this.#joinFailed(error),
+      ),
+    );
+  }
+
+  /** Takes in a message of the client. */
+  receive(message: Message): void {
+    this.#post(() => (message.event === EVENT.leave ? this.#leave(message) : this.#handle(message)));
+  }
+
+  /** Ends the channel without telling the client. What it tracks is untracked, unless the node hands it off. */
+  end(reason: EndReason): void {
+    if (this.#state === "closed") return;
+    const wasJoined = this.#state === "joined";
+    this.#state = "closed";
+    this.#mailbox.clear();
+    this.#waiting = [];
+    this.#held.delete(this);
+    this.#held.release();
+    if (reason !== "drained") this.#tracker.close();
+    this.#options.host.ended(this);
+    const { terminate } = this.#options.definition;
+    if (!wasJoined || terminate === undefined) return;
+    const failed = (error: unknown) => this.#report("terminate", error);
+    this.#mailbox.post(() => settle(() => terminate(reason, this.#channel), ignore, failed));
+  }
+
+  // What the topic calls.
+
+  deliver(broadcast: SharedBroadcast): void {
+    if (this.#state === "closed") return;
+    const { definition, host } = this.#options;
+    const { handleOut } = definition;
+    const intercept =
+      handleOut !== undefined && Object.hasOwn(handleOut, broadcast.event)
+        ? handleOut[broadcast.event]
+        : undefined;
+    if (intercept !== undefined) {
+      const failed = (error: unknown) => this.#crash("handleOut", error, broadcast.event);
+      this.#post(() => settle(() => intercept(broadcast.value, this.#channel), ignore, failed));
+      return;
+    }
+    const frame = broadcast.frameFor(host.serializer);
+    if (frame !== undefined) this.#send(frame);
+    else {
+      const message = `a broadcast of bytes has no frame for a client of version ${host.serializer.version}`;
+      const { topic, event } = broadcast;
+      this.#options.services.notice({ type: "undeliverable", level: "debug", message, topic, event });
+    }
+  }
+
+  pushState(state: EncodedJson): void {
+    this.push(EVENT.state, state);
+  }
+
+  // What callbacks call, through `Channel`.
+
+  push(event: string, payload: Payload): void {
+    if (this.#state !== "closed") this.#send(this.#ownFrame(event, payload));
+  }
+
+  broadcast(event: string, payload: Payload, toItself: boolean): void {
+    this.#options.services.exchange.broadcast(this.topic, event, payload, toItself ? "" : this.id);
+  }
+
+  replyRef(): ReplyRef {
+    if (this.#handling === undefined)
+      throw new InvalidArgumentError("replyRef", "may be asked for while a message is handled only");
+    return this.#handling;
+  }
+
+  reply(ref: ReplyRef, reply: Reply): void {
+    const answer = answerOf(reply);
+    if (this.#state !== "closed") this.#answer(ref, answer);
+  }
+
+  track(key: string | number, meta: Meta): string {
+    this.#assertOpen();
+    // Asked for first, so that the client sees itself come, whenever the state reaches it.
+    if (this.#state === "joining") this.#attach();
+    return this.#tracker.track(this.topic, key, meta);
+  }
+
+  untrack(key: string | number): void {
+    this.#tracker.untrack(this.topic, key);
+  }
+
+  update(key: string | number, change: MetaChange): string {
+    this.#assertOpen();
+    return this.#tracker.update(this.topic, key, change);
+  }
+
+  pushPresenceState(): void {
+    if (this.#state === "closed") return;
+    this.#attached = true;
+    this.#held.feed.detach(this);
+    this.#held.feed.attach(this);
+  }
+
+  list(): Promise<PresenceMap> {
+    return this.#options.services.presence.list(this.topic);
+  }
+
+  getByKey(key: string | number): Promise<PresenceEntry | readonly []> {
+    return this.#options.services.presence.getByKey(this.topic, key);
+  }
+
+  stop(): void {
+    if (this.#state === "closed") return;
+    const { closeFrame } = this;
+    this.end("stopped");
+    this.#options.host.send(closeFrame);
+  }
+
+  // The join.
+
+  #joinAnswered(result: unknown): void {
+    if (this.#state === "closed") return;
+    let answer: Answer;
+    try {
+      answer = answerOf(result);
+      if (answer.status === "ok") this.#enter();
+    } catch (error) {
+      this.#joinFailed(error);
+      return;
+    }
+    this.#answerJoin(answer);
+    if (answer.status === "ok") this.#entered();
+    else this.end("stopped");
+  }
+
+  /** From here on the topic reaches us; what it sends waits behind the answer. */
+  #enter(): void {
+    if (this.#options.definition.presence !== false) this.#attach();
+    this.#held.add(this);
+  }
+
+  #entered(): void {
+    this.#state = "joined";
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const frame of waiting) this.#options.host.send(frame);
+    const { presence } = this.#options.definition;
+    if (!presence || presence.key === undefined) return;
+    try {
+      const key = presence.key(this.#channel, this.params);
+      // A key may be tracked by `join` already.
+      if (key === undefined || this.#tracker.holds(this.topic, key)) return;
+      this.track(key, presence.meta?.(this.#channel, this.params) ?? { online_at: nowInSeconds() });
+    } catch (error) {
+      this.#crash("presence", error);
+    }
+  }
+
+  #joinFailed(error: unknown): void {
+    if (this.#state === "closed") return;
+    this.#report("join", error);
+    this.#answerJoin({ status: "error", payload: { reason: "join crashed" } });
+    this.end("crashed");
+  }
+
+  #answerJoin({ status, payload }: Answer): void {
+    const { host, message } = this.#options;
+    const { joinRef, topic } = this;
+    host.send(host.serializer.reply({ joinRef, ref: message.ref, topic, status, payload }));
+    for (const frame of this.#farewells) host.send(frame);
+    this.#farewells = [];
+  }
+
+  #attach(): void {
+    if (this.#attached || this.#options.definition.presence === false) return;
+    this.#attached = true;
+    this.#held.feed.attach(this);
+  }
+
+  // Messages.
+
+  #handle({ joinRef, ref, topic, event, payload }: Message): undefined | Promise<void> {
+    const { handleIn } = this.#options.definition;
+    const handling: ReplyRef = { joinRef, ref, topic };
+    this.#handling = handling;
+    return settle<unknown>(
+      () => {
+        if (typeof handleIn === "function") return handleIn(event, payload, this.#channel);
+        if (handleIn !== undefined && Object.hasOwn(handleIn, event))
+          return handleIn[event]!(payload, this.#channel);
+        return { error: { reason: "unhandled event" } };
+      },
+      (result) => {
+        this.#handling = undefined;
+        if (result === undefined || this.#state === "closed") return;
+        try {
+          this.#answer(handling, answerOf(result));
+        } catch (error) {
+          this.#crash("handleIn", error, event);
+        }
+      },
+      (error) => {
+        this.#handling = undefined;
+        this.#crash("handleIn", error, event);
+      },
+    );
+  }
+
+  #leave({ ref }: Message): undefined {
+    const { closeFrame } = this;
+    this.#answer({ joinRef: this.joinRef, ref, topic: this.topic }, { status: "ok", payload: {} });
+    this.end("left");
+    this.#options.host.send(closeFrame);
+    return undefined;
+  }
+
+  #answer({ joinRef, ref, topic }: ReplyRef, { status, payload }: Answer): void {
+    const { host } = this.#options;
+    host.send(host.serializer.reply({ joinRef, ref, topic, status, payload }));
+  }
+
+  #crash(callback: Callback, error: unknown, event?: string): void {
+    this.#report(callback, error, event);
+    if (this.#state === "closed") return;
+    const frame = this.#ownFrame(EVENT.error, { reason: "channel_crash" }, this.joinRef);
+    this.end("crashed");
+    this.#options.host.send(frame);
+  }
+
+  // Helpers.
+
+  #ownFrame(event: string, payload: Payload, ref: Ref = null): Frame {
+    const { joinRef, topic } = this;
+    return this.#options.host.serializer.push({ joinRef, ref, topic, event, payload });
+  }
+
+  #send(frame: Frame): void {
+    if (this.#state === "joined") this.#options.host.send(frame);
+    else if (this.#waiting.length < WAITING_MAX) this.#waiting.push(frame);
+    else this.#options.host.overloaded(this.topic);
+  }
+
+  #post(task: () => undefined | Promise<void>): void {
+    if (this.#state === "closed") return;
+    if (this.#mailbox.size >= WAITING_MAX) this.#options.host.overloaded(this.topic);
+    else this.#mailbox.post(task);
+  }
+
+  #report(callback: Callback, error: unknown, event?: string): void {
+    const { topic } = this;
+    const message = `${callback} failed in a channel of topic ${JSON.stringify(topic)}`;
+    const named = event === undefined ? {} : { event };
+    this.#options.services.notice({
+      type: "callback-failed",
+      level: "error",
+      message,
+      callback,
+      topic,
+      ...named,
+      error,
+    });
+  }
+
+  #assertOpen(): void {
+    if (this.#state === "closed") throw new ClosedError("this channel");
+  }
+}
+
+function copyOf(assigns: unknown): unknown {
+  const isPlain =
+    typeof assigns === "object" && assigns !== null && Object.getPrototypeOf(assigns) === Object.prototype;
+  return isPlain ? { ...assigns } : assigns;
+}
+
+function nowInSeconds(): string {
+  return String(Math.floor(Date.now() / 1_000));
+}
+
+function ignore(): void {}

@@ -1,0 +1,16 @@
+/** How a client connected. */
+import type { IncomingHttpHeaders } from "node:http";
+
+/** Parameters of the query string; `a[b]=1` is `{ a: { b: "1" } }`. Has no prototype. */
+export type Params = Readonly<Record<string, unknown>>;
+
+export interface ConnectionInfo {
+  readonly transport: "websocket" | "longpoll";
+  /** What the client gave as `authToken`: a sub-protocol of the WebSocket, or a header field. */
+  readonly authToken: string | undefined;
+  readonly params: Params;
+  readonly headers: IncomingHttpHeaders;
+  readonly remoteAddress: string | undefined;
+  /** Of the request, with the query. */
+  readonly url: string;
+}

@@ -1,0 +1,224 @@
+/** One connected client, on whatever transport: its channels, and the bounds on what it may do. */
+import type { PresentlyNode } from "presently";
+import type { ChannelDefinition } from "./channel-definition.ts";
+import type { ChannelHost, ChannelServices } from "./channel-host.ts";
+import { ChannelServer } from "./channel-server.ts";
+import { CLOSE } from "./close-code.ts";
+import type { ConnectionInfo } from "./connection-info.ts";
+import { FrameError } from "./errors.ts";
+import type { Frame } from "./frame.ts";
+import type { Limits } from "./limits.ts";
+import { EVENT, type Message, PROTOCOL_TOPIC, type Ref } from "./message.ts";
+import type { Serializer } from "./serializer.ts";
+import { TokenBucket } from "./token-bucket.ts";
+
+const RESTART = "the server restarts";
+
+/** The transport's side of a connection. */
+export interface Outlet {
+  send(frame: Frame): void;
+  /** Closes the transport; called at most once. */
+  close(code: number, reason: string): void;
+}
+
+export interface ConnectionServices extends ChannelServices {
+  readonly node: PresentlyNode;
+  // biome-ignore lint/suspicious/noExplicitAny: the channels of one socket share one type of assigns, which only the socket knows.
+  readonly definitionOf: (topic: string) => ChannelDefinition<any> | undefined;
+  readonly limits: Limits;
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number;
+  /** The connection is over. */
+  readonly ended: (connection: Connection) => void;
+}
+
+export interface ConnectionOptions {
+  readonly services: ConnectionServices;
+  readonly outlet: Outlet;
+  readonly serializer: Serializer;
+  readonly info: ConnectionInfo;
+  readonly assigns: unknown;
+  readonly socketId: string | undefined;
+}
+
+export class Connection implements ChannelHost {
+  readonly serializer: Serializer;
+  readonly info: ConnectionInfo;
+  readonly socketId: string | undefined;
+  readonly #services: ConnectionServices;
+  readonly #outlet: Outlet;
+  readonly #assigns: unknown;
+  readonly #channels = new Map<string, ChannelServer>();
+  readonly #messages: TokenBucket;
+  readonly #joins: TokenBucket;
+  #open = true;
+
+  constructor({ services, outlet, serializer, info, assigns, socketId }: ConnectionOptions) {
+    const { messagesPerSecondMax, joinsPerSecondMax, channelsPerConnectionMax } = services.limits;
+    const now = services.now();
+    this.#services = services;
+    this.#outlet = outlet;
+    this.#assigns = assigns;
+    this.serializer = serializer;
+    this.info = info;
+    this.socketId = socketId;
+    this.#messages = new TokenBucket(
+      { burst: 2 * messagesPerSecondMax, perSecond: messagesPerSecondMax },
+      now,
+    );
+    // A client that connects again joins all its channels again at once.
+    this.#joins = new TokenBucket({ burst: channelsPerConnectionMax, perSecond: joinsPerSecondMax }, now);
+    if (socketId !== undefined) services.exchange.identify(socketId, this);
+  }
+
+  get open(): boolean {
+    return this.#open;
+  }
+
+  /** How many channels it has. */
+  get size(): number {
+    return this.#channels.size;
+  }
+
+  // What the transport calls.
+
+  /** Takes in a frame. What is no message closes the connection; nothing is thrown. */
+  receive(content: string | Uint8Array): void {
+    if (!this.#open) return;
+    if (!this.#messages.take(this.#services.now())) {
+      const { messagesPerSecondMax } = this.#services.limits;
+      this.close(CLOSE.policy, `more than ${messagesPerSecondMax} messages a second`);
+      return;
+    }
+    let message: Message;
+    try {
+      message =
+        typeof content === "string"
+          ? this.serializer.decodeText(content)
+          : this.serializer.decodeBinary(content);
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      this.close(CLOSE.malformed, error.message);
+      return;
+    }
+    this.#dispatch(message);
+  }
+
+  /** The transport is gone: all channels end, as one change. Idempotent. */
+  lost(): void {
+    this.#end("closed");
+  }
+
+  // What others call.
+
+  /** Ends the channels, tells the client why, and closes the transport. Idempotent. */
+  close(code: number, reason: string): void {
+    if (!this.#open) return;
+    if (code !== CLOSE.goingAway && code !== CLOSE.restart) {
+      const message = `a client was disconnected with code ${code}: ${reason}`;
+      this.#services.notice({ type: "connection-dropped", level: "warn", message, code });
+    }
+    this.#end("closed");
+    this.#outlet.close(code, reason);
+  }
+
+  disconnect(): void {
+    this.close(CLOSE.goingAway, "disconnected");
+  }
+
+  /** Sends the client to another node. */
+  restart(): void {
+    this.close(CLOSE.restart, RESTART);
+  }
+
+  /** As `restart`, but what was tracked stays, until the node stops and hands it off. */
+  drain(): void {
+    if (!this.#open) return;
+    this.#end("drained");
+    this.#outlet.close(CLOSE.restart, RESTART);
+  }
+
+  // What channels call.
+
+  send(frame: Frame): void {
+    if (this.#open) this.#outlet.send(frame);
+  }
+
+  ended(server: ChannelServer): void {
+    if (this.#channels.get(server.topic) === server) this.#channels.delete(server.topic);
+  }
+
+  overloaded(topic: string): void {
+    this.close(CLOSE.policy, `too many messages wait for the callbacks of topic ${JSON.stringify(topic)}`);
+  }
+
+  #end(reason: "closed" | "drained"): void {
+    if (!this.#open) return;
+    this.#open = false;
+    if (this.socketId !== undefined) this.#services.exchange.forget(this.socketId, this);
+    this.#services.node.batch(() => {
+      for (const server of [...this.#channels.values()]) server.end(reason);
+    });
+    this.#services.ended(this);
+  }
+
+  #dispatch(message: Message): void {
+    const { joinRef, ref, topic, event } = message;
+    if (topic === PROTOCOL_TOPIC && event === EVENT.heartbeat) {
+      this.#reply({ joinRef, ref, topic }, "ok", {});
+      return;
+    }
+    if (event === EVENT.join) {
+      this.#join(message);
+      return;
+    }
+    const server = this.#channels.get(topic);
+    if (server === undefined) {
+      // A leave that comes after the end of its channel has what it wants.
+      if (event === EVENT.leave) this.#reply({ joinRef, ref, topic }, "ok", {});
+      else this.#refuse({ joinRef: null, ref, topic }, "unmatched topic");
+      return;
+    }
+    // A message for an earlier join of this topic.
+    if (joinRef !== null && joinRef !== server.joinRef) return;
+    server.receive(message);
+  }
+
+  #join(message: Message): void {
+    const { joinRef, ref, topic } = message;
+    const { definitionOf, limits, node, now } = this.#services;
+    const definition = topic === "" ? undefined : definitionOf(topic);
+    const current = this.#channels.get(topic);
+    if (definition === undefined) this.#refuse({ joinRef: null, ref, topic }, "unmatched topic");
+    else if (Buffer.byteLength(topic) > limits.topicBytesMax)
+      this.#refuse({ joinRef, ref, topic }, `topic longer than ${limits.topicBytesMax} bytes`);
+    else if (current === undefined && this.#channels.size >= limits.channelsPerConnectionMax)
+      this.#refuse({ joinRef, ref, topic }, "too many channels joined");
+    else if (!this.#joins.take(now())) this.#refuse({ joinRef, ref, topic }, "too many joins");
+    // Whoever joins again is seen to leave and to come in one diff.
+    else node.batch(() => this.#start(message, definition, current));
+  }
+
+  #start(message: Message, definition: ChannelDefinition<unknown>, current: ChannelServer | undefined): void {
+    const farewells = current === undefined ? [] : [...current.farewells, current.closeFrame];
+    current?.end("duplicate_join");
+    const server = new ChannelServer({
+      host: this,
+      services: this.#services,
+      definition,
+      assigns: this.#assigns,
+      message,
+      farewells,
+    });
+    this.#channels.set(message.topic, server);
+    server.start();
+  }
+
+  #refuse(to: { joinRef: Ref; ref: Ref; topic: string }, reason: string): void {
+    this.#reply(to, "error", { reason });
+  }
+
+  #reply(to: { joinRef: Ref; ref: Ref; topic: string }, status: string, payload: object): void {
+    this.send(this.serializer.reply({ ...to, status, payload }));
+  }
+}

@@ -1,0 +1,96 @@
+/** The topics of this node, and the way of broadcasts to those of all nodes. */
+import { randomUUID } from "node:crypto";
+import type { PresentlyNode } from "presently";
+import { CLUSTER_CHANNEL, decodeEnvelope, encodeEnvelope } from "./envelope.ts";
+import { EncodedJson, type Payload, toJson } from "./message.ts";
+import type { NoticeListener } from "./notice.ts";
+import type { PresenceFeedOptions } from "./presence-feed.ts";
+import { SharedBroadcast } from "./shared-broadcast.ts";
+import { Topic } from "./topic.ts";
+
+/** The event that closes connections, broadcast on the topic that is their id: as in Phoenix. */
+export const DISCONNECT = "disconnect";
+
+/** A connection that has an id. */
+export interface Identified {
+  /** Closes the connection; its client connects again. */
+  disconnect(): void;
+}
+
+export interface ExchangeOptions {
+  readonly node: PresentlyNode;
+  readonly feedOf: (topic: string) => Pick<PresenceFeedOptions, "fetch" | "metas" | "dispatch">;
+  readonly notice: NoticeListener;
+}
+
+export class Exchange {
+  readonly #options: ExchangeOptions;
+  readonly #topics = new Map<string, Topic>();
+  readonly #connections = new Map<string, Set<Identified>>();
+  readonly #unlisten: () => void;
+  readonly #instance = randomUUID();
+  #members = 0;
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options;
+    this.#unlisten = options.node.onBroadcast(CLUSTER_CHANNEL, (payload) => this.#receive(payload));
+  }
+
+  close(): void {
+    this.#unlisten();
+  }
+
+  /** A name for a new member, unique in the cluster. */
+  memberId(): string {
+    return `${this.#instance}:${++this.#members}`;
+  }
+
+  /** The topic, held for the caller until it calls `release`. */
+  hold(name: string): Topic {
+    let topic = this.#topics.get(name);
+    if (topic === undefined) {
+      const { node, feedOf, notice } = this.#options;
+      topic = new Topic({ ...feedOf(name), node, topic: name, notice }, () => this.#topics.delete(name));
+      this.#topics.set(name, topic);
+    }
+    topic.hold();
+    return topic;
+  }
+
+  /**
+   * Sends to all channels of the topic in the cluster, those of this node at once.
+   *
+   * @param except the id of the member that is not to get it
+   * @throws {LimitError} beyond `broadcastBytesMax` of the node
+   * @throws {ClosedError} of a node that is stopping
+   */
+  broadcast(topic: string, event: string, payload: Payload, except = ""): void {
+    const content = payload instanceof Uint8Array ? payload : new EncodedJson(toJson(payload));
+    const broadcast = new SharedBroadcast(topic, event, content);
+    this.#options.node.broadcast(CLUSTER_CHANNEL, encodeEnvelope({ broadcast, from: except }));
+  }
+
+  identify(id: string, connection: Identified): void {
+    const connections = this.#connections.get(id);
+    if (connections === undefined) this.#connections.set(id, new Set([connection]));
+    else connections.add(connection);
+  }
+
+  forget(id: string, connection: Identified): void {
+    const connections = this.#connections.get(id);
+    if (connections?.delete(connection) && connections.size === 0) this.#connections.delete(id);
+  }
+
+  #receive(payload: unknown): void {
+    const envelope = decodeEnvelope(payload);
+    if (envelope === undefined) {
+      const message = "a node sent a broadcast that cannot be read: does it run another version?";
+      this.#options.notice({ type: "malformed-broadcast", level: "warn", message });
+      return;
+    }
+    const { broadcast, from } = envelope;
+    if (broadcast.event === DISCONNECT)
+      for (const connection of [...(this.#connections.get(broadcast.topic) ?? [])]) connection.disconnect();
+    this.#topics.get(broadcast.topic)?.deliver(broadcast, from);
+  }
+}

@@ -1,0 +1,55 @@
+/** The bounds of a socket: every one with its unit, its default, and what it protects. */
+import { InvalidArgumentError } from "presently";
+
+export interface LimitOptions {
+  /** Bytes of one message of a client. Default 65,536. A larger one closes the WebSocket with 1009. */
+  readonly frameBytesMax?: number;
+  /** Joined channels of one connection. Default 100, as in Phoenix. One more join is answered with an error. */
+  readonly channelsPerConnectionMax?: number;
+  /** Joins of one connection in the long run; as many as it may have channels at once. Default 20. More are answered with an error. */
+  readonly joinsPerSecondMax?: number;
+  /** Messages of one connection in the long run, and twice as many at once. Default 500. More close it with 1008. */
+  readonly messagesPerSecondMax?: number;
+  /** Bytes that wait to be read by one client. Default 4 MiB. A slower client is closed with 1013, and connects again. */
+  readonly bufferedBytesMax?: number;
+  /** A WebSocket over which nothing came for so long is closed with 1001. Default 60,000 ms; clients send a heartbeat each 30 s. */
+  readonly idleTimeoutMs?: number;
+  /** Connections, of both transports, and those under way. Default 50,000. More are refused with 503. */
+  readonly connectionsMax?: number;
+  /** Time that `connect` has. Default 10,000 ms. */
+  readonly connectTimeoutMs?: number;
+  /** Time that `fetch` has; after it, presences go out as they are. Default 10,000 ms. */
+  readonly fetchTimeoutMs?: number;
+  /** UTF-8 bytes of a topic that may be joined. Default 255; as much as the node's `topicBytesMax` at most. */
+  readonly topicBytesMax?: number;
+}
+
+export type Limits = Required<LimitOptions>;
+
+/** The defaults, for help texts. */
+export const LIMIT_DEFAULTS: Limits = {
+  frameBytesMax: 65_536,
+  channelsPerConnectionMax: 100,
+  joinsPerSecondMax: 20,
+  messagesPerSecondMax: 500,
+  bufferedBytesMax: 4 * 1_024 * 1_024,
+  idleTimeoutMs: 60_000,
+  connectionsMax: 50_000,
+  connectTimeoutMs: 10_000,
+  fetchTimeoutMs: 10_000,
+  topicBytesMax: 255,
+};
+
+/** @throws {InvalidArgumentError} for a bound that is no positive integer, or that does not exist */
+export function resolveLimits(options: LimitOptions = {}): Limits {
+  const limits = { ...LIMIT_DEFAULTS };
+  for (const [name, value] of Object.entries(options) as [keyof Limits, unknown][]) {
+    if (value === undefined) continue;
+    if (!Object.hasOwn(LIMIT_DEFAULTS, name))
+      throw new InvalidArgumentError(`limits.${name}`, "does not exist");
+    if (!Number.isSafeInteger(value) || (value as number) < 1)
+      throw new InvalidArgumentError(`limits.${name}`, `must be an integer of at least 1, not ${value}`);
+    limits[name] = value as number;
+  }
+  return limits;
+}

@@ -1,0 +1,38 @@
+/** What an operator should know of. */
+
+/** Why a callback of the application is named in a notice. */
+export type Callback =
+  | "connect"
+  | "id"
+  | "join"
+  | "handleIn"
+  | "handleOut"
+  | "terminate"
+  | "fetch"
+  | "handleMetas"
+  | "presence"
+  | "dispatch";
+
+export interface PhoenixNotice {
+  /** `callback-failed`: the application threw. `connection-dropped`: a client broke a rule or a bound. `malformed-broadcast`: another node sent what cannot be read. */
+  readonly type: "callback-failed" | "connection-dropped" | "undeliverable" | "malformed-broadcast";
+  readonly level: "error" | "warn" | "debug";
+  /** For people. */
+  readonly message: string;
+  readonly callback?: Callback;
+  readonly topic?: string;
+  readonly event?: string;
+  /** Of `connection-dropped`: the WebSocket close code. */
+  readonly code?: number;
+  /** What was thrown. */
+  readonly error?: unknown;
+}
+
+export type NoticeListener = (notice: PhoenixNotice) => void;
+
+/** Where notices go when nobody listens: errors show as warnings of the process, and are not lost. */
+export function warnOfNotice({ level, message, error }: PhoenixNotice): void {
+  if (level !== "error") return;
+  const detail = error instanceof Error ? { detail: error.stack ?? error.message } : {};
+  process.emitWarning(message, { type: "PhoenixSocketWarning", ...detail });
+}

@@ -1,0 +1,60 @@
+/** Presences in the shape that phoenix.js knows: keys, each with the metas of its connections. */
+import type { Presence } from "presently";
+
+/** The meta of one connection. */
+export interface PresenceMeta {
+  /** Names this meta in the whole cluster; opaque; changes with every update. */
+  readonly phx_ref: string;
+  /** Of a meta that came by an update: the `phx_ref` that it replaced. */
+  readonly phx_ref_prev?: string;
+  readonly [field: string]: unknown;
+}
+
+/** What is known of one key; `fetch` may add fields next to `metas`. */
+export interface PresenceEntry {
+  readonly metas: readonly PresenceMeta[];
+  readonly [field: string]: unknown;
+}
+
+/** By key. Has no prototype, so that a key such as `__proto__` is one like any other. */
+export type PresenceMap = Readonly<Record<string, PresenceEntry>>;
+
+/** Both are always there; the unused one is empty. An update has the old meta in `leaves` and the new one in `joins`. */
+export interface PresenceDiff {
+  readonly joins: PresenceMap;
+  readonly leaves: PresenceMap;
+}
+
+/** What left and what came on one topic, meta by meta. */
+export interface RawDiff {
+  readonly joins: readonly Presence[];
+  readonly leaves: readonly Presence[];
+}
+
+/** The meta as clients see it. */
+export function metaOf({ meta, ref, previousRef }: Presence): PresenceMeta {
+  return previousRef === undefined
+    ? { ...meta, phx_ref: ref }
+    : { ...meta, phx_ref: ref, phx_ref_prev: previousRef };
+}
+
+/** Groups presences by key, in their order. Cost: O(presences). */
+export function groupByKey(presences: Iterable<Presence>): PresenceMap {
+  const map: Record<string, { metas: PresenceMeta[] }> = Object.create(null);
+  for (const presence of presences) {
+    const entry = map[presence.key];
+    if (entry === undefined) map[presence.key] = { metas: [metaOf(presence)] };
+    else entry.metas.push(metaOf(presence));
+  }
+  return map as PresenceMap;
+}
+
+/** The one diff that does what the two do after each other: who came and went between is in neither half. */
+export function mergeDiffs(earlier: RawDiff, later: RawDiff): RawDiff {
+  const joins = new Map(earlier.joins.map((presence) => [presence.ref, presence]));
+  const leaves = new Map(earlier.leaves.map((presence) => [presence.ref, presence]));
+  // The halves of one diff have no ref in common, so that it does not matter which is merged first.
+  for (const presence of later.leaves) if (!joins.delete(presence.ref)) leaves.set(presence.ref, presence);
+  for (const presence of later.joins) if (!leaves.delete(presence.ref)) joins.set(presence.ref, presence);
+  return { joins: [...joins.values()], leaves: [...leaves.values()] };
+}

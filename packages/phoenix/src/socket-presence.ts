@@ -1,0 +1,85 @@
+/** Presence by topic, for server code that is no channel: the functions of a Phoenix presence module. */
+import type { Meta, PresentlyNode } from "presently";
+import type { MetaChange } from "./channel.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Fetcher } from "./fetcher.ts";
+import { groupByKey, type PresenceEntry, type PresenceMap } from "./presence-map.ts";
+import { Tracker } from "./tracker.ts";
+
+export interface SocketPresenceOptions {
+  readonly node: PresentlyNode;
+  readonly exchange: Exchange;
+  /** The `fetch` of the channel that serves a topic. */
+  readonly fetcherOf: (topic: string) => Fetcher;
+}
+
+export class SocketPresence {
+  readonly #options: SocketPresenceOptions;
+  readonly #trackers = new WeakMap<object, Tracker>();
+
+  constructor(options: SocketPresenceOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes a key present on any topic, for a channel (until it ends) or for any other object (until `untrack(owner)`).
+   *
+   * @returns its `phx_ref`
+   * @throws {AlreadyTrackedError} if this owner tracks the key on the topic already; else as `channel.track`
+   */
+  track(owner: object, topic: string, key: string | number, meta: Meta = {}): string {
+    return this.#trackerOf(owner).track(topic, key, meta);
+  }
+
+  /** Takes one presence of the owner away, or all of them on all topics. Nothing happens if there is none. */
+  untrack(owner: object, topic?: string, key?: string | number): void {
+    const tracker = this.#trackerOf(owner);
+    if (topic === undefined || key === undefined) tracker.close();
+    else tracker.untrack(topic, key);
+  }
+
+  /** Replaces a meta: one diff. @returns the new `phx_ref` @throws {NoPresenceError} if this owner does not track the key */
+  update(owner: object, topic: string, key: string | number, change: MetaChange): string {
+    return this.#trackerOf(owner).update(topic, key, change);
+  }
+
+  /** Everybody who is present on the topic, in the whole cluster, as `fetch` shows them; `{}` if nobody is. */
+  async list(topic: string): Promise<PresenceMap> {
+    const { node, fetcherOf } = this.#options;
+    return fetcherOf(topic)(topic, groupByKey(node.list(topic)));
+  }
+
+  /** One key of the list; `[]` if it is absent. */
+  async getByKey(topic: string, key: string | number): Promise<PresenceEntry | readonly []> {
+    const { node, fetcherOf } = this.#options;
+    const name = String(key);
+    const presences = node.get(topic, name);
+    if (presences.length === 0) return [];
+    return (await fetcherOf(topic)(topic, groupByKey(presences)))[name] ?? [];
+  }
+
+  /** Has `handleMetas` told of the topic although nobody has joined it at this node; until the returned function is called. */
+  observe(topic: string): () => void {
+    const held = this.#options.exchange.hold(topic);
+    // Reading it starts it.
+    void held.feed;
+    let active = true;
+    return () => {
+      if (active) held.release();
+      active = false;
+    };
+  }
+
+  /** Has an owner use a tracker that ends with it: called for each channel. */
+  adopt(owner: object, tracker: Tracker): void {
+    this.#trackers.set(owner, tracker);
+  }
+
+  #trackerOf(owner: object): Tracker {
+    const own = this.#trackers.get(owner);
+    if (own !== undefined) return own;
+    const tracker = new Tracker(this.#options.node);
+    this.#trackers.set(owner, tracker);
+    return tracker;
+  }
+}
