@@ -109,15 +109,18 @@ export class Connection implements ChannelHost {
     this.#end("closed");
   }
 
+  /** The transport has closed itself, for what the client sent. */
+  broken(code: number, reason: string): void {
+    if (this.#open) this.#noteDrop(code, reason);
+    this.#end("closed");
+  }
+
   // What others call.
 
   /** Ends the channels, tells the client why, and closes the transport. Idempotent. */
   close(code: number, reason: string): void {
     if (!this.#open) return;
-    if (code !== CLOSE.goingAway && code !== CLOSE.restart) {
-      const message = `a client was disconnected with code ${code}: ${reason}`;
-      this.#services.notice({ type: "connection-dropped", level: "warn", message, code });
-    }
+    if (code !== CLOSE.goingAway && code !== CLOSE.restart) this.#noteDrop(code, reason);
     this.#end("closed");
     this.#outlet.close(code, reason);
   }
@@ -150,6 +153,11 @@ export class Connection implements ChannelHost {
 
   overloaded(topic: string): void {
     this.close(CLOSE.policy, `too many messages wait for the callbacks of topic ${JSON.stringify(topic)}`);
+  }
+
+  #noteDrop(code: number, reason: string): void {
+    const message = `a client was disconnected with code ${code}: ${reason}`;
+    this.#services.notice({ type: "connection-dropped", level: "warn", message, code });
   }
 
   #end(reason: "closed" | "drained"): void {

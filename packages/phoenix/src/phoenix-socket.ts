@@ -1,0 +1,214 @@
+/** The face of the package: a socket with its channels, over one node. */
+import type { Server } from "node:http";
+import type { Server as SecureServer } from "node:https";
+import { performance } from "node:perf_hooks";
+import { InvalidArgumentError, type PresentlyNode } from "presently";
+import { Admission, type Admitted } from "./admission.ts";
+import { attach, type Handlers } from "./attachment.ts";
+import type { ChannelDefinition } from "./channel-definition.ts";
+import { Connection, type ConnectionServices, type Outlet } from "./connection.ts";
+import type { ConnectionInfo, Params } from "./connection-info.ts";
+import { DISCONNECT, Exchange } from "./exchange.ts";
+import { createFetcher, type Fetcher, fetchNothing } from "./fetcher.ts";
+import { type LimitOptions, type Limits, resolveLimits } from "./limits.ts";
+import type { Payload } from "./message.ts";
+import { MetasListener } from "./metas-listener.ts";
+import { type NoticeListener, warnOfNotice } from "./notice.ts";
+import { type CheckOrigin, originCheck } from "./origin.ts";
+import { Router } from "./router.ts";
+import type { MaybePromise } from "./settle.ts";
+import { SocketPresence } from "./socket-presence.ts";
+import { Tracker } from "./tracker.ts";
+import { WebSocketTransport } from "./websocket-transport.ts";
+
+export interface PhoenixSocketOptions<Assigns> {
+  /**
+   * Lets a client in by giving the `assigns` that its channels start with, or refuses it (403) by giving nothing, `null`
+   * or `false`. What it throws is reported, and the client refused with 500. Default: everybody may connect.
+   */
+  readonly connect?: (
+    params: Params,
+    info: ConnectionInfo,
+  ) => MaybePromise<Assigns | null | undefined | false>;
+  /** Names the connections that `disconnect` closes, `user:7` for example; those of one user have one id. */
+  readonly id?: (assigns: Assigns, info: ConnectionInfo) => string | undefined;
+  /** Which web pages may connect. Default `true`: those of the host that they connect to. */
+  readonly checkOrigin?: CheckOrigin;
+  readonly limits?: LimitOptions;
+  /** Told of callbacks that failed, and of clients that were dropped. Default: failures are warnings of the process. */
+  readonly onNotice?: NoticeListener;
+}
+
+/** How to drain. */
+export interface DrainOptions {
+  /** Connections that are closed at a time. Default 1,000. */
+  readonly batchSize?: number;
+  /** Pause between two batches. Default 100. */
+  readonly intervalMs?: number;
+}
+
+/** What is served under one pattern. */
+interface Served {
+  // biome-ignore lint/suspicious/noExplicitAny: definitions of one socket share one type of assigns, which is checked where they come in.
+  readonly definition: ChannelDefinition<any>;
+  readonly fetch: Fetcher;
+  readonly metas: MetasListener | undefined;
+}
+
+export class PhoenixSocket<Assigns = unknown> {
+  /** Presence by topic, for server code that is no channel. */
+  readonly presence: SocketPresence;
+  readonly #node: PresentlyNode;
+  readonly #router = new Router<Served>();
+  readonly #limits: Limits;
+  readonly #notice: NoticeListener;
+  readonly #exchange: Exchange;
+  readonly #connections = new Set<Connection>();
+  readonly #services: ConnectionServices;
+  readonly #webSockets: WebSocketTransport;
+  readonly #detachments = new Set<() => void>();
+  #closing = false;
+
+  /** @throws {InvalidArgumentError} for an option that cannot be used */
+  constructor(node: PresentlyNode, options: PhoenixSocketOptions<Assigns> = {}) {
+    this.#node = node;
+    this.#limits = resolveLimits(options.limits);
+    this.#notice = options.onNotice ?? warnOfNotice;
+    this.#exchange = new Exchange({ node, notice: this.#notice, feedOf: (topic) => this.#feedOf(topic) });
+    this.presence = new SocketPresence({
+      node,
+      exchange: this.#exchange,
+      fetcherOf: (topic) => this.#router.find(topic)?.fetch ?? fetchNothing,
+    });
+    this.#services = {
+      node,
+      exchange: this.#exchange,
+      presence: this.presence,
+      newTracker: () => new Tracker(node),
+      limits: this.#limits,
+      notice: this.#notice,
+      now: () => performance.now(),
+      definitionOf: (topic) => this.#router.find(topic)?.definition,
+      ended: (connection) => this.#connections.delete(connection),
+    };
+    const admission = new Admission({
+      connect: options.connect,
+      id: options.id as ((assigns: unknown, info: ConnectionInfo) => string | undefined) | undefined,
+      checkOrigin: originCheck(options.checkOrigin),
+      limits: this.#limits,
+      connections: () => this.#connections.size,
+      closing: () => this.#closing || node.stopping,
+      notice: this.#notice,
+    });
+    const open = (admitted: Admitted, outlet: Outlet) => this.#open(admitted, outlet);
+    this.#webSockets = new WebSocketTransport({ admission, limits: this.#limits, open });
+    // A node that has stopped shows nobody any more: its clients find another one.
+    void node.whenStopped.then(() => this.close());
+  }
+
+  /** How many clients are connected at this node. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /**
+   * Says what serves a topic, or all that begin with what stands before a final `*`. The first pattern that matches counts.
+   *
+   * @throws {InvalidArgumentError} for a pattern that cannot be used
+   * @throws {ConfigurationError} for `handleMetas` without `init`
+   */
+  channel(pattern: string, definition: ChannelDefinition<Assigns> = {}): this {
+    const { presence } = definition;
+    const fetch = (presence || undefined)?.fetch;
+    const { fetchTimeoutMs: timeoutMs } = this.#limits;
+    this.#router.add(pattern, {
+      definition,
+      fetch: fetch === undefined ? fetchNothing : createFetcher({ fetch, timeoutMs, notice: this.#notice }),
+      metas: MetasListener.of(presence, this.#notice),
+    });
+    return this;
+  }
+
+  /**
+   * Serves clients of an HTTP server at `<path>/websocket` and `<path>/longpoll`; the server's own listeners go on to
+   * serve everything else. Returns what ends it; connections stay.
+   *
+   * @throws {InvalidArgumentError} for a path that does not begin with a slash
+   */
+  attach(server: Server | SecureServer, path = "/socket"): () => void {
+    const detach = attach(server, path, this.#handlers());
+    const once = () => {
+      if (this.#detachments.delete(once)) detach();
+    };
+    this.#detachments.add(once);
+    return once;
+  }
+
+  /**
+   * Sends to all clients of a topic in the whole cluster.
+   *
+   * @throws {LimitError} beyond `broadcastBytesMax` of the node
+   */
+  broadcast(topic: string, event: string, payload: Payload = {}): void {
+    this.#exchange.broadcast(topic, event, payload);
+  }
+
+  /** Closes the connections with this id, on whatever node they are, with 1001: their clients connect again, and are asked again. */
+  disconnect(id: string): void {
+    this.#exchange.broadcast(id, DISCONNECT, {});
+  }
+
+  /**
+   * Sends all clients to other nodes (close code 1012), a batch at a time, and takes no new ones. What they tracked stays
+   * here: stop the node then, with a `handoffMs` in which they come back elsewhere without having been away.
+   */
+  async drain(options: DrainOptions = {}): Promise<void> {
+    const { batchSize = 1_000, intervalMs = 100 } = options;
+    if (!(batchSize >= 1)) throw new InvalidArgumentError("batchSize", "must be at least 1");
+    this.#closing = true;
+    for (;;) {
+      for (const connection of [...this.#connections].slice(0, batchSize)) connection.drain();
+      if (this.#connections.size === 0) return;
+      await new Promise((resolve) => setTimeout(resolve, intervalMs));
+    }
+  }
+
+  /** Closes all connections at once (1012), takes no new ones, and detaches. Idempotent. */
+  close(): void {
+    this.#closing = true;
+    for (const detach of [...this.#detachments]) detach();
+    this.#node.batch(() => {
+      for (const connection of [...this.#connections]) connection.restart();
+    });
+    this.#exchange.close();
+  }
+
+  #open({ serializer, info, assigns, socketId }: Admitted, outlet: Outlet): Connection {
+    const services = this.#services;
+    const connection = new Connection({ services, outlet, serializer, info, assigns, socketId });
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  #feedOf(topic: string) {
+    const served = this.#router.find(topic);
+    const presence = served?.definition.presence || undefined;
+    return { fetch: served?.fetch, metas: served?.metas, dispatch: presence?.dispatch };
+  }
+
+  #handlers(): Handlers {
+    return {
+      request: (path, _request, response) => {
+        if (path !== "/websocket") return false;
+        // There is nothing here but WebSockets.
+        response.writeHead(400, { "content-length": 0 }).end();
+        return true;
+      },
+      upgrade: (path, request, stream, head) => {
+        if (path !== "/websocket") return false;
+        this.#webSockets.upgrade(request, stream, head);
+        return true;
+      },
+    };
+  }
+}
