@@ -193,7 +193,9 @@ describe("deltas", () => {
   });
 
   test("an update of what is not live is refused", () => {
-    expect(() => replica(A).set.update(1, "x")).toThrow(expect.objectContaining({ code: "NOT_LIVE" }));
+    expect(() => replica(A).set.update(1, "x")).toThrow(
+      expect.objectContaining({ name: "CrdtError", code: "NOT_LIVE" }),
+    );
   });
 });
 

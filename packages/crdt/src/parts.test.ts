@@ -84,9 +84,9 @@ test("hashes stay what they are from one version to the next: nodes of both comp
   `);
 });
 
-test("hashes of a million sets of one number do not collide, nor do large event numbers", () => {
+test("hashes of a hundred thousand sets of one number do not collide, nor do large event numbers", () => {
   const seen = new Set<number>();
-  for (let number = 1; number <= 1_000_000; number++) {
+  for (let number = 1; number <= 100_000; number++) {
     const hash = new StateHash(seedOf("a@1"));
     hash.toggle(number);
     seen.add(hash.value);
@@ -94,7 +94,7 @@ test("hashes of a million sets of one number do not collide, nor do large event 
   const large = new StateHash(seedOf("a@1"));
   large.toggle(2 ** 40 + 1);
   seen.add(large.value);
-  expect(seen.size).toBe(1_000_001);
+  expect(seen.size).toBe(100_001);
 });
 
 test("a replica id gives back its name and incarnation, and nothing else passes for one", () => {
