@@ -38,7 +38,7 @@ describe(`a fresh node that joins ${ENTRIES} entries`, () => {
     const holder = await start({ name: "holder" });
     await holder.track(ENTRIES, PAD_BYTES);
     const stallsBefore = await holder.stalls();
-    const fresh = await start({ name: "fresh", peers: [holder.meshUrl], ...FRESH });
+    const fresh = await start({ name: "fresh", mesh: { peers: [holder.meshUrl] }, ...FRESH });
     const startedAt = performance.now();
     let looks = 0;
     await eventually(async () => {
@@ -65,11 +65,15 @@ describe(`a fresh node that joins ${ENTRIES} entries`, () => {
     const holder = await start({ name: "holder" });
     await holder.track(ENTRIES, PAD_BYTES);
     const copies = await Promise.all(
-      ["copy-1", "copy-2"].map((name) => start({ name, peers: [holder.meshUrl], ...FRESH })),
+      ["copy-1", "copy-2"].map((name) => start({ name, mesh: { peers: [holder.meshUrl] }, ...FRESH })),
     );
     for (const copy of copies) await eventually(async () => expect(await isReady(copy)).toBe(true), PATIENT);
 
-    const fresh = await start({ name: "fresh", peers: copies.map(({ meshUrl }) => meshUrl), ...FRESH });
+    const fresh = await start({
+      name: "fresh",
+      mesh: { peers: copies.map(({ meshUrl }) => meshUrl) },
+      ...FRESH,
+    });
     let killed: Promise<void> | undefined;
     let sender: string | undefined;
     const killSender = () => {
