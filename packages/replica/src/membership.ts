@@ -86,6 +86,11 @@ export class Membership {
     return this.members.has(replica);
   }
 
+  /** Whether it is gone for good: it said goodbye and its hand-off is over, or a newer life of its node has been seen. */
+  isGone(replica: ReplicaId): boolean {
+    return this.forgotten.get(replica) === NEVER && !this.members.has(replica);
+  }
+
   /** Whether it belongs into digests: it is known, and has not said goodbye. */
   follows(replica: ReplicaId): boolean {
     const member = this.members.get(replica);

@@ -481,6 +481,7 @@ export class Replica {
     this.pullWanted = true;
     const finding = this.gossip.hear(peer, message, now);
     if (finding === "knows-more-of-us") this.hearOfNewerLife(this.incarnationNow);
+    this.passGoodbyesOn(peer);
     if (finding === "diverging") {
       peer.diverges = true;
       this.counters.divergences++;
@@ -492,6 +493,16 @@ export class Replica {
       );
     }
     this.noteCatchingUp();
+  }
+
+  /**
+   * Who missed a goodbye would keep that replica in its digests until it is evicted, and for so long could neither agree
+   * with anybody nor see that it differs from them.
+   */
+  private passGoodbyesOn(peer: Peer): void {
+    for (const replica of peer.digest?.keys() ?? [])
+      if (this.membership.isGone(replica))
+        this.outbox.send([peer.id], { type: "leave", replica, handoffMs: 0 });
   }
 
   private noteCatchingUp(): void {
