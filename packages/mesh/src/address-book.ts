@@ -5,6 +5,8 @@ export interface AddressEntry {
   readonly address: string;
   /** Named in the options: never forgotten. */
   readonly configured: boolean;
+  /** The host that was looked up in the DNS, while its answer holds this address: not forgotten so long. */
+  name: string | undefined;
   /** The node behind it, as it said itself or, until it did, as a peer said. */
   node: string | undefined;
   /** Whether a node has ever answered there and proved itself. */
@@ -55,15 +57,56 @@ export class AddressBook {
   ): { known: boolean; forgotten?: string } {
     const entry = this.#entries.get(address);
     if (entry !== undefined) {
-      if (!entry.answered && !entry.configured) entry.node = node;
+      if (!entry.answered && !isKept(entry)) entry.node = node;
       return { known: true };
     }
+    return this.#addLearnt(address, node, dispensable);
+  }
+
+  /**
+   * Takes what the names of the options stand for now. Addresses that no name stands for any more are forgotten unless
+   * somebody ever answered there: then they stay, like those that peers told of.
+   *
+   * @param names addresses, and the host that was looked up for each
+   * @param dispensable as for `learn`
+   * @returns the addresses that are new, and those that are forgotten
+   */
+  takeNames(
+    names: ReadonlyMap<string, string>,
+    dispensable: (entry: AddressEntry) => boolean,
+  ): { added: string[]; forgotten: string[] } {
+    const added: string[] = [];
+    const forgotten: string[] = [];
+    for (const entry of [...this.#entries.values()]) {
+      if (entry.name === undefined || names.has(entry.address)) continue;
+      entry.name = undefined;
+      if (entry.configured || entry.answered) continue;
+      this.#entries.delete(entry.address);
+      forgotten.push(entry.address);
+    }
+    for (const [address, name] of names) {
+      if (!this.#entries.has(address)) {
+        const learnt = this.#addLearnt(address, undefined, dispensable);
+        if (learnt.forgotten !== undefined) forgotten.push(learnt.forgotten);
+        if (!learnt.known) continue;
+        added.push(address);
+      }
+      this.#entries.get(address)!.name = name;
+    }
+    return { added, forgotten };
+  }
+
+  #addLearnt(
+    address: string,
+    node: string | undefined,
+    dispensable: (entry: AddressEntry) => boolean,
+  ): { known: boolean; forgotten?: string } {
     if (this.#entries.size < this.#addressesMax) {
       this.#add(address, false, node);
       return { known: true };
     }
     for (const candidate of this.#entries.values()) {
-      if (candidate.configured || candidate.answered || !dispensable(candidate)) continue;
+      if (isKept(candidate) || candidate.answered || !dispensable(candidate)) continue;
       this.#entries.delete(candidate.address);
       this.#add(address, false, node);
       return { known: true, forgotten: candidate.address };
@@ -90,14 +133,28 @@ export class AddressBook {
     entry.node = undefined;
   }
 
-  /** Drops the learnt addresses of `node`, and returns them. */
+  /**
+   * Drops the learnt addresses of `node`, and returns them. One that a name still stands for is dropped as soon as the
+   * name does not.
+   */
   forget(node: string): string[] {
-    const learnt = this.behind(node).filter((entry) => !entry.configured);
+    for (const entry of this.behind(node)) {
+      if (entry.configured || entry.name === undefined) continue;
+      entry.node = undefined;
+      entry.answered = false;
+    }
+    const learnt = this.behind(node).filter((entry) => !isKept(entry));
     for (const { address } of learnt) this.#entries.delete(address);
     return learnt.map((entry) => entry.address);
   }
 
   #add(address: string, configured: boolean, node: string | undefined): void {
-    this.#entries.set(address, { address, configured, node, answered: false, self: false });
+    const entry = { address, configured, name: undefined, node, answered: false, self: false };
+    this.#entries.set(address, entry);
   }
+}
+
+/** Whether the options stand for this address, by itself or by a name. */
+export function isKept({ configured, name }: AddressEntry): boolean {
+  return configured || name !== undefined;
 }

@@ -28,6 +28,7 @@ function setUp(configured: string[] = [], addressesMax = 100) {
   const dials: string[] = [];
   const reports: string[] = [];
   const linked = new Map<string, ReplicaId>();
+  const refreshes: number[] = [];
   const discovery = new Discovery({
     node: "a",
     configured,
@@ -39,12 +40,14 @@ function setUp(configured: string[] = [], addressesMax = 100) {
     ownAddress: () => "ws://a:1",
     linked: (node) => linked.get(node),
     dial: (address) => dials.push(address),
+    refreshNames: () => refreshes.push(performance.now()),
     unreachable: (peer, reason) => reports.push(`${peer}: ${reason}`),
   });
   return {
     discovery,
     dials,
     reports,
+    refreshes,
     /** What was dialled within so many milliseconds. */
     dialsIn(ms: number): string[] {
       dials.length = 0;
@@ -249,4 +252,82 @@ test("what is missed and what is known stays bounded", () => {
   expect(reports.length).toBeLessThanOrEqual(10);
   discovery.stop();
   expect(vi.getTimerCount()).toBe(0);
+});
+
+describe("addresses behind names", () => {
+  const x = "ws://x:1";
+  const named = (...addresses: string[]) => new Map(addresses.map((address) => [address, "mesh"]));
+
+  test("are dialled at once, and no more once the name does not stand for them", () => {
+    const { discovery, dialsIn } = setUp();
+    discovery.start();
+    discovery.takeNames(named(x, "ws://y:1"));
+    expect(dialsIn(0)).toEqual([x, "ws://y:1"]);
+    expect(discovery.nameFor(x)).toBe("mesh");
+    discovery.takeNames(named("ws://y:1"));
+    discovery.ended(x, failed("gone"));
+    discovery.ended("ws://y:1", failed("late"));
+    expect(new Set(dialsIn(60_000))).toEqual(new Set(["ws://y:1"]));
+    expect(discovery.nameFor(x)).toBeUndefined();
+  });
+
+  test("stay when somebody answered there, until that node is forgotten", () => {
+    const { discovery, dialsIn, link, unlink } = setUp();
+    discovery.takeNames(named(x));
+    expect(dialsIn(0)).toEqual([x]);
+    discovery.answered(x, b);
+    discovery.ended(x, BECAME_A_LINK);
+    link(b);
+    discovery.takeNames(named());
+    unlink(b);
+    expect(dialsIn(100)).toEqual([x]);
+    discovery.forget("b");
+    discovery.ended(x, failed("gone"));
+    expect(dialsIn(600_000)).toEqual([]);
+  });
+
+  test("of a node that is forgotten are dialled as long as the name stands for them", () => {
+    const { discovery, dialsIn, link, unlink } = setUp();
+    discovery.takeNames(named(x));
+    expect(dialsIn(0)).toEqual([x]);
+    discovery.answered(x, b);
+    discovery.ended(x, BECAME_A_LINK);
+    link(b);
+    unlink(b);
+    discovery.forget("b");
+    expect(dialsIn(100)).toEqual([x]);
+    discovery.takeNames(named());
+    discovery.ended(x, failed("gone"));
+    expect(dialsIn(600_000)).toEqual([]);
+  });
+
+  test("are asked for again when a peer is lost or missed, and when one of them fails", () => {
+    const { discovery, dialsIn, refreshes, link, unlink } = setUp(["ws://configured:1"]);
+    discovery.takeNames(named(x));
+    expect(dialsIn(0)).toEqual([x]);
+    discovery.ended("ws://configured:1", failed("refused"));
+    expect(refreshes).toHaveLength(0);
+    discovery.ended(x, failed("refused"));
+    expect(refreshes).toHaveLength(1);
+    link(b);
+    unlink(b);
+    expect(refreshes).toHaveLength(2);
+    discovery.redial(b);
+    expect(refreshes).toHaveLength(3);
+  });
+
+  test("that lead to ourselves are left alone for a minute", () => {
+    const { discovery, dialsIn } = setUp();
+    discovery.takeNames(named(x));
+    expect(dialsIn(0)).toEqual([x]);
+    discovery.ended(x, refusedWith("SELF"));
+    expect(dialsIn(59_000)).toEqual([]);
+    expect(dialsIn(1_000)).toEqual([x]);
+  });
+
+  test("do not make the book grow beyond its bound", () => {
+    const { discovery, dialsIn } = setUp([], 3);
+    discovery.takeNames(named("ws://1:1", "ws://2:1", "ws://3:1", "ws://4:1"));
+    expect(dialsIn(0)).toHaveLength(3);
+  });
 });

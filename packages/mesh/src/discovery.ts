@@ -1,12 +1,12 @@
 /**
  * How do we reach the nodes that we have no link with?
  *
- * Every address in the book is dialled while no link with the node behind it exists: configured addresses, and those
- * that peers told of. Peers tell only of nodes that they are linked with, so an address that died does not live on as
+ * Every address in the book is dialled while no link with the node behind it exists: configured addresses, those that
+ * configured names stand for, and those that peers told of. Peers tell only of nodes that they are linked with, so an address that died does not live on as
  * hearsay.
  */
 import { nameOf, type ReplicaId } from "@presently/replica";
-import { AddressBook } from "./address-book.ts";
+import { AddressBook, isKept } from "./address-book.ts";
 import type { ConnectionEnd } from "./connection.ts";
 import { Dialer } from "./dialer.ts";
 import type { NodeAddress } from "./frames.ts";
@@ -40,6 +40,8 @@ export interface DiscoveryOptions {
   readonly linked: (node: string) => ReplicaId | undefined;
   /** Starts an attempt. Answered by `answered`, if a peer proves itself, and `ended`. */
   readonly dial: (address: string) => void;
+  /** A peer is missed: the names of the options may stand for other addresses by now. */
+  readonly refreshNames: () => void;
   /** A round of attempts to reach this peer failed. */
   readonly unreachable: (peer: ReplicaId, reason: string) => void;
 }
@@ -92,6 +94,7 @@ export class Discovery {
   /** The link with `peer` is gone: dials all its addresses, at once unless that would make us spin. */
   linkDown(peer: ReplicaId, link: { linkId: string; livedMs: number; refused: boolean }): void {
     this.#missed.add(peer, link.linkId);
+    this.#options.refreshNames();
     const addresses = this.#book.behind(nameOf(peer));
     for (const { address } of addresses) {
       if (link.refused) this.#dialer.holdOff(address);
@@ -111,6 +114,7 @@ export class Discovery {
       return;
     }
     this.#missed.add(peer);
+    this.#options.refreshNames();
     const addresses = this.#book.behind(nameOf(peer));
     for (const { address } of addresses) this.#dialer.soon(address);
     if (addresses.length === 0) this.#missed.awaitCall(peer);
@@ -149,7 +153,8 @@ export class Discovery {
       this.#dialer.drop(address);
       return;
     }
-    const cold = !entry.configured && this.#dialer.failures(address) >= COLD_AFTER_FAILURES;
+    if (entry.name !== undefined) this.#options.refreshNames();
+    const cold = !isKept(entry) && this.#dialer.failures(address) >= COLD_AFTER_FAILURES;
     this.#dialer.later(address, cold ? this.#options.dialMaxMs * COLD_PACE : undefined);
     if (entry.node !== undefined) this.#attemptFailed(entry.node, address, reason);
   }
@@ -167,8 +172,21 @@ export class Discovery {
   #home(address: string): void {
     this.#dialer.settled(address);
     this.#book.leadsHome(address);
-    if (this.#book.entry(address)?.configured) this.#dialer.later(address, SELF_REDIAL_MS);
+    const entry = this.#book.entry(address);
+    if (entry !== undefined && isKept(entry)) this.#dialer.later(address, SELF_REDIAL_MS);
     else this.#dialer.drop(address);
+  }
+
+  /** Takes what the names of the options stand for now; new addresses are dialled at once. */
+  takeNames(names: ReadonlyMap<string, string>): void {
+    const { added, forgotten } = this.#book.takeNames(names, (entry) => this.#isUnlinked(entry.node));
+    for (const address of forgotten) this.#dialer.drop(address);
+    for (const address of added) this.#dialer.soon(address);
+  }
+
+  /** The host that was looked up for this address; undefined if it did not come from the DNS. */
+  nameFor(address: string): string | undefined {
+    return this.#book.entry(address)?.name;
   }
 
   /** Takes what a peer told of addresses. New ones are dialled at once, and so are known ones that somebody vouches for. */

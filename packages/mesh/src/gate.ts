@@ -48,11 +48,11 @@ export class Gate {
     return this.#strangers.size < this.#options.pendingHandshakesMax;
   }
 
-  /** Dials `address` and shakes hands with whoever answers. */
-  dial(address: string): void {
+  /** Dials `address` and shakes hands with whoever answers. `name` is the host that was looked up for it, if one was. */
+  dial(address: string, name: string | undefined): void {
     const { frameBytesMax, tls } = this.#options;
     const socket = new WebSocket(address, {
-      ...dialOptions(address, tls, undefined),
+      ...dialOptions(address, tls, name),
       perMessageDeflate: false,
       maxPayload: frameBytesMax,
     });

@@ -1,6 +1,8 @@
 export { ListenError, SecretRequiredError } from "./errors.ts";
 export type { LinkInfo } from "./link.ts";
 export { Mesh } from "./mesh.ts";
-export type { IdTaken, MeshNotice, MeshOptions, ProtocolOptions } from "./options.ts";
+export type { NameResolver } from "./name-resolver.ts";
+export { type IdTaken, isPeer, type MeshNotice, type MeshOptions, type ProtocolOptions } from "./options.ts";
+export type { Service } from "./peer-name.ts";
 export type { RefusalCode } from "./refusal.ts";
 export { checkTls, type TlsOptions } from "./tls.ts";

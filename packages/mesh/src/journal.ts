@@ -4,6 +4,7 @@ import type { Role } from "./admission.ts";
 import type { Link, LinkEnd } from "./link.ts";
 import { LogLimiter } from "./log-limiter.ts";
 import type { MeshNotice } from "./options.ts";
+import type { PeerName } from "./peer-name.ts";
 import { printable, type Refusal } from "./refusal.ts";
 
 /** Reasons that are part of normal operation: worth a line only to who looks for it, and not counted as a refusal. */
@@ -65,6 +66,18 @@ export class Journal {
     if (!this.#limiter.allows(dialKey(address))) return;
     const message = `cannot reach ${address}, and keeps trying: ${printable(reason)}`;
     this.#log({ type: "dial-failed", level: "info", message, address, reason: printable(reason) });
+  }
+
+  resolved({ text }: PeerName, addresses: readonly string[]): void {
+    this.#limiter.reset(`resolve ${text}`);
+    const message = `${text} stands for ${addresses.map(printable).join(", ")}`;
+    this.#log({ type: "resolved", level: "info", message, name: text, addresses });
+  }
+
+  resolveFailed({ text }: PeerName, reason: string): void {
+    if (!this.#limiter.allows(`resolve ${text}`)) return;
+    const message = `cannot look up ${text}, and keeps trying: ${printable(reason)}`;
+    this.#log({ type: "resolve-failed", level: "warn", message, name: text, reason: printable(reason) });
   }
 
   acceptFailed(error: Error): void {

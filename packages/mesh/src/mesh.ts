@@ -23,6 +23,7 @@ import { CLOSE } from "./hang-up.ts";
 import { Journal } from "./journal.ts";
 import { Link, type LinkEnd, type LinkEvents, type LinkInfo } from "./link.ts";
 import { LinkTable } from "./link-table.ts";
+import { NameWatch } from "./name-watch.ts";
 import { type MeshNotice, type MeshOptions, resolveOptions, type Settings } from "./options.ts";
 import { refusal } from "./refusal.ts";
 import { Keyring } from "./secrets.ts";
@@ -41,6 +42,7 @@ export class Mesh implements Transport {
   readonly #journal: Journal;
   readonly #announcer: Announcer;
   readonly #discovery: Discovery;
+  readonly #names: NameWatch;
   readonly #gossip: Gossip;
   readonly #gate: Gate;
   readonly #server: Server;
@@ -69,8 +71,20 @@ export class Mesh implements Transport {
       now,
       ownAddress: () => this.#url,
       linked: (node) => this.#links.withNode(node)?.replica,
-      dial: (address) => this.#gate.dial(address),
+      dial: (address) => this.#gate.dial(address, this.#discovery.nameFor(address)),
+      refreshNames: () => this.#names.soon(),
       unreachable: (peer, reason) => this.#announcer.later(() => listener.unreachable(peer, reason)),
+    });
+    this.#names = new NameWatch({
+      names: settings.names,
+      resolver: settings.resolver,
+      intervalMs: settings.dnsIntervalMs,
+      pauseMs: settings.dialMaxMs,
+      addressesMax: settings.addressesMax,
+      now,
+      onChange: (addresses) => this.#discovery.takeNames(addresses),
+      onAnswer: (name, addresses) => this.#journal.resolved(name, addresses),
+      onFailure: (name, reason) => this.#journal.resolveFailed(name, reason),
     });
     this.#gossip = new Gossip({
       enabled: settings.peerGossip,
@@ -130,6 +144,7 @@ export class Mesh implements Transport {
     this.#url = this.#urlOn(port);
     this.#journal.listening(this.#replica, this.#url);
     this.#discovery.start();
+    this.#names.soon();
   }
 
   /** The links that are up. Cost: O(links). */
@@ -185,6 +200,7 @@ export class Mesh implements Transport {
   async #shutDown(drainMs: number): Promise<void> {
     this.#announcer.silence();
     this.#discovery.stop();
+    this.#names.stop();
     const serverClosed = this.#server.close();
     const why = refusal("CLOSING", `${this.#replica} stops`);
     this.#gate.abort(why);

@@ -10,6 +10,8 @@ import { isLoopback, normalizeAddress } from "./address.ts";
 import { SecretRequiredError } from "./errors.ts";
 import { HANDSHAKE_BOUNDS } from "./frames.ts";
 import { HANDSHAKE_BYTES_MAX } from "./handshake.ts";
+import { type NameResolver, systemResolver } from "./name-resolver.ts";
+import { type PeerName, parsePeerName } from "./peer-name.ts";
 import { checkTls, type TlsOptions } from "./tls.ts";
 
 /** Something worth a line in the log. Holds names, addresses and counts; never a secret, never a payload. */
@@ -23,6 +25,8 @@ export interface MeshNotice {
     | "id-taken"
     | "dial-failed"
     | "accept-failed"
+    | "resolved"
+    | "resolve-failed"
     | "listener-failed";
   readonly level: "debug" | "info" | "warn" | "error";
   readonly message: string;
@@ -68,8 +72,19 @@ export interface MeshOptions {
   readonly tls?: TlsOptions;
   /** The `ws://` or `wss://` URL at which peers reach us. Default: made of host and port. */
   readonly advertise?: string;
-  /** The URLs to dial from the start, for ever. May hold our own. Default none. */
+  /**
+   * The URLs to dial from the start, for ever, may hold our own. `ws://` and `wss://` URLs are dialled as they are;
+   * `dns+ws://name:port` stands for every A and AAAA record of a name, `srv+ws://_service._tcp.name` for every host and
+   * port in its SRV records, and with `wss` likewise. Default none.
+   */
   readonly peers?: readonly string[];
+  /**
+   * How often the names among the peers are looked up again. They are also when a peer is missed, at most once in
+   * `dialMaxMs`. Default 10,000.
+   */
+  readonly dnsIntervalMs?: number;
+  /** Who is asked about names. Default: the system. */
+  readonly resolver?: NameResolver;
   /**
    * Whether to learn addresses from peers that do so too, and to tell them those of others. Off, this node dials only
    * `peers`, and is dialled only by who is configured to. Default true.
@@ -108,9 +123,18 @@ export interface MeshOptions {
 
 type Hooks = "log" | "onError" | "onIdTaken" | "onStaleIncarnation" | "advertise" | "tls";
 
-/** The options with their defaults filled in, addresses normalized. */
+/** The options with their defaults filled in, addresses normalized; `peers` are those that are not to be looked up. */
 export type Settings = Required<Omit<MeshOptions, Hooks | "protocol">> &
-  Pick<MeshOptions, Hooks> & { readonly protocol: Required<ProtocolOptions> };
+  Pick<MeshOptions, Hooks> & {
+    readonly protocol: Required<ProtocolOptions>;
+    /** The names among the peers. */
+    readonly names: readonly PeerName[];
+  };
+
+/** Whether the text is a peer that can be dialled: an address, or a name to look up. */
+export function isPeer(text: string): boolean {
+  return normalizeAddress(text) !== undefined || parsePeerName(text) !== undefined;
+}
 
 /**
  * Fills in the defaults.
@@ -122,11 +146,14 @@ export type Settings = Required<Omit<MeshOptions, Hooks | "protocol">> &
  */
 export function resolveOptions(options: MeshOptions): Settings {
   const { advertise, peers = [], protocol = {} } = options;
+  const names = peers.map(parsePeerName);
   const settings: Settings = {
     secrets: [],
     host: "127.0.0.1",
     port: 0,
     peerGossip: true,
+    dnsIntervalMs: 10_000,
+    resolver: systemResolver,
     dialMinMs: 100,
     dialMaxMs: 1000,
     handshakeTimeoutMs: 2000,
@@ -138,7 +165,10 @@ export function resolveOptions(options: MeshOptions): Settings {
     addressesMax: 1024,
     random: Math.random,
     ...withoutUndefined(options),
-    peers: [...new Set(peers.map((peer) => requireAddress("option peers", peer)))],
+    peers: [
+      ...new Set(peers.filter((_, index) => names[index] === undefined).map((peer) => requirePeer(peer))),
+    ],
+    names: [...new Map(names.flatMap((name) => (name === undefined ? [] : [[name.text, name]]))).values()],
     ...(advertise === undefined ? {} : { advertise: requireAddress("option advertise", advertise) }),
     protocol: { major: 1, minor: 0, capabilities: [], ...withoutUndefined(protocol) },
   };
@@ -174,6 +204,7 @@ function checkNumbers(settings: Settings): void {
   const positive = [
     "dialMinMs",
     "dialMaxMs",
+    "dnsIntervalMs",
     "handshakeTimeoutMs",
     "silentAfterMs",
     "frameBytesMax",
@@ -190,12 +221,12 @@ function checkNumbers(settings: Settings): void {
 }
 
 function checkContradictions(settings: Settings): void {
-  const { secrets, host, peers, addressesMax, dialMinMs, dialMaxMs, frameBytesMax, maxBufferedBytes } =
+  const { secrets, host, peers, names, addressesMax, dialMinMs, dialMaxMs, frameBytesMax, maxBufferedBytes } =
     settings;
   if (secrets.length === 0 && !isLoopback(host)) throw new SecretRequiredError(host);
   if (settings.tls !== undefined) checkTls(settings.tls, settings.advertise);
-  if (peers.length > addressesMax)
-    throw new LimitError("addressesMax", addressesMax, `${peers.length} peers`);
+  const peersCount = peers.length + names.length;
+  if (peersCount > addressesMax) throw new LimitError("addressesMax", addressesMax, `${peersCount} peers`);
   if (dialMinMs > dialMaxMs) {
     throw new ConfigurationError(`dialMinMs (${dialMinMs}) must not be above dialMaxMs (${dialMaxMs})`);
   }
@@ -209,15 +240,18 @@ function checkContradictions(settings: Settings): void {
   }
 }
 
+function requirePeer(peer: string): string {
+  const normalized = normalizeAddress(peer);
+  const known = "a ws://, wss://, dns+ws(s)://name:port or srv+ws(s)://_service._tcp.name URL to dial";
+  require(normalized !== undefined, "option peers", `has ${JSON.stringify(peer)}, which is not ${known}`);
+  return normalized!;
+}
+
 function requireAddress(what: string, address: string): string {
   const normalized = normalizeAddress(address);
-  if (normalized === undefined) {
-    throw new InvalidArgumentError(
-      what,
-      `has ${JSON.stringify(address)}, which is not a ws:// or wss:// URL to dial`,
-    );
-  }
-  return normalized;
+  const problem = `has ${JSON.stringify(address)}, which is not a ws:// or wss:// URL to dial`;
+  require(normalized !== undefined, what, problem);
+  return normalized!;
 }
 
 function require(holds: boolean, what: string, problem: string): void {

@@ -39,6 +39,11 @@ describe("the configuration", () => {
     expect(resolve({ name: "a", metaBytesMax: 100_000, http }).http?.bodyBytesMax).toBe(200_000);
   });
 
+  test("takes peers by address and by name", () => {
+    const peers = ["ws://a:1", "wss://a:1", "dns+ws://a:1", "srv+wss://_mesh._tcp.a"];
+    expect(resolve({ name: "a", mesh: { port: 1, peers } }).mesh?.peers).toEqual(peers);
+  });
+
   test("takes one secret or several", () => {
     expect(resolve({ name: "a", secret: "s" }).secrets).toEqual(["s"]);
     expect(resolve({ name: "a", secret: ["new", "old"] }).secrets).toEqual(["new", "old"]);
@@ -72,6 +77,11 @@ describe("the configuration", () => {
       "a peer that is no WebSocket URL",
       { name: "a", mesh: { port: 1, peers: ["http://x"] } },
       /^mesh.peers "http:\/\/x"/,
+    ],
+    [
+      "an SRV name with a port",
+      { name: "a", mesh: { port: 1, peers: ["srv+ws://_a._tcp.b:1"] } },
+      /^mesh.peers/,
     ],
     [
       "peers that are no list",

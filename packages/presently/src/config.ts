@@ -1,5 +1,5 @@
 /** The checks that refuse a configuration before anything starts, and the defaults. */
-import { checkTls } from "@presently/mesh";
+import { checkTls, isPeer } from "@presently/mesh";
 import { ConfigurationError, InvalidArgumentError } from "@presently/replica";
 import { isLoopback } from "./address.ts";
 import { logLevels } from "./logger.ts";
@@ -162,7 +162,9 @@ function checkMeanings(config: NodeConfig, naming: OptionNaming): void {
     refuse("incarnation", incarnation, "must be a whole number from 0");
   }
   for (const peer of config.mesh?.peers ?? []) {
-    if (!isUrl(peer, ["ws:", "wss:"])) refuse("mesh.peers", peer, "must be a URL such as ws://10.0.0.2:7001");
+    if (!isPeer(peer)) {
+      refuse("mesh.peers", peer, "must be a URL such as ws://10.0.0.2:7001 or dns+ws://nodes.example:7001");
+    }
   }
   const advertise = config.mesh?.advertise;
   if (advertise !== undefined && !isUrl(advertise, ["ws:", "wss:"])) {

@@ -10,8 +10,13 @@ export interface MeshOptions {
   readonly host?: string;
   /** Port to listen on; 0 takes any free one. */
   readonly port: number;
-  /** `ws://` or `wss://` URLs of other nodes, dialled for ever; default none. */
+  /**
+   * `ws://` or `wss://` URLs of other nodes, dialled for ever; or names to look up: `dns+ws://name:port` for all A and
+   * AAAA records, `srv+ws://_service._tcp.name` for all SRV records, and with `wss` likewise. Default none.
+   */
   readonly peers?: readonly string[];
+  /** Pause before the names among the peers are looked up again; default 10,000. */
+  readonly dnsIntervalMs?: number;
   /** Listen with TLS, and who is believed when `wss://` URLs are dialled; default neither. PEM texts. */
   readonly tls?: TlsOptions;
   /** URL at which others reach this node, where that is not the address it listens on. */

@@ -143,8 +143,15 @@ export const optionTable: readonly OptionSpec[] = [
     flag: "--peer",
     kind: "texts",
     defaultText: "none",
-    help: "ws:// or wss:// URL of another node; dialled for ever. Give several: one that answers is enough.",
+    help: "ws:// or wss:// URL of another node; dialled for ever. Give several: one that answers is enough. dns+ws://name:port stands for every address of a name, srv+ws://_service._tcp.name for its SRV records; with wss likewise.",
   },
+  durationMs(
+    "mesh.dnsIntervalMs",
+    "--dns-interval-ms",
+    10_000,
+    1,
+    "Pause before the names among the peers are looked up again; when a node is missed, that happens within `mesh.dialMaxMs`.",
+  ),
   text(
     "mesh.advertise",
     "--advertise",

@@ -83,7 +83,7 @@ describe("a command line with a mistake", () => {
     [
       "a peer that is no WebSocket URL",
       ["start", "--name", "a", "--mesh", "127.0.0.1:7001", "--peer", "127.0.0.1:7002"],
-      'presently: --peer "127.0.0.1:7002" must be a URL such as ws://10.0.0.2:7001',
+      'presently: --peer "127.0.0.1:7002" must be a URL such as ws://10.0.0.2:7001 or dns+ws://nodes.example:7001',
     ],
     [
       "a mesh for everybody",
