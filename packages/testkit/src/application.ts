@@ -18,6 +18,8 @@ export interface Operation<App> {
 }
 
 export interface Application<App> {
+  /** Topics whose changes are checked, and told in a timeline. Default none. */
+  readonly topics?: readonly string[];
   /** Makes the instance of a node that starts, before anything reaches it. Sees a node again after a crash as a new one. */
   start(node: ApplicationNode): App;
   /** By name; at least one. What one throws is a failure. */

@@ -146,17 +146,22 @@ export function replay(scenario: Scenario, options: RunOptions = {}): { error: u
 /** Everything that a person needs to see of a failure, and to see it again. `replayFile`: where the scenario was written. */
 export function describeFailure(failure: FuzzFailure, seed: number, replayFile?: string): string {
   const { scenario, original, timeline, shrinkRuns } = failure;
-  const json = JSON.stringify(scenario);
   return [
     `a history of ${original.steps.length} steps broke a promise; ${scenario.steps.length} steps are enough (${shrinkRuns} runs to find out)`,
     "",
     timeline,
     "",
     `seed ${seed}, network seed ${scenario.seed}, ${scenario.nodes} nodes, logSizeMax ${scenario.logSizeMax}`,
-    replayFile === undefined
-      ? `to see it again, write this line to a file and run \`npx presently-fuzz --replay FILE\`:\n${json}`
-      : `to see it again: npx presently-fuzz --replay ${replayFile}`,
+    howToReplay(scenario, replayFile),
   ].join("\n");
+}
+
+function howToReplay(scenario: Scenario, file: string | undefined): string {
+  const json = JSON.stringify(scenario);
+  if (scenario.steps.some((step) => step.do === "app"))
+    return `to see it again: replay(scenario, { application }) with this scenario:\n${json}`;
+  if (file !== undefined) return `to see it again: npx presently-fuzz --replay ${file}`;
+  return `to see it again, write this line to a file and run \`npx presently-fuzz --replay FILE\`:\n${json}`;
 }
 
 /** The one place where chance comes in; told in the report, so that everything can be run again. */

@@ -1,5 +1,6 @@
 export { type Application, type ApplicationNode, type Operation, operation } from "./application.ts";
 export { faults, operations, pauses, type ScenarioOptions, scenarios } from "./arbitraries.ts";
+export { main as fuzzCommand, type Output } from "./cli/main.ts";
 export {
   type ClusterOptions,
   checkWatched,
@@ -35,6 +36,7 @@ export {
   type Step,
   TOPICS,
 } from "./scenario.ts";
+export { parseScenario } from "./scenario-file.ts";
 export { describeStep, Timeline } from "./timeline.ts";
 export { Trace } from "./trace.ts";
 export { VirtualTime } from "./virtual-time.ts";

@@ -85,7 +85,12 @@ class Minimizer {
   }
 
   dropNodes(): void {
-    while (this.scenario.nodes > 1 && this.try({ ...this.scenario, nodes: this.scenario.nodes - 1 }));
+    let { nodes } = this.scenario;
+    while (nodes > 1) {
+      nodes--;
+      const steps = this.scenario.steps.map((step) => among(nodes, step));
+      if (!this.try({ ...this.scenario, nodes, steps })) break;
+    }
   }
 }
 
@@ -109,6 +114,15 @@ export function minimize(
   }
   if (minimizer.scenario.logSizeMax < 1_000) minimizer.try({ ...minimizer.scenario, logSizeMax: 1_000 });
   return { scenario: minimizer.scenario, error: minimizer.error, attempts: minimizer.attempts };
+}
+
+/** The same step among fewer nodes, as it would be taken there. */
+function among(nodes: number, step: Step): Step {
+  return {
+    ...step,
+    ...("node" in step && { node: step.node % nodes }),
+    ...("other" in step && { other: step.other % nodes }),
+  } as Step;
 }
 
 /** Simpler steps to put in the place of one, the simplest first. */

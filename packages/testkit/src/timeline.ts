@@ -23,6 +23,9 @@ const MESSAGES: Readonly<Record<number, string>> = {
 export class Timeline implements ClusterObserver {
   private readonly cluster: SimulatedCluster;
   private readonly lines: string[] = [];
+  /** The last line, and how often it has been said in a row. */
+  private line = "";
+  private times = 0;
 
   constructor(cluster: SimulatedCluster) {
     this.cluster = cluster;
@@ -86,7 +89,11 @@ export class Timeline implements ClusterObserver {
   }
 
   private say(what: string): void {
-    this.lines.push(`${(this.cluster.time.now / 1_000).toFixed(4).padStart(10)} s ${what}`);
+    const line = `${(this.cluster.time.now / 1_000).toFixed(4).padStart(10)} s ${what}`;
+    this.times = line === this.line ? this.times + 1 : 1;
+    if (this.times > 1) this.lines.pop();
+    this.line = line;
+    this.lines.push(this.times > 1 ? `${line} (${this.times} times)` : line);
   }
 }
 

@@ -52,7 +52,7 @@ export class World {
     this.names = nodeNames(scenario.nodes);
     this.cluster = new SimulatedCluster(0, {
       seed: scenario.seed,
-      topics: this.application === undefined ? TOPICS : [],
+      topics: this.application === undefined ? TOPICS : (this.application.topics ?? []),
       replica: { ...SCENARIO_REPLICA, logSizeMax: scenario.logSizeMax, ...options.replica },
       ...(options.network && { network: options.network }),
     });

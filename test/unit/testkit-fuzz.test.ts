@@ -1,0 +1,191 @@
+/** Fuzzing as its users see it: what it finds, how small it gets, and that it can be seen again. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  type Application,
+  describeFailure,
+  fuzz,
+  fuzzCommand,
+  minimize,
+  operation,
+  parseScenario,
+  replay,
+  runScenario,
+  type Scenario,
+  ScenarioError,
+} from "@presently/testkit";
+import fc from "fast-check";
+import { afterAll, describe, expect, test } from "vitest";
+
+const folder = mkdtempSync(join(tmpdir(), "presently-fuzz-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Naive {
+  keys: Set<string>;
+  enter(key: string): void;
+  leave(key: string): void;
+}
+
+/** Remembers who is there by key, and forgets that one key may be present twice. */
+const naive: Application<Naive> = {
+  topics: ["lobby"],
+  start({ replica }) {
+    const session = replica.session();
+    const keys = new Set<string>();
+    replica.watch("lobby", (change) => {
+      if (change.type === "state") return;
+      for (const { key } of change.joins) keys.add(key);
+      for (const { presence } of change.leaves) keys.delete(presence.key);
+    });
+    return {
+      keys,
+      enter: (key) => void session.track("lobby", key),
+      leave: (key) => void session.untrack("lobby", key),
+    };
+  },
+  operations: {
+    enter: operation(fc.constantFrom("ann", "bob"), (app: Naive, key) => app.enter(key)),
+    leave: operation(fc.constantFrom("ann", "bob"), (app: Naive, key) => app.leave(key)),
+  },
+  always({ keys }, { name, replica }) {
+    const listed = new Set(replica.list("lobby").map(({ key }) => key));
+    if (listed.size !== keys.size)
+      throw new Error(`${name} lists ${listed.size} keys and remembers ${keys.size}`);
+  },
+};
+
+describe("an application with a mistake", () => {
+  const report = fuzz({ application: naive, seed: 3, runs: 200, nodes: 3 });
+
+  test("is caught, and the history is made small and told", () => {
+    const { failure } = report;
+    expect(failure?.error).toMatchObject({ message: expect.stringMatching(/lists 1 keys and remembers 0/) });
+    expect(failure!.scenario.steps.length).toBeLessThanOrEqual(4);
+    const words = describeFailure(failure!, report.seed);
+    expect(words).toMatch(/\d\. [abc]: enter "ann"[\s\S]*sees on lobby: \+ann[\s\S]*=> /);
+  });
+
+  test("fails again in the same way when it is replayed, in the same words", () => {
+    const { failure } = report;
+    const { error, timeline } = replay(JSON.parse(JSON.stringify(failure!.scenario)), {
+      application: naive as Application<unknown>,
+    });
+    expect(`${error}`).toBe(`${failure!.error}`);
+    expect(timeline).toBe(failure!.timeline);
+  });
+
+  test("is not caught once it is mended", () => {
+    const mended: Application<Naive> = {
+      ...naive,
+      always: () => undefined,
+      healed: (apps) => expect(apps.size).toBe(3),
+    };
+    const { failure, runs } = fuzz({
+      application: mended,
+      seed: 3,
+      runs: 20,
+      nodes: 3,
+      faults: ["cuts", "pauses"],
+    });
+    expect([failure, runs]).toEqual([undefined, 20]);
+  });
+});
+
+test("a failing scenario is minimized to the steps that matter", () => {
+  const noise = Array.from({ length: 30 }, (_, index) => ({ do: "advance", ms: 7 + index }) as const);
+  const crash = { do: "crash", node: 1, vanish: true } as const;
+  const stop = { do: "stop", node: 2, handoffMs: 3_000 } as const;
+  const scenario: Scenario = {
+    seed: 1,
+    nodes: 5,
+    logSizeMax: 8,
+    steps: [...noise, crash, ...noise, stop, ...noise],
+  };
+  const fails = ({ steps }: Scenario) =>
+    steps.some((step) => step.do === "crash") && steps.some((step) => step.do === "stop")
+      ? new Error("both")
+      : undefined;
+  const minimized = minimize(scenario, new Error("both"), fails);
+  expect(minimized.scenario.steps).toEqual([
+    { do: "crash", node: 0, vanish: false },
+    { do: "stop", node: 0, handoffMs: 0 },
+  ]);
+  expect(minimized.scenario.nodes).toBe(1);
+});
+
+describe("the command", () => {
+  const run = async (...args: string[]) => {
+    const [out, err]: [string[], string[]] = [[], []];
+    const sink = (lines: string[], isTTY = false) => ({ write: (text: string) => lines.push(text), isTTY });
+    const code = await fuzzCommand(args, sink(out), sink(err, true));
+    return { code, out: out.join(""), err: err.join("") };
+  };
+
+  test("tells what was reached, shows progress, and exits 0 if every promise was kept", async () => {
+    const { code, out, err } = await run(
+      "--runs",
+      "10",
+      "--seed",
+      "1",
+      "--nodes",
+      "2..3",
+      "--faults",
+      "cuts,crashes",
+    );
+    expect(code).toBe(0);
+    expect(out).toMatch(/^10 histories of seed 1: .*\n[\s\S]*reached:\n +\d+ {2}an update/);
+    expect(err).toContain("10 of 10 histories");
+  });
+
+  test("replays a history that was written down", async () => {
+    const file = join(folder, "history.json");
+    const scenario: Scenario = {
+      seed: 5,
+      nodes: 2,
+      logSizeMax: 8,
+      steps: [
+        { do: "track", node: 0, session: 0, topic: 0, key: 0, meta: 1 },
+        { do: "advance", ms: 100 },
+      ],
+    };
+    writeFileSync(file, JSON.stringify(scenario));
+    const { code, out } = await run("--replay", file);
+    expect(code).toBe(0);
+    expect(out).toContain("session 0 of a tracks ann on room:1");
+    expect(out).toContain("b@1000 sees on room:1: +ann");
+    expect(parseScenario(readFileSync(file, "utf8"))).toEqual(scenario);
+  });
+
+  test.each([
+    [["--runs", "0"], "--runs must be an integer from 1"],
+    [["--nodes", "9"], "--nodes must be"],
+    [["--nodes", "3..2"], "--nodes must be"],
+    [["--faults", "cuts,fire"], "not fire"],
+    [["--replay", join(folder, "absent")], "cannot be read"],
+    [["--what"], "Unknown option"],
+  ])("refuses %j, and says why", async (args, why) => {
+    const { code, err } = await run(...args);
+    expect(code).toBe(2);
+    expect(err).toContain(why);
+  });
+
+  test("says how it is used", async () => {
+    expect(await run("--help")).toMatchObject({ code: 0, out: expect.stringContaining("--replay FILE") });
+  });
+});
+
+test.each([
+  "",
+  "[]",
+  "{}",
+  '{"seed":1,"nodes":2,"logSizeMax":8,"steps":[{"do":"fly"}]}',
+  '{"seed":1,"nodes":2,"logSizeMax":8,"steps":[{"do":"crash","node":-1}]}',
+])("%s is no scenario", (text) => {
+  expect(() => parseScenario(text)).toThrow(ScenarioError);
+});
+
+test("a scenario of one node comes to rest", () => {
+  const { convergedInMs } = runScenario({ seed: 1, nodes: 1, logSizeMax: 8, steps: [] });
+  expect(convergedInMs).toBe(0);
+});
