@@ -9,9 +9,16 @@ import type { MaybePromise } from "./settle.ts";
 
 /**
  * Why a channel ended: its client left, its connection is gone, its client joined the topic again, the application
- * closed it, a callback threw, or the server drains.
+ * stopped it, a callback threw, the server disconnected the client, or it drains.
  */
-export type EndReason = "left" | "closed" | "duplicate_join" | "stopped" | "crashed" | "drained";
+export type EndReason =
+  | "left"
+  | "closed"
+  | "duplicate_join"
+  | "stopped"
+  | "crashed"
+  | "disconnected"
+  | "drained";
 
 /** Answers a message of a client; nothing returned, nothing replied. Throwing ends the channel; the client rejoins. */
 export type Handler<Assigns> = (
@@ -53,6 +60,11 @@ export interface PresenceDefinition<Assigns = unknown> {
   readonly key?: (channel: Channel<Assigns>, params: Payload) => string | number | undefined;
   /** The meta of those who are tracked so. Default: `{ online_at }`, the time in seconds as a text. */
   readonly meta?: (channel: Channel<Assigns>, params: Payload) => Meta;
+  /**
+   * Keeps what was tracked for so long after a connection broke: who tracks the same key at this node in that time was
+   * never away. Leaving, and everything the server does, ends presence at once. Default 0: a broken connection is a leave.
+   */
+  readonly lingerMs?: number;
   /**
    * Adds fields to what clients see: called once for each list, and once for the joins and once for the leaves of each
    * diff, also when they are empty. Must give back every key with its `metas`. May be slow: order is kept.

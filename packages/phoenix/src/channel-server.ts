@@ -100,13 +100,16 @@ export class ChannelServer implements Member, ChannelControl {
   /** Ends the channel without telling the client. What it tracks is untracked, unless the node hands it off. */
   end(reason: EndReason): void {
     if (this.#state === "closed") return;
+    const { presence } = this.#options.definition;
+    const lingerMs = (presence || undefined)?.lingerMs ?? 0;
     const wasJoined = this.#state === "joined";
     this.#state = "closed";
     this.#mailbox.clear();
     this.#waiting = [];
     this.#held.delete(this);
     this.#held.release();
-    if (reason !== "drained") this.#tracker.close();
+    if (reason === "closed" && lingerMs > 0) this.#tracker.closeLater(lingerMs);
+    else if (reason !== "drained") this.#tracker.close();
     this.#options.host.ended(this);
     const { terminate } = this.#options.definition;
     if (!wasJoined || terminate === undefined) return;
@@ -235,6 +238,8 @@ export class ChannelServer implements Member, ChannelControl {
       const key = presence.key(this.#channel, this.params);
       // A key may be tracked by `join` already.
       if (key === undefined || this.#tracker.holds(this.topic, key)) return;
+      // Who was away for a moment has the meta of before, unless the application makes its own.
+      if (presence.meta === undefined && this.#tracker.resume(this.topic, key)) return;
       this.track(key, presence.meta?.(this.#channel, this.params) ?? { online_at: nowInSeconds() });
     } catch (error) {
       this.#crash("presence", error);

@@ -1,6 +1,6 @@
 /** One connected client, on whatever transport: its channels, and the bounds on what it may do. */
 import type { PresentlyNode } from "presently";
-import type { ChannelDefinition } from "./channel-definition.ts";
+import type { ChannelDefinition, EndReason } from "./channel-definition.ts";
 import type { ChannelHost, ChannelServices } from "./channel-host.ts";
 import { ChannelServer } from "./channel-server.ts";
 import { CLOSE } from "./close-code.ts";
@@ -112,7 +112,7 @@ export class Connection implements ChannelHost {
   /** The transport has closed itself, for what the client sent. */
   broken(code: number, reason: string): void {
     if (this.#open) this.#noteDrop(code, reason);
-    this.#end("closed");
+    this.#end("disconnected");
   }
 
   // What others call.
@@ -121,7 +121,7 @@ export class Connection implements ChannelHost {
   close(code: number, reason: string): void {
     if (!this.#open) return;
     if (code !== CLOSE.goingAway && code !== CLOSE.restart) this.#noteDrop(code, reason);
-    this.#end("closed");
+    this.#end("disconnected");
     this.#outlet.close(code, reason);
   }
 
@@ -160,7 +160,7 @@ export class Connection implements ChannelHost {
     this.#services.notice({ type: "connection-dropped", level: "warn", message, code });
   }
 
-  #end(reason: "closed" | "drained"): void {
+  #end(reason: EndReason): void {
     if (!this.#open) return;
     this.#open = false;
     if (this.socketId !== undefined) this.#services.exchange.forget(this.socketId, this);

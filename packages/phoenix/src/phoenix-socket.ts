@@ -11,6 +11,7 @@ import type { ConnectionInfo, Params } from "./connection-info.ts";
 import { DISCONNECT, Exchange } from "./exchange.ts";
 import { createFetcher, type Fetcher, fetchNothing } from "./fetcher.ts";
 import { type LimitOptions, type Limits, resolveLimits } from "./limits.ts";
+import { Lingering } from "./lingering.ts";
 import type { Payload } from "./message.ts";
 import { MetasListener } from "./metas-listener.ts";
 import { type NoticeListener, warnOfNotice } from "./notice.ts";
@@ -63,6 +64,7 @@ export class PhoenixSocket<Assigns = unknown> {
   readonly #limits: Limits;
   readonly #notice: NoticeListener;
   readonly #exchange: Exchange;
+  readonly #lingering = new Lingering();
   readonly #connections = new Set<Connection>();
   readonly #services: ConnectionServices;
   readonly #webSockets: WebSocketTransport;
@@ -75,8 +77,10 @@ export class PhoenixSocket<Assigns = unknown> {
     this.#limits = resolveLimits(options.limits);
     this.#notice = options.onNotice ?? warnOfNotice;
     this.#exchange = new Exchange({ node, notice: this.#notice, feedOf: (topic) => this.#feedOf(topic) });
+    const newTracker = () => new Tracker(node, this.#lingering);
     this.presence = new SocketPresence({
       node,
+      newTracker,
       exchange: this.#exchange,
       fetcherOf: (topic) => this.#router.find(topic)?.fetch ?? fetchNothing,
     });
@@ -84,7 +88,7 @@ export class PhoenixSocket<Assigns = unknown> {
       node,
       exchange: this.#exchange,
       presence: this.presence,
-      newTracker: () => new Tracker(node),
+      newTracker,
       limits: this.#limits,
       notice: this.#notice,
       now: () => performance.now(),
@@ -179,6 +183,7 @@ export class PhoenixSocket<Assigns = unknown> {
     for (const detach of [...this.#detachments]) detach();
     this.#node.batch(() => {
       for (const connection of [...this.#connections]) connection.restart();
+      this.#lingering.close();
     });
     this.#exchange.close();
   }

@@ -4,10 +4,11 @@ import type { MetaChange } from "./channel.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Fetcher } from "./fetcher.ts";
 import { groupByKey, type PresenceEntry, type PresenceMap } from "./presence-map.ts";
-import { Tracker } from "./tracker.ts";
+import type { Tracker } from "./tracker.ts";
 
 export interface SocketPresenceOptions {
   readonly node: PresentlyNode;
+  readonly newTracker: () => Tracker;
   readonly exchange: Exchange;
   /** The `fetch` of the channel that serves a topic. */
   readonly fetcherOf: (topic: string) => Fetcher;
@@ -78,7 +79,7 @@ export class SocketPresence {
   #trackerOf(owner: object): Tracker {
     const own = this.#trackers.get(owner);
     if (own !== undefined) return own;
-    const tracker = new Tracker(this.#options.node);
+    const tracker = this.#options.newTracker();
     this.#trackers.set(owner, tracker);
     return tracker;
   }

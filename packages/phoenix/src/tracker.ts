@@ -2,45 +2,98 @@
 import type { Meta, PresentlyNode, Session } from "presently";
 import type { MetaChange } from "./channel.ts";
 import { AlreadyTrackedError, NoPresenceError } from "./errors.ts";
+import { endPresence, type Lingering, nameOf, type Place } from "./lingering.ts";
 import { metaOf } from "./presence-map.ts";
 
 export class Tracker {
   readonly #node: PresentlyNode;
+  readonly #lingering: Lingering;
+  /** Made when it is first needed: most channels of some applications track nothing. */
   #session: Session | undefined;
+  /** What it tracks, in its own session, or in one that a connection that broke has left to it. */
+  readonly #places = new Map<string, Place>();
 
-  constructor(node: PresentlyNode) {
+  constructor(node: PresentlyNode, lingering: Lingering) {
     this.#node = node;
+    this.#lingering = lingering;
   }
 
   /** @throws {AlreadyTrackedError} if this owner tracks the key on the topic already */
   track(topic: string, key: string | number, meta: Meta): string {
-    this.#session ??= this.#node.session();
     const name = String(key);
-    if (this.#session.get(topic, name) !== undefined) throw new AlreadyTrackedError(topic, name);
-    return this.#session.track(topic, name, withoutRefs(meta));
+    if (this.#find(topic, name) !== undefined) throw new AlreadyTrackedError(topic, name);
+    const plain = withoutRefs(meta);
+    const resumed = this.#resume(topic, name);
+    if (resumed !== undefined) {
+      const held = resumed.session.get(topic, name)!;
+      if (JSON.stringify(held.meta) === JSON.stringify(plain)) return held.ref;
+      return resumed.session.update(topic, name, plain);
+    }
+    if (this.#session === undefined || this.#session.closed) this.#session = this.#node.session();
+    const ref = this.#session.track(topic, name, plain);
+    this.#places.set(nameOf(topic, name), { topic, key: name, session: this.#session });
+    return ref;
+  }
+
+  /** Takes over what a connection that broke has tracked, with its meta; answers whether there was something. */
+  resume(topic: string, key: string | number): boolean {
+    return this.#resume(topic, String(key)) !== undefined;
   }
 
   holds(topic: string, key: string | number): boolean {
-    return this.#session?.get(topic, String(key)) !== undefined;
+    return this.#find(topic, String(key)) !== undefined;
   }
 
   untrack(topic: string, key: string | number): void {
-    this.#session?.untrack(topic, String(key));
+    const name = nameOf(topic, String(key));
+    const place = this.#places.get(name);
+    this.#places.delete(name);
+    if (place !== undefined) endPresence(place);
   }
 
   /** @throws {NoPresenceError} if this owner does not track the key on the topic */
   update(topic: string, key: string | number, change: MetaChange): string {
     const name = String(key);
-    const held = this.#session?.get(topic, name);
-    if (this.#session === undefined || held === undefined) throw new NoPresenceError(topic, name);
-    const meta = typeof change === "function" ? change(metaOf(held)) : change;
-    return this.#session.update(topic, name, withoutRefs(meta));
+    const session = this.#find(topic, name)?.session;
+    if (session === undefined) throw new NoPresenceError(topic, name);
+    const meta = typeof change === "function" ? change(metaOf(session.get(topic, name)!)) : change;
+    return session.update(topic, name, withoutRefs(meta));
   }
 
   /** Takes all its presences away, on all topics, as one change. It may track again. */
   close(): void {
-    this.#session?.close();
+    if (this.#session === undefined && this.#places.size === 0) return;
+    this.#node.batch(() => {
+      this.#session?.close();
+      for (const place of this.#places.values()) endPresence(place);
+    });
+    this.#forget();
+  }
+
+  /** As `close`, but whoever tracks the same in time was never away. */
+  closeLater(lingerMs: number): void {
+    if (this.#places.size > 0) this.#lingering.keep([...this.#places.values()], lingerMs);
+    if (this.#session?.size === 0) this.#session.close();
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#places.clear();
     this.#session = undefined;
+  }
+
+  #resume(topic: string, key: string): Place | undefined {
+    const session = this.#lingering.claim(topic, key);
+    if (session === undefined) return undefined;
+    const place = { topic, key, session };
+    this.#places.set(nameOf(topic, key), place);
+    return place;
+  }
+
+  /** What another node has removed is not tracked any more. */
+  #find(topic: string, key: string): Place | undefined {
+    const place = this.#places.get(nameOf(topic, key));
+    return place?.session.get(topic, key) === undefined ? undefined : place;
   }
 }
 

@@ -6,6 +6,7 @@ import { Exchange } from "../src/exchange.ts";
 import { createFetcher, fetchNothing } from "../src/fetcher.ts";
 import type { Frame } from "../src/frame.ts";
 import { type LimitOptions, resolveLimits } from "../src/limits.ts";
+import { Lingering } from "../src/lingering.ts";
 import { MetasListener } from "../src/metas-listener.ts";
 import type { PhoenixNotice } from "../src/notice.ts";
 import { serializerFor } from "../src/serializer.ts";
@@ -23,6 +24,7 @@ export class Switchboard {
   readonly notices: PhoenixNotice[] = [];
   readonly presence: SocketPresence;
   readonly exchange: Exchange;
+  readonly lingering = new Lingering();
   readonly #services: ConnectionServices;
 
   constructor(
@@ -47,12 +49,13 @@ export class Switchboard {
         return { fetch: fetcherOf(topic), metas: MetasListener.of(presence, notice), dispatch };
       },
     });
-    this.presence = new SocketPresence({ node, exchange: this.exchange, fetcherOf });
+    const newTracker = () => new Tracker(node, this.lingering);
+    this.presence = new SocketPresence({ node, newTracker, exchange: this.exchange, fetcherOf });
     this.#services = {
       node,
       exchange: this.exchange,
       presence: this.presence,
-      newTracker: () => new Tracker(node),
+      newTracker,
       limits,
       notice,
       now: options.now ?? (() => 0),
