@@ -31,13 +31,15 @@ function progressOf({ output }: LoadedNode): { entries: number; from: string }[]
   return Array.from(said, ([, entries, from]) => ({ entries: Number(entries), from: from! }));
 }
 
+const stallsOf = async (node: LoadedNode) => ({ all: await node.stalls(), own: await node.ownStalls() });
+
 const isReady = async ({ url }: LoadedNode) => (await send(url, "/readyz")).status === 200;
 
 describe(`a fresh node that joins ${ENTRIES} entries`, () => {
   test("is ready only when everything is there, tells how far it is, and nobody takes the other for dead", async () => {
     const holder = await start({ name: "holder" });
     await holder.track(ENTRIES, PAD_BYTES);
-    const stallsBefore = await holder.stalls();
+    const stallsBefore = await stallsOf(holder);
     const fresh = await start({ name: "fresh", mesh: { peers: [holder.meshUrl] }, ...FRESH });
     const startedAt = performance.now();
     let looks = 0;
@@ -55,9 +57,10 @@ describe(`a fresh node that joins ${ENTRIES} entries`, () => {
       Array.from({ length: Math.floor(ENTRIES / STEP) }, (_, index) => index + 1),
     );
     for (const node of [holder, fresh]) expect(node.output).not.toMatch(/"type":"replica-down"/);
-    const stalls = [(await holder.stalls()) - stallsBefore, await fresh.stalls()];
+    const [atSender, atNewcomer] = [await stallsOf(holder), await stallsOf(fresh)];
     console.log(
-      `${ENTRIES} entries synced in ${seconds} s; stalls above 50 ms: ${stalls[0]} at the sender, ${stalls[1]} at the newcomer`,
+      `${ENTRIES} entries synced in ${seconds} s; stalls above 50 ms, of these by work of its own: sender ` +
+        `${atSender.all - stallsBefore.all}, ${atSender.own - stallsBefore.own}; newcomer ${atNewcomer.all}, ${atNewcomer.own}`,
     );
   });
 
