@@ -53,6 +53,13 @@ test("the table of the cluster says how far, how fresh and by which path", () =>
   ]);
 });
 
+test("a node that is not ready says why below the table of the cluster", () => {
+  const text = clusterText({ ...state, ready: false, notReadyReason: "catching up with 1 peer" });
+  expect(text.split("\n").at(-1)).toBe(
+    "cluster shop, as n1 sees it; n1 is not ready: catching up with 1 peer",
+  );
+});
+
 test("what had to be repaired or refused stands below the table of the cluster", () => {
   const text = clusterText({
     ...state,

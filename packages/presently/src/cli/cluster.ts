@@ -32,7 +32,9 @@ export function clusterText(state: ClusterJson): string {
     replica.address ?? "-",
   ]);
   const heading = ["NODE", "REPLICA", "STATUS", "ENTRIES", "EVENTS", "HEARD", "LINK", "AGREED", "ADDRESS"];
-  const ready = state.ready ? "ready" : coloured("yellow", "not ready");
+  const ready = state.ready
+    ? "ready"
+    : coloured("yellow", `not ready: ${printable(state.notReadyReason ?? "")}`);
   const [cluster, node] = [printable(state.cluster), printable(state.node)];
   return [
     table(heading, rows),

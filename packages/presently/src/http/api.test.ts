@@ -122,6 +122,7 @@ describe("a node over HTTP", () => {
   test("tells of the cluster, itself first", async () => {
     const { body } = await send(url, "/api/cluster");
     expect(body).toMatchObject({ node: "a", cluster: "shop", replica: node.replica, ready: true, links: [] });
+    expect(body.notReadyReason).toBeNull();
     expect(body.replicas[0]).toMatchObject({
       node: "a",
       status: "self",

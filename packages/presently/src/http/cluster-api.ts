@@ -23,6 +23,8 @@ export interface ClusterJson {
   readonly replica: ReplicaId;
   readonly cluster: string;
   readonly ready: boolean;
+  /** Why it is not, for people; null if it is. */
+  readonly notReadyReason: string | null;
   readonly replicas: readonly ReplicaJson[];
   readonly links: readonly LinkReport[];
   /** What the replica did and saw since the start; they only grow. */
@@ -44,11 +46,13 @@ export function getCluster({ query }: ApiRequest, node: ServedNode): Reply {
     agreedAgoMs: report.agreedAgoMs === undefined ? null : Math.round(report.agreedAgoMs),
     address: addresses.get(report.replica) ?? null,
   }));
+  const { notReadyReason = null } = node;
   const body: ClusterJson = {
     node: node.name,
     replica: node.replica,
     cluster: node.clusterName,
-    ready: node.notReadyReason === undefined,
+    ready: notReadyReason === null,
+    notReadyReason,
     replicas,
     links,
     counters: node.counters,
