@@ -92,8 +92,8 @@ function pull(asker: Side, puller: Puller, pulls: PullMessage[], giver: Side, pa
 test("whoever answers and wherever the link breaks, the asker ends with all that the last giver has", () => {
   fc.assert(
     fc.property(
-      fc.array(step, { maxLength: 60 }),
-      fc.array(turn, { maxLength: 5 }),
+      fc.array(step, { maxLength: 60, size: "max" }),
+      fc.array(turn, { maxLength: 5, size: "max" }),
       fc.tuple(at, fc.integer({ min: 1, max: 6 }), fc.boolean()),
       (steps, turns, [last, logSizeMax, early]) => {
         const sides = GIVERS.map((id) => new Side(id, logSizeMax));

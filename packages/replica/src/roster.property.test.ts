@@ -5,8 +5,8 @@ import { replicaId } from "./index.ts";
 import type { LeaveReason, TopicChange } from "./presence.ts";
 import { Roster } from "./roster.ts";
 
-const TOPICS = ["room:1", "room:2", "__proto__"];
-const KEYS = ["ann", "bob", "constructor"];
+const TOPICS = ["room:1", "__proto__"];
+const KEYS = ["ann", "constructor"];
 const REPLICAS = ["a", "b"].map((name) => replicaId(name, 1));
 const REASONS: readonly LeaveReason[] = ["left", "lost", "evicted", "removed"];
 
@@ -38,6 +38,7 @@ type Step =
   | { do: "show"; entry: number }
   | { do: "hide"; entry: number; reason: LeaveReason }
   | { do: "swap" | "replace"; entry: number; other: number }
+  | { do: "flicker"; entry: number }
   | { do: "begin" | "end" }
   | { do: "watch"; topic: number }
   | { do: "unwatch"; watcher: number };
@@ -52,13 +53,25 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({ do: fc.constantFrom("swap" as const, "replace" as const), entry, other: entry }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("begin" as const, "end" as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constantFrom("begin" as const, "end" as const) }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({ do: fc.constant("watch" as const), topic: fc.nat(TOPICS.length - 1) }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("unwatch" as const), watcher: fc.nat(9) }) },
 );
+
+/** Whether these are the same entries, each of them once. */
+function areSame(some: Iterable<Entry>, others: readonly Entry[]): boolean {
+  const list = [...some];
+  const set = new Set(list);
+  return (
+    list.length === others.length && set.size === others.length && others.every((other) => set.has(other))
+  );
+}
 
 /** What somebody who only listens believes. */
 class Believer {
@@ -81,6 +94,13 @@ class Believer {
     }
     expect(change.number).toBe(++this.number);
     expect(change.joins.length + change.leaves.length + change.updates.length).toBeGreaterThan(0);
+    // What came back within one change was never away.
+    const gone = [
+      ...change.leaves.map(({ presence }) => presence),
+      ...change.updates.map(({ before }) => before),
+    ];
+    const come = [...change.joins, ...change.updates.map(({ after }) => after)];
+    expect(new Set([...gone, ...come]).size).toBe(gone.length + come.length);
     for (const { presence } of change.leaves) expect(this.believed.delete(presence as Entry)).toBe(true);
     for (const { before, after } of change.updates) {
       expect([after.topic, after.key]).toEqual([before.topic, before.key]);
@@ -130,7 +150,7 @@ class World {
         const believer = new Believer(TOPICS[step.topic]!);
         believer.stop = roster.watch(believer.topic, (change) => believer.hear(change));
         this.believers.push(believer);
-        expect(believer.believed).toEqual(new Set(this.in(believer.topic)));
+        expect(areSame(believer.believed, this.in(believer.topic))).toBe(true);
         return;
       }
       case "unwatch": {
@@ -158,6 +178,12 @@ class World {
     } else if (step.do === "hide") {
       this.roster.hide(entry, step.reason);
       this.shown.delete(entry);
+    } else if (step.do === "flicker") {
+      // There and back, whichever it is.
+      for (let turn = 0; turn < 2; turn++) {
+        if (entry.shown) this.roster.hide(entry, "lost");
+        else this.roster.show(entry);
+      }
     } else {
       // Within a topic and key, from one that is shown to one that is not.
       const candidates = this.entries.filter(({ topic, key }) => topic === entry.topic && key === entry.key);
@@ -178,36 +204,41 @@ class World {
     for (const topic of TOPICS) {
       const there = this.in(topic);
       const keys = new Set(there.map(({ key }) => key));
-      const listed = roster.list(topic);
-      expect(listed).toHaveLength(there.length);
-      expect(new Set(listed)).toEqual(new Set(there));
-      expect(roster.count(topic)).toEqual({ keys: keys.size, entries: there.length });
+      must(areSame(roster.list(topic), there), `list of ${topic}`);
+      const count = roster.count(topic);
+      must(count.keys === keys.size && count.entries === there.length, `count of ${topic}`);
       for (const key of KEYS) {
         const own = there.filter((entry) => entry.key === key);
         const got = roster.get(topic, key);
-        expect(got).toHaveLength(own.length);
-        expect(new Set(got)).toEqual(new Set(own));
-        expect(roster.find(topic, key, () => true)).toBe(got[0]);
-        for (const entry of own) expect(roster.find(topic, key, (other) => other === entry)).toBe(entry);
-        expect(roster.find(topic, key, () => false)).toBeUndefined();
+        must(areSame(got, own), `get of ${key} on ${topic}`);
+        must(roster.find(topic, key, () => true) === got[0], `first of ${key} on ${topic}`);
+        must(roster.find(topic, key, () => false) === undefined, `none of ${key} on ${topic}`);
+        for (const entry of own) must(roster.find(topic, key, (other) => other === entry) === entry, "find");
       }
     }
     for (const prefix of ["", "room:", "room:1", "x"]) {
       const expected = TOPICS.filter((topic) => topic.startsWith(prefix) && this.in(topic).length > 0).sort();
-      expect(roster.summaries(prefix)).toEqual(expected.map((topic) => ({ topic, ...roster.count(topic) })));
+      const summaries = expected.map((topic) => ({ topic, ...roster.count(topic) }));
+      must(JSON.stringify(roster.summaries(prefix)) === JSON.stringify(summaries), `topics of ${prefix}`);
     }
     for (const key of KEYS) {
       const topics = TOPICS.filter((topic) => this.in(topic).some((entry) => entry.key === key));
-      expect(roster.topicsOf(key).sort()).toEqual(topics.sort());
+      must(`${roster.topicsOf(key).sort()}` === `${topics.sort()}`, `where ${key}`);
     }
     if (this.depth > 0) return;
-    for (const { topic, believed } of this.believers) expect(believed).toEqual(new Set(this.in(topic)));
+    for (const { topic, believed } of this.believers)
+      must(areSame(believed, this.in(topic)), `diffs of ${topic}`);
   }
+}
+
+/** There are very many of these, and `expect` takes its time. */
+function must(holds: boolean, what: string): void {
+  if (!holds) throw new Error(`the roster is wrong about ${what}`);
 }
 
 test("readers see what is shown, and state plus diffs is what they see, whatever changes within or between batches", () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
       const world = new World();
       for (const step of steps) {
         world.run(step);
