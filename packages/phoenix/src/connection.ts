@@ -16,6 +16,8 @@ const RESTART = "the server restarts";
 
 /** The transport's side of a connection. */
 export interface Outlet {
+  /** Whether binary frames reach the client. */
+  readonly takesBinary: boolean;
   send(frame: Frame): void;
   /** Closes the transport; called at most once. */
   close(code: number, reason: string): void;
@@ -144,7 +146,12 @@ export class Connection implements ChannelHost {
   // What channels call.
 
   send(frame: Frame): void {
-    if (this.#open) this.#outlet.send(frame);
+    if (!this.#open) return;
+    if (this.#outlet.takesBinary || !frame.isBinary) this.#outlet.send(frame);
+    else {
+      const message = "a binary frame was not sent to a long-polling client, which takes text only";
+      this.#services.notice({ type: "undeliverable", level: "debug", message });
+    }
   }
 
   ended(server: ChannelServer): void {

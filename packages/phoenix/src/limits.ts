@@ -16,6 +16,12 @@ export interface LimitOptions {
   readonly idleTimeoutMs?: number;
   /** Connections, of both transports, and those under way. Default 50,000. More are refused with 503. */
   readonly connectionsMax?: number;
+  /** How long a poll of a long-polling client waits. Default 10,000 ms; a session without a poll ends after one and a half of it. */
+  readonly longPollWindowMs?: number;
+  /** Sessions of long-polling clients. Default 10,000. More are told to come again. */
+  readonly longPollSessionsMax?: number;
+  /** Bytes of one request of a long-polling client, which may hold 100 messages. Default 1 MiB. More end its session. */
+  readonly longPollBodyBytesMax?: number;
   /** Time that `connect` has. Default 10,000 ms. */
   readonly connectTimeoutMs?: number;
   /** Time that `fetch` has; after it, presences go out as they are. Default 10,000 ms. */
@@ -35,6 +41,9 @@ export const LIMIT_DEFAULTS: Limits = {
   bufferedBytesMax: 4 * 1_024 * 1_024,
   idleTimeoutMs: 60_000,
   connectionsMax: 50_000,
+  longPollWindowMs: 10_000,
+  longPollSessionsMax: 10_000,
+  longPollBodyBytesMax: 1_024 * 1_024,
   connectTimeoutMs: 10_000,
   fetchTimeoutMs: 10_000,
   topicBytesMax: 255,

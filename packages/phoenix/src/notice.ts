@@ -14,7 +14,10 @@ export type Callback =
   | "dispatch";
 
 export interface PhoenixNotice {
-  /** `callback-failed`: the application threw. `connection-dropped`: a client broke a rule or a bound. `malformed-broadcast`: another node sent what cannot be read. */
+  /**
+   * `callback-failed`: the application threw. `connection-dropped`: a client broke a rule or a bound. `undeliverable`:
+   * bytes for a client that takes text only. `malformed-broadcast`: another node sent what cannot be read.
+   */
   readonly type: "callback-failed" | "connection-dropped" | "undeliverable" | "malformed-broadcast";
   readonly level: "error" | "warn" | "debug";
   /** For people. */

@@ -12,6 +12,7 @@ import { DISCONNECT, Exchange } from "./exchange.ts";
 import { createFetcher, type Fetcher, fetchNothing } from "./fetcher.ts";
 import { type LimitOptions, type Limits, resolveLimits } from "./limits.ts";
 import { Lingering } from "./lingering.ts";
+import { LongPollTransport } from "./long-poll-transport.ts";
 import type { Payload } from "./message.ts";
 import { MetasListener } from "./metas-listener.ts";
 import { type NoticeListener, warnOfNotice } from "./notice.ts";
@@ -68,6 +69,7 @@ export class PhoenixSocket<Assigns = unknown> {
   readonly #connections = new Set<Connection>();
   readonly #services: ConnectionServices;
   readonly #webSockets: WebSocketTransport;
+  readonly #longPolls: LongPollTransport;
   readonly #detachments = new Set<() => void>();
   #closing = false;
 
@@ -106,6 +108,7 @@ export class PhoenixSocket<Assigns = unknown> {
     });
     const open = (admitted: Admitted, outlet: Outlet) => this.#open(admitted, outlet);
     this.#webSockets = new WebSocketTransport({ admission, limits: this.#limits, open });
+    this.#longPolls = new LongPollTransport({ admission, limits: this.#limits, open });
     // A node that has stopped shows nobody any more: its clients find another one.
     void node.whenStopped.then(() => this.close());
   }
@@ -203,7 +206,11 @@ export class PhoenixSocket<Assigns = unknown> {
 
   #handlers(): Handlers {
     return {
-      request: (path, _request, response) => {
+      request: (path, request, response) => {
+        if (path === "/longpoll") {
+          this.#longPolls.handle(request, response);
+          return true;
+        }
         if (path !== "/websocket") return false;
         // There is nothing here but WebSockets.
         response.writeHead(400, { "content-length": 0 }).end();

@@ -82,6 +82,7 @@ export class WebSocketTransport {
 
 /** One client's WebSocket. */
 class ClientSocket implements Outlet {
+  readonly takesBinary = true;
   connection: Connection | undefined;
   readonly #socket: WebSocket;
   readonly #limits: Limits;

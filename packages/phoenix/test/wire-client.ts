@@ -100,6 +100,7 @@ export class WireClient {
         url: "/socket/websocket",
       },
       outlet: {
+        takesBinary: true,
         send: (frame) => {
           this.frames.push(frame);
           if (frame.text !== undefined) this.received.push(JSON.parse(frame.text));
