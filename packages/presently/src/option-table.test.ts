@@ -19,6 +19,16 @@ describe("the table of options", () => {
     else expect(marked.exec(text)?.[0]).toBe(table);
   });
 
+  test("has every flag that the page on deployment shows", () => {
+    const text = readFileSync(new URL("../docs/deployment.md", import.meta.url), "utf8");
+    const shown = new Set(text.match(/(?<![\w-])--[a-z][a-z-]+/g));
+    // Of the command, but no options of a node; and of other commands: npm, kubectl, docker compose.
+    const others = ["--secret-file", "--global", "--from-literal", "--scale"];
+    const flags = [...optionTable.map(({ flag }) => flag), ...others];
+    expect([...shown].filter((flag) => !flags.includes(flag))).toEqual([]);
+    expect(shown.size).toBeGreaterThan(12);
+  });
+
   test("has every option of the replica", () => {
     const paths = optionTable.map(({ path }) => path);
     expect(Object.keys(REPLICA_DEFAULTS).filter((option) => !paths.includes(option))).toEqual([]);
