@@ -8,8 +8,8 @@ import type { ReplicaSettings } from "./options.ts";
 import type { Millis } from "./outbox.ts";
 import type { Peer } from "./peer.ts";
 
-/** What a peer's digest has shown: the same events and another state; or more events of ours than we have made. */
-export type Finding = "diverging" | "knows-more-of-us" | undefined;
+/** What a peer's digest has shown: it is ours; the same events and another state; or more events of ours than we have made. */
+export type Finding = "same" | "diverging" | "knows-more-of-us" | undefined;
 
 export class Gossip {
   private readonly content: Content;
@@ -95,7 +95,7 @@ export class Gossip {
     const own = this.ownDigest();
     if (message.digestHash === own.hash) {
       peer.agree(now);
-      return undefined;
+      return "same";
     }
     if (peer.digest === undefined) return undefined;
     const { replica, vector } = this.ownSummary();

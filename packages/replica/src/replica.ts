@@ -478,8 +478,13 @@ export class Replica {
   }
 
   private hear(peer: Peer, message: HeartbeatMessage, now: Millis): void {
-    this.pullWanted = true;
     const finding = this.gossip.hear(peer, message, now);
+    // In a quiet cluster nobody is asked to look through what all peers claim.
+    if (finding === "same") {
+      this.noteCatchingUp();
+      return;
+    }
+    this.pullWanted = true;
     if (finding === "knows-more-of-us") this.hearOfNewerLife(this.incarnationNow);
     this.passGoodbyesOn(peer);
     if (finding === "diverging") {
