@@ -1,4 +1,5 @@
 /** A node: a replica, the mesh that links it with others, and the HTTP server that shows it. */
+import type { Server } from "node:http";
 import { Mesh, ListenError as MeshListenError } from "@presently/mesh";
 import {
   type BroadcastListener,
@@ -68,6 +69,12 @@ export class PresentlyNode implements ServedNode {
   #graceTimer: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
   #announceStop: (cause: StopCause) => void = () => undefined;
+  #announceStopping: () => void = () => undefined;
+  /**
+   * Settles when the node has said goodbye to the others and begins to close: what is attached to its HTTP server ends
+   * its connections now, and is no leave for anybody by that. Never rejects.
+   */
+  readonly whenStopping: Promise<void>;
   /** Settles once the node has stopped, whoever made it stop. Never rejects. */
   readonly whenStopped: Promise<StopCause>;
 
@@ -89,6 +96,9 @@ export class PresentlyNode implements ServedNode {
       config.log ?? createLogger({ level: config.logLevel, base: { node: config.name }, pretty: false });
     this.#whenReady = new Promise((resolve) => {
       this.#announceReady = resolve;
+    });
+    this.whenStopping = new Promise((resolve) => {
+      this.#announceStopping = resolve;
     });
     this.whenStopped = new Promise((resolve) => {
       this.#announceStop = resolve;
@@ -134,6 +144,11 @@ export class PresentlyNode implements ServedNode {
   /** Where the HTTP API answers; undefined without one. */
   get httpUrl(): string | undefined {
     return this.#http?.url;
+  }
+
+  /** The server of the HTTP API, for what else is to be served at its address; undefined without one. */
+  get httpServer(): Server | undefined {
+    return this.#http?.server;
   }
 
   /** Opens the owner of some presences: one for each socket, or for each user of the node that comes and goes as one. */
@@ -352,6 +367,7 @@ export class PresentlyNode implements ServedNode {
     // First the goodbye: what the closing of streams and sessions would take away is the hand-off's to take away.
     this.#endpoint.leave(handoffMs);
     this.#endpoint.close();
+    this.#announceStopping();
     await Promise.all([this.#mesh?.close({ drainMs: DRAIN_MS }), this.#http?.close()]);
   }
 }

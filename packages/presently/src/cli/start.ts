@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { resolveConfig } from "../config.ts";
 import { createLogger, type Log } from "../logger.ts";
 import { createNode, type PresentlyNode } from "../node.ts";
+import { addExtensionOptions, loadExtensions } from "./extensions.ts";
 import { CommandError } from "./failure.ts";
 import { addStartOptions, readStartOptions } from "./start-options.ts";
 
@@ -17,12 +18,15 @@ export function addStartCommand(program: Command): void {
       "\nThe secret that all nodes share comes from PRESENTLY_SECRET or --secret-file.\n" +
         "SIGTERM and SIGINT leave gracefully; a second one ends the process at once.",
     );
-  addStartOptions(command).action((flags: Record<string, unknown>) => start(flags));
+  addStartOptions(command);
+  addExtensionOptions(command);
+  command.action((flags: Record<string, unknown>) => start(flags));
 }
 
 async function start(flags: Record<string, unknown>): Promise<void> {
   const { options, naming } = readStartOptions(flags, process.env);
   const config = resolveConfig(options, naming);
+  const extensions = await loadExtensions(flags);
   const log = createLogger({
     level: config.logLevel,
     base: { node: config.name },
@@ -32,6 +36,7 @@ async function start(flags: Record<string, unknown>): Promise<void> {
   // From here on a signal means "leave", also when it comes while the node is still starting.
   stopOnSignals(starting, log);
   const node = await starting;
+  for (const extend of extensions) extend(node, log);
   log.info({ mesh: node.meshUrl, http: node.httpUrl }, upLine(node));
   if ((await node.whenStopped) === "superseded") {
     throw new CommandError(

@@ -96,6 +96,11 @@ export class HttpServer {
     return `http://${formatHostAndPort({ host: address, port })}`;
   }
 
+  /** The server itself, for what else is to be served at this address. */
+  get server(): Server {
+    return this.#server;
+  }
+
   /** Event streams that are open now. */
   get streams(): number {
     return this.#events.size;

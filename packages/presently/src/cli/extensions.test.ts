@@ -1,0 +1,31 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { loadExtensions } from "./extensions.ts";
+import { UsageError } from "./failure.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "presently-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+test("nothing is loaded unless it is asked for", async () => {
+  expect(await loadExtensions({})).toEqual([]);
+});
+
+test.each([
+  [{ phoenixKey: "user" }, "--phoenix-key needs --phoenix"],
+  [{ phoenixTokenSecretFile: "secret" }, "--phoenix-token-secret-file needs --phoenix"],
+  [{ phoenix: "socket" }, '--phoenix "socket" must begin with a slash'],
+  [{ phoenix: "/socket", http: false }, "leave --no-http out"],
+  [{ phoenix: "/socket", phoenixTokenSecretFile: "nowhere" }, "cannot be read (ENOENT)"],
+  [{ phoenix: "/socket", phoenixTokenSecretFile: emptyFile() }, "is empty"],
+])("flags that cannot be used are refused: %j", async (flags, problem) => {
+  await expect(loadExtensions(flags)).rejects.toThrow(UsageError);
+  await expect(loadExtensions(flags)).rejects.toThrow(problem);
+});
+
+function emptyFile(): string {
+  const path = join(directory, "empty");
+  writeFileSync(path, "\n");
+  return path;
+}
