@@ -7,6 +7,7 @@ export type {
   PresenceDefinition,
 } from "./channel-definition.ts";
 export type { ConnectionInfo, Params } from "./connection-info.ts";
+export { type EndpointOptions, serveEndpoint } from "./endpoint.ts";
 export { AlreadyTrackedError, FrameError, NoPresenceError } from "./errors.ts";
 export { LIMIT_DEFAULTS, type LimitOptions } from "./limits.ts";
 export type { Payload, Ref } from "./message.ts";
@@ -17,3 +18,4 @@ export type { PresenceDiff, PresenceEntry, PresenceMap, PresenceMeta } from "./p
 export type { Reply, ReplyRef } from "./reply.ts";
 export type { MaybePromise } from "./settle.ts";
 export type { SocketPresence } from "./socket-presence.ts";
+export { type TokenVerifier, tokenVerifier } from "./token.ts";

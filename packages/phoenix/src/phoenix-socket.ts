@@ -109,8 +109,8 @@ export class PhoenixSocket<Assigns = unknown> {
     const open = (admitted: Admitted, outlet: Outlet) => this.#open(admitted, outlet);
     this.#webSockets = new WebSocketTransport({ admission, limits: this.#limits, open });
     this.#longPolls = new LongPollTransport({ admission, limits: this.#limits, open });
-    // A node that has stopped shows nobody any more: its clients find another one.
-    void node.whenStopped.then(() => this.close());
+    // A node that stops has said goodbye, so that what ends now is no leave for anybody; its clients find another node.
+    void node.whenStopping.then(() => this.close());
   }
 
   /** How many clients are connected at this node. */

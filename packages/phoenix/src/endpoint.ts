@@ -1,0 +1,83 @@
+/**
+ * A socket that is ready to use: who connects gives a name, may join any topic, is present there, and is heard there.
+ * It is what `presently start --phoenix` serves, to try phoenix.js against a cluster without writing a server.
+ */
+import { InvalidArgumentError, PresentlyError, type PresentlyNode } from "presently";
+import type { AnyHandler } from "./channel-definition.ts";
+import type { ConnectionInfo, Params } from "./connection-info.ts";
+import { DISCONNECT } from "./exchange.ts";
+import { EVENT } from "./message.ts";
+import type { NoticeListener } from "./notice.ts";
+import type { CheckOrigin } from "./origin.ts";
+import { PhoenixSocket } from "./phoenix-socket.ts";
+import { tokenVerifier } from "./token.ts";
+
+export interface EndpointOptions {
+  /** Where clients connect. Default `/socket`. */
+  readonly path?: string;
+  /** The parameter, or the claim of the token, that names whoever connects. Default `user_id`. */
+  readonly key?: string;
+  /** With it, clients need a token (`authToken`, or the parameter `token`): a shared text for HS256, or a public key in PEM. */
+  readonly tokenSecret?: string;
+  readonly checkOrigin?: CheckOrigin;
+  readonly onNotice?: NoticeListener;
+}
+
+interface Assigns {
+  readonly key: string;
+}
+
+/** Events that only the server may send: a client could pretend that somebody came, or close what is not its own. */
+const RESERVED = new Set<string>([EVENT.state, EVENT.diff, DISCONNECT]);
+const KEY_BYTES_MAX = 255;
+
+/**
+ * Serves the ready-made socket at the node's own HTTP address.
+ *
+ * @throws {InvalidArgumentError} for a node without `http`, and for options that cannot be used
+ */
+export function serveEndpoint(node: PresentlyNode, options: EndpointOptions = {}): PhoenixSocket<Assigns> {
+  const { path = "/socket", key = "user_id", tokenSecret, checkOrigin, onNotice } = options;
+  const server = node.httpServer;
+  if (server === undefined) throw new InvalidArgumentError("node", "must have the option http");
+  const socket = new PhoenixSocket<Assigns>(node, {
+    connect: tokenSecret === undefined ? byParameter(key) : byToken(key, tokenSecret),
+    ...(checkOrigin === undefined ? {} : { checkOrigin }),
+    ...(onNotice === undefined ? {} : { onNotice }),
+  });
+  socket.channel("*", { presence: { key: (channel) => channel.assigns.key }, handleIn: relay });
+  socket.attach(server, path);
+  return socket;
+}
+
+/** Whoever connects is who they say. */
+function byParameter(key: string) {
+  return (params: Params): Assigns | undefined => named(params[key]);
+}
+
+/** Whoever connects is who the signer of their token says. */
+function byToken(key: string, secret: string) {
+  const verify = tokenVerifier(secret);
+  return async (params: Params, { authToken }: ConnectionInfo): Promise<Assigns | undefined> => {
+    const token = authToken ?? params.token;
+    const claims = typeof token === "string" ? await verify(token) : undefined;
+    const name = claims?.[key];
+    return named(typeof name === "number" ? String(name) : name);
+  };
+}
+
+function named(name: unknown): Assigns | undefined {
+  if (typeof name !== "string" || name === "" || Buffer.byteLength(name) > KEY_BYTES_MAX) return undefined;
+  return { key: name };
+}
+
+const relay: AnyHandler<Assigns> = (event, payload, channel) => {
+  if (event.startsWith("phx_") || RESERVED.has(event)) return { error: { reason: "reserved event" } };
+  try {
+    channel.broadcast(event, payload);
+  } catch (error) {
+    if (!(error instanceof PresentlyError)) throw error;
+    return { error: { reason: error.message } };
+  }
+  return { ok: {} };
+};
