@@ -205,17 +205,24 @@ describe("connecting", () => {
     await eventually(() => expect(node.socket.connections).toBe(0));
   });
 
-  test("the server's own listeners serve the other paths", async () => {
+  test("the server's own listeners serve the other paths, whenever they are added", async () => {
     const node = await start();
-    node.server.removeAllListeners("request");
-    node.server.on("request", (_request, response) => response.end("mine"));
-    const detach = node.socket.attach(node.server, "/second");
     const get = async (path: string) => await fetch(`http://127.0.0.1:${node.port}${path}`);
+    expect((await get("/page")).status).toBe(404);
+    const asked: unknown[] = [];
+    node.server.on("request", (request, response) => {
+      asked.push(request.url);
+      response.end("mine");
+    });
+    const detach = node.socket.attach(node.server, "/second");
     expect(await (await get("/page")).text()).toBe("mine");
+    expect((await get("/socket/websocket")).status).toBe(400);
     expect((await get("/second/websocket")).status).toBe(400);
     await join(client({ url: `ws://127.0.0.1:${node.port}/second` }), "room:1");
     detach();
     expect(await (await get("/second/websocket")).text()).toBe("mine");
+    expect((await get("/socket/websocket")).status).toBe(400);
+    expect(asked).toEqual(["/page", "/second/websocket"]);
   });
 });
 

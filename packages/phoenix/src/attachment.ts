@@ -11,39 +11,78 @@ export interface Handlers {
   upgrade(path: string, request: IncomingMessage, stream: Duplex, head: Buffer): boolean;
 }
 
+/** A path of a server that is ours. */
+interface Mount {
+  readonly base: string;
+  readonly handlers: Handlers;
+}
+
+/** What the servers that we are attached to were like before. */
+const attached = new WeakMap<
+  Server | SecureServer,
+  { readonly mounts: Set<Mount>; readonly restore: () => void }
+>();
+
 /**
- * Listens on a server that may be listening already or not. Returns what undoes it.
+ * Serves paths of a server, whether it listens already or not, and whenever its own listeners are added: they are not
+ * asked for these paths. Returns what undoes it.
  *
  * @param path what the paths of the transports begin with: `/socket` for `/socket/websocket`
  * @throws {InvalidArgumentError} for a path that does not begin with a slash
  */
 export function attach(server: Server | SecureServer, path: string, handlers: Handlers): () => void {
   if (!path.startsWith("/")) throw new InvalidArgumentError("path", "must begin with a slash");
-  const base = path.replace(/\/+$/, "");
-  const within = (request: IncomingMessage): string | undefined => {
-    const [target = ""] = (request.url ?? "").split("?", 1);
-    return target.startsWith(`${base}/`) ? target.slice(base.length) : undefined;
+  const mount = { base: path.replace(/\/+$/, ""), handlers };
+  const { mounts, restore } = attached.get(server) ?? intercept(server);
+  mounts.add(mount);
+  return () => {
+    if (mounts.delete(mount) && mounts.size === 0) restore();
   };
-  // A server calls all its listeners for a request, so that the others must be called by us or not at all.
-  const others = server.listeners("request") as ((...args: unknown[]) => void)[];
-  server.removeAllListeners("request");
-  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
-    const rest = within(request);
-    if (rest !== undefined && handlers.request(rest, request, response)) return;
-    if (others.length === 0) response.writeHead(404, { "content-length": 0 }).end();
-    for (const other of others) other.call(server, request, response);
+}
+
+/**
+ * A server calls all its listeners for a request, and one that does not know a path answers it with an error. So ours
+ * must come before them and keep theirs from being called: `emit` is the one place where that can be done for listeners
+ * that are added later, too.
+ */
+function intercept(server: Server | SecureServer) {
+  const mounts = new Set<Mount>();
+  const { emit } = server;
+  const emitAsBefore = emit.bind(server) as (...args: unknown[]) => boolean;
+  server.emit = ((event: string, ...args: unknown[]): boolean =>
+    isTaken(mounts, event, args) || emitAsBefore(event, ...args)) as typeof server.emit;
+  // Somebody must listen, or there is no upgrade to take; and where nobody else does, nobody else answers.
+  const onRequest = (_request: IncomingMessage, response: ServerResponse) => {
+    if (server.listenerCount("request") === 1) response.writeHead(404, { "content-length": 0 }).end();
   };
-  const onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer) => {
-    const rest = within(request);
-    if (rest !== undefined && handlers.upgrade(rest, request, stream, head)) return;
-    // Nobody else would answer it.
+  const onUpgrade = (_request: IncomingMessage, stream: Duplex) => {
     if (server.listenerCount("upgrade") === 1) refuseUpgrade(stream, 404);
   };
   server.on("request", onRequest);
   server.on("upgrade", onUpgrade);
-  return () => {
-    server.off("upgrade", onUpgrade);
+  const restore = () => {
+    attached.delete(server);
+    server.emit = emit;
     server.off("request", onRequest);
-    for (const other of others) server.on("request", other);
+    server.off("upgrade", onUpgrade);
   };
+  const entry = { mounts, restore };
+  attached.set(server, entry);
+  return entry;
+}
+
+function isTaken(mounts: Iterable<Mount>, event: string, args: readonly unknown[]): boolean {
+  if (event !== "request" && event !== "upgrade") return false;
+  const request = args[0] as IncomingMessage;
+  const [target = ""] = (request.url ?? "").split("?", 1);
+  for (const { base, handlers } of mounts) {
+    if (!target.startsWith(`${base}/`)) continue;
+    const path = target.slice(base.length);
+    const taken =
+      event === "request"
+        ? handlers.request(path, request, args[1] as ServerResponse)
+        : handlers.upgrade(path, request, args[1] as Duplex, args[2] as Buffer);
+    if (taken) return true;
+  }
+  return false;
 }
