@@ -1,11 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
 import { ProcessCluster, seen } from "../helpers/process-cluster.ts";
 
 const T = "room:lobby";
+const VISIT_EVERY_MS = 15;
 const directory = mkdtempSync(join(tmpdir(), "presently-secret-"));
 const secretFile = join(directory, "secret");
 let cluster: ProcessCluster;
@@ -27,9 +29,15 @@ afterAll(async () => {
   rmSync(directory, { recursive: true });
 });
 
-/** People who come and go on these nodes, some of whom stay. */
-async function churn(names: readonly string[], round: string): Promise<void> {
-  for (let step = 0; step < 40; step += 1) {
+/** People who come and go on these nodes, some of whom stay, for as long as `work` takes, and a while at least. */
+async function churn(names: readonly string[], round: string, work: Promise<void>): Promise<void> {
+  let over = false;
+  const end = work.finally(() => {
+    over = true;
+  });
+  for (let step = 0; step < 16 || !over; step += 1) {
+    // Somebody every so often: the pace of the workload, not a wait for anything.
+    await delay(VISIT_EVERY_MS);
     const name = names[step % names.length]!;
     const key = `${round}-${step}`;
     await cluster.track(name, T, key);
@@ -38,6 +46,7 @@ async function churn(names: readonly string[], round: string): Promise<void> {
     expect(await cluster.untrack(name, T, key)).toBe(204);
     present.get(name)!.delete(key);
   }
+  await end;
 }
 
 /** Restarts one node after the other with what the file holds, while people come and go on the others. */
@@ -51,7 +60,7 @@ async function roll(round: string): Promise<void> {
       present.get(name)!.clear();
       await cluster.run(name);
     };
-    await Promise.all([restart(), churn(others, `${round}-${name}`)]);
+    await churn(others, `${round}-${name}`, restart());
     await cluster.whole();
     await cluster.shows(
       T,
@@ -74,7 +83,7 @@ async function roll(round: string): Promise<void> {
 }
 
 test("a cluster changes its secret one node at a time and never splits, while people come and go", async () => {
-  await churn(cluster.names, "before");
+  await churn(cluster.names, "before", Promise.resolve());
   write("new secret", "old secret");
   await roll("both");
   write("new secret");
