@@ -213,4 +213,14 @@ describe("a process", () => {
     expect(old.superseded).toBe(true);
     for (const name of nodeNames(3)) expect(keysAt(cluster, name)).toEqual(["new"]);
   });
+
+  test("that starts with the very id of another takes a newer one", () => {
+    const cluster = new SimulatedCluster(2, { network: QUIET });
+    cluster.time.advance(1_000);
+    const [one, other] = [cluster.node("a"), cluster.start("a", { host: "elsewhere", incarnation: 1 })];
+    track(cluster, "a", "ann");
+    cluster.time.advance(30_000);
+    expect(one.id).not.toBe(other.id);
+    expect([one.superseded, other.superseded].filter(Boolean)).toHaveLength(1);
+  });
 });

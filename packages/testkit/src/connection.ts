@@ -71,6 +71,11 @@ export class Direction {
     return this.path.blocked || this.sender.process.paused || this.sender.process.vanished;
   }
 
+  /** Sent, and not read by the receiver yet. */
+  get bufferedBytes(): number {
+    return this.queuedBytes + this.inFlightBytes;
+  }
+
   send(frame: Uint8Array): void {
     this.enqueue({ frame, reason: "", bytes: frame.length });
     const { maxBufferedBytes } = this.network.settings;

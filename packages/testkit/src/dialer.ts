@@ -1,5 +1,5 @@
 /** Dials every other host for ever, with a back-off, as the mesh does with what it is configured with. */
-import { nameOf, type ReplicaId } from "@presently/replica";
+import { incarnationOf, nameOf, type ReplicaId } from "@presently/replica";
 import type { Task } from "./event-queue.ts";
 import type { Network } from "./network.ts";
 import type { SimulatedProcess } from "./process.ts";
@@ -115,6 +115,8 @@ export class Dialer {
     if (outcome === "open") {
       target.dialling = false;
       if (this.network.hasConnection(this.process, other!)) return;
+      // Another process says that it is who we are: it keeps the id, and whoever dialled yields.
+      if (other!.id === this.process.id) this.process.endpoint.newerLifeSeen(incarnationOf(this.process.id));
       if (other!.id === this.process.id || !other!.accepts) this.fail(target);
       else this.network.connect(this.process, other!);
     } else if (outcome === "refused") {

@@ -10,6 +10,8 @@ export interface NetworkOptions {
   readonly lateShare?: number;
   /** The longest delay of a late frame. Default 250. */
   readonly lateMaxMs?: Millis;
+  /** How much a path carries when nothing is wrong with it. Default: whatever comes. */
+  readonly bytesPerSecond?: number;
   /** What the kernels of both ends hold of a direction before the sender's own buffer grows. Default 65,536. */
   readonly windowBytes?: number;
   /** A link with more than this in its buffer is congested; with four times this, it is closed. Default 262,144. */
@@ -31,6 +33,7 @@ export const NETWORK_DEFAULTS: NetworkSettings = {
   latencyMaxMs: 10,
   lateShare: 0.01,
   lateMaxMs: 250,
+  bytesPerSecond: Number.POSITIVE_INFINITY,
   windowBytes: 65_536,
   maxBufferedBytes: 262_144,
   silentAfterMs: 5_000,

@@ -27,13 +27,14 @@ export class Network {
   readonly time: VirtualTime;
   readonly settings: NetworkSettings;
   readonly observer: NetworkObserver;
-  readonly paths = new Paths();
+  readonly paths: Paths;
   private readonly seed: string;
   private readonly connections = new Map<string, number>();
 
   constructor(time: VirtualTime, settings: NetworkSettings, seed: string, observer: NetworkObserver) {
     this.time = time;
     this.settings = settings;
+    this.paths = new Paths(settings.bytesPerSecond / 1_000);
     this.seed = seed;
     this.observer = observer;
   }
@@ -175,6 +176,15 @@ export class Network {
     this.change(from, to, (path) => {
       path.bytesPerMs = bytesPerMs;
     });
+  }
+
+  /** Tells the sender that nothing should be pushed, until it is told that there is room again. */
+  congest(from: string, to: string, congested: boolean): void {
+    const path = this.paths.between(from, to);
+    if (path.congested === congested) return;
+    path.congested = congested;
+    if (!congested)
+      for (const { sender } of path.directions) sender.process.input(() => this.drained(sender));
   }
 
   heal(from: string, to: string): void {

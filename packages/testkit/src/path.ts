@@ -8,25 +8,31 @@ export class Path {
   blocked = false;
   /** A dial is answered at once that nobody is there. */
   refused = false;
-  bytesPerMs = Number.POSITIVE_INFINITY;
+  bytesPerMs: number;
+  /** The sender is told that nothing should be pushed, whatever is in its buffer. */
+  congested = false;
   /** On top of the latency of the network. */
   extraLatencyMs = 0;
   /** Directions of open connections that take it. */
   readonly directions = new Set<Direction>();
 
-  constructor(from: string, to: string) {
+  private readonly usualBytesPerMs: number;
+
+  constructor(from: string, to: string, bytesPerMs: number) {
     this.from = from;
     this.to = to;
+    this.usualBytesPerMs = bytesPerMs;
+    this.bytesPerMs = bytesPerMs;
   }
 
   get isHealthy(): boolean {
-    return !this.blocked && !this.refused && this.bytesPerMs === Number.POSITIVE_INFINITY;
+    return !this.blocked && !this.refused && this.bytesPerMs === this.usualBytesPerMs;
   }
 
   heal(): void {
     this.blocked = false;
     this.refused = false;
-    this.bytesPerMs = Number.POSITIVE_INFINITY;
+    this.bytesPerMs = this.usualBytesPerMs;
     this.extraLatencyMs = 0;
   }
 }
@@ -34,12 +40,17 @@ export class Path {
 /** All paths between hosts, made when they are first asked for. */
 export class Paths {
   private readonly paths = new Map<string, Path>();
+  private readonly bytesPerMs: number;
+
+  constructor(bytesPerMs: number) {
+    this.bytesPerMs = bytesPerMs;
+  }
 
   between(from: string, to: string): Path {
     const name = `${from} ${to}`;
     let path = this.paths.get(name);
     if (path === undefined) {
-      path = new Path(from, to);
+      path = new Path(from, to, this.bytesPerMs);
       this.paths.set(name, path);
     }
     return path;

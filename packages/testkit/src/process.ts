@@ -103,7 +103,10 @@ export class SimulatedProcess {
         const end = this.endsByPeer.get(peer);
         if (end !== undefined) this.network.send(end, frame);
       },
-      congested: (peer) => this.endsByPeer.get(peer)?.out.congested ?? false,
+      congested: (peer) => {
+        const out = this.endsByPeer.get(peer)?.out;
+        return out !== undefined && (out.congested || out.path.congested);
+      },
       redial: (peer) => this.dialer.redial(peer),
       refuse: (peer, code, reason) => {
         const end = this.endsByPeer.get(peer);
