@@ -90,6 +90,20 @@ describe("during a hand-off", () => {
     expect(cluster.node("b").endpoint.cluster()).toHaveLength(2);
   });
 
+  test("a newcomer is not told of the leaver at all", () => {
+    const cluster = stopping(60_000, "alice");
+    const newcomer = cluster.start("d");
+    cluster.time.advance(5_000);
+    expect(
+      newcomer.endpoint
+        .cluster()
+        .map(({ node }) => node)
+        .sort(),
+    ).toEqual(["b", "c", "d"]);
+    expect(newcomer.watched.get(T)!.events).toEqual([]);
+    expect(newcomer.endpoint.replica.synced).toBe(true);
+  });
+
   test("digests of those who stay agree", () => {
     const cluster = stopping(60_000, "alice");
     cluster.time.advance(5_000);
