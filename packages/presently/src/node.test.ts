@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import { afterEach, describe, expect, test } from "vitest";
 import { eventually } from "../../../test/helpers/eventually.ts";
 import { freePort } from "../../../test/helpers/processes.ts";
+import { LinkProxy } from "./demo/index.ts";
 import { createNode, ListenError, type NodeNotice, type NodeOptions, type PresentlyNode } from "./index.ts";
 
 const nodes: PresentlyNode[] = [];
@@ -82,6 +83,40 @@ describe("a node", () => {
     const b = await start("b", { secret: "s3cret", mesh: { port: 0, peers: [a.meshUrl!] } });
     await b.whenReady();
     expect(b.count("room").keys).toBe(5_000);
+  });
+
+  test("whose only link is lost in the middle of the sync is not ready with half of it", async () => {
+    const [a] = (await startCluster("a")) as [PresentlyNode];
+    const entries = 60_000;
+    const session = a.session();
+    a.batch(() => {
+      for (let n = 0; n < entries; n++) session.track("room", `user-${n}`);
+    });
+    const path = await LinkProxy.listen({ targetPort: Number(new URL(a.meshUrl!).port) });
+    const readyGraceMs = 1_000;
+    const startedAt = performance.now();
+    let stalled = false;
+    const b = await start("b", {
+      secret: "s3cret",
+      mesh: { port: 0, peers: [`ws://127.0.0.1:${path.port}`], peerGossip: false },
+      readyGraceMs,
+      onNotice: ({ type }) => {
+        // The first part has come: the rest waits until the grace since the start is over.
+        if (type !== "peer-linked" || stalled) return;
+        stalled = true;
+        path.stall("backward");
+      },
+    });
+    await eventually(() => expect(stalled).toBe(true));
+    await eventually(() => expect(performance.now() - startedAt).toBeGreaterThan(readyGraceMs));
+    expect(b.ready).toBe(false);
+    path.cut();
+    await eventually(() => expect(b.cluster().filter(({ linked }) => linked)).toEqual([]));
+    expect(b.ready).toBe(false);
+    path.restore();
+    await b.whenReady();
+    expect(b.count("room").keys).toBe(entries);
+    await path.close();
   });
 
   test("whose peers do not answer is ready after the grace", async () => {

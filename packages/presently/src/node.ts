@@ -63,6 +63,10 @@ export class PresentlyNode implements ServedNode {
   readonly #mesh: Mesh | undefined;
   #http: HttpServer | undefined;
   #startedAt: number | undefined;
+  /** Since when configured peers that do not answer are waited for. */
+  #waitsSince = 0;
+  /** Links at the last look, if it had not caught up then. */
+  #linksWhileBehind = 0;
   #ready = false;
   #announceReady: () => void = () => undefined;
   readonly #whenReady: Promise<void>;
@@ -259,12 +263,15 @@ export class PresentlyNode implements ServedNode {
     if (this.stopping) return "the node is stopping";
     if (this.#ready) return undefined;
     if (this.#startedAt === undefined) return "the node is starting";
+    // As the replica counts them: a link that it has not heard of yet is one that it has not caught up on.
+    const links = this.cluster().filter(({ linked }) => linked).length;
+    const { synced } = this.#endpoint.replica;
+    this.#noteBrokenSync(links, synced);
     const reason = notReadyReason({
       peersConfigured: this.#peersConfigured(),
-      // As the replica counts them: a link that it has not heard of yet is one that it has not caught up on.
-      links: this.cluster().filter(({ linked }) => linked).length,
-      synced: this.#endpoint.replica.synced,
-      startedForMs: systemClock.now() - this.#startedAt,
+      links,
+      synced,
+      waitedForMs: systemClock.now() - this.#waitsSince,
       graceMs: this.#config.readyGraceMs,
     });
     if (reason === undefined) {
@@ -273,6 +280,18 @@ export class PresentlyNode implements ServedNode {
       this.#announceReady();
     }
     return reason;
+  }
+
+  /**
+   * A link that is lost before it was caught up on leaves nobody to catch up with, and half the state here. That is not
+   * ready: whoever is left, or comes back, has the grace once more.
+   */
+  #noteBrokenSync(links: number, synced: boolean): void {
+    if (synced && links < this.#linksWhileBehind) {
+      this.#waitsSince = systemClock.now();
+      this.#graceTimer?.refresh();
+    }
+    this.#linksWhileBehind = synced ? 0 : links;
   }
 
   /** Whether `stop` was called. */
@@ -298,6 +317,7 @@ export class PresentlyNode implements ServedNode {
     this.#endpoint.start();
     await this.#listenMesh();
     this.#startedAt = systemClock.now();
+    this.#waitsSince = this.#startedAt;
     // A millisecond more, so that the grace is over by any clock when readiness is looked at.
     this.#graceTimer = setTimeout(() => this.ready, readyGraceMs + 1).unref();
     void this.ready;

@@ -8,7 +8,8 @@ export interface StartProgress {
   readonly links: number;
   /** Whether everything that the linked peers know is here. */
   readonly synced: boolean;
-  readonly startedForMs: number;
+  /** Since the start, or since a link was lost before it had caught up on it: then the wait begins anew. */
+  readonly waitedForMs: number;
   /** How long configured peers that do not answer are waited for. */
   readonly graceMs: number;
 }
@@ -21,9 +22,9 @@ export interface StartProgress {
  * be ready.
  */
 export function notReadyReason(progress: StartProgress): string | undefined {
-  const { peersConfigured, links, synced, startedForMs, graceMs } = progress;
+  const { peersConfigured, links, synced, waitedForMs, graceMs } = progress;
   if (!synced) return `catching up with ${links === 1 ? "1 peer" : `${links} peers`}`;
-  if (links < peersConfigured && startedForMs < graceMs) {
+  if (links < peersConfigured && waitedForMs < graceMs) {
     return `linked with ${links} of ${peersConfigured} configured peers, waiting for the others`;
   }
   return undefined;
