@@ -1,9 +1,8 @@
 /** Nodes as operating-system processes, started as a user starts them. They run what `npm run build` made. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
+import { PortChooser } from "presently/demo";
 
 const command = fileURLToPath(new URL("../../packages/presently/bin/presently.js", import.meta.url));
 const START_TIMEOUT_MS = 30_000;
@@ -104,16 +103,16 @@ export function spawnCommand(
   });
 }
 
-/** A port that was free a moment ago, on loopback. Needed where a port must be known before the process runs. */
+/**
+ * A port on loopback where nobody listens. Needed where a port must be known before the process runs, or after it ended:
+ * it is none of those that the system gives to outgoing connections and to who listens on any free port, or one of the
+ * many sockets of a test would take it in between.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
+  return await ports.choose();
 }
+
+const ports = new PortChooser();
 
 function runningNode(child: ChildProcess, line: RegExpExecArray, output: () => string): RunningNode {
   const end = async (signal: NodeJS.Signals) => {
