@@ -1,6 +1,7 @@
 /** Repair, seen from outside: whatever a replica missed, it gets, and watchers see of it what they would have seen. */
 import { describe, expect, test } from "vitest";
 import { VirtualCluster } from "../../../test/helpers/virtual-cluster.ts";
+import { Entry } from "./entry.ts";
 import { encodeMessage, type Message, type ReplicaOptions, type Session } from "./index.ts";
 
 const T = "room:lobby";
@@ -134,6 +135,84 @@ describe("a full state", () => {
     cluster.checkWatchers();
     for (const report of c.endpoint.cluster().slice(1))
       expect(report.events).toBe(report.node === "a" ? 2_000 : 0);
+  });
+});
+
+describe("while a sync is under way", () => {
+  /** Heartbeats are so far apart that nothing is noticed by them. */
+  function syncing() {
+    const replica = {
+      logSizeMax: 1,
+      frameBytesTarget: 512,
+      heartbeatIntervalMs: 60_000,
+      downAfterMs: 300_000,
+    };
+    const slow = { bytesPerMs: 50, bufferedBytesMax: 4_096 };
+    const cluster = new VirtualCluster(["a", "b"], { topics: [T], replica, ...slow });
+    const session = cluster.node("a").endpoint.replica.session();
+    for (let index = 0; index < 2_000; index++) session.track(T, `key ${index}`, { index });
+    cluster.time.advance(3_000);
+    const c = cluster.start("c");
+    while (c.endpoint.replica.count(T).entries < 200) cluster.time.advance(1);
+    const served = (name: string) => cluster.node(name).endpoint.replica.counters.pullsServed;
+    const [giver, other] = served("a") > served("b") ? ["a", "b"] : ["b", "a"];
+    return {
+      cluster,
+      c,
+      giver: giver!,
+      other: other!,
+      served,
+      entries: () => c.endpoint.replica.count(T).entries,
+    };
+  }
+
+  test("the link with its giver breaks: another peer is asked at once", () => {
+    const { cluster, giver, other, served, entries } = syncing();
+    const before = served(other);
+    cluster.cut(giver, "c");
+    cluster.time.advance(50);
+    expect(served(other)).toBe(before + 1);
+    cluster.time.advance(1_500);
+    expect(entries()).toBe(2_000);
+    cluster.checkWatchers();
+  });
+
+  test("the giver loses its link: it sends no more of that, and serves the next", () => {
+    const { cluster, c, giver, other, entries } = syncing();
+    cluster.cut(giver, "c");
+    cluster.cut(other, "c");
+    const { counters } = cluster.node(giver).endpoint.replica;
+    const sent = counters.syncFramesSent;
+    cluster.time.advance(100);
+    expect(counters.syncFramesSent).toBe(sent);
+    cluster.mend(giver, "c");
+    cluster.time.advance(2_000);
+    expect(entries()).toBe(2_000);
+    expect(c.endpoint.replica.counters.pullTimeouts).toBe(0);
+  });
+
+  test("a delta of another peer has a gap: that is asked for as soon as the sync has ended", () => {
+    const { cluster, c, other, served, entries } = syncing();
+    const { endpoint, id } = cluster.node(other);
+    cluster.congest(other, "c");
+    const session = endpoint.replica.session();
+    for (const key of ["one", "two"]) {
+      session.track(T, key);
+      cluster.time.advance(20);
+    }
+    const before = served(other);
+    const { number, meta } = session.get(T, "two") as Entry;
+    const delta = { origin: id, from: 1, to: 2, numbers: [2], removals: [] };
+    const values = [new Entry(id, number, T, "two", meta, 0, number)];
+    c.endpoint.frame(id, encodeMessage({ type: "delta", delta: { ...delta, values } }));
+    expect(c.endpoint.replica.counters.gaps).toBe(1);
+    expect(entries()).toBeLessThan(2_000);
+    expect(served(other)).toBe(before);
+    cluster.drain(other, "c");
+    cluster.time.advance(2_000);
+    expect(entries()).toBe(2_002);
+    expect(served(other)).toBeGreaterThan(before);
+    cluster.checkWatchers();
   });
 });
 
