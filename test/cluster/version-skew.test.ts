@@ -1,13 +1,20 @@
-import { Endpoint, type ReplicaId, replicaId } from "@presently/replica";
+import { type Clock, Endpoint, type ReplicaId, replicaId } from "@presently/replica";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { FuturePeer } from "../../packages/mesh/test/future-peer.ts";
-import { systemClock } from "../../packages/presently/src/clock.ts";
+import { FuturePeer } from "../fixtures/future-peer.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { keysOn, send, topicPath } from "../helpers/http.ts";
 import { type RunningNode, startNode } from "../helpers/processes.ts";
 
 const T = "room:lobby";
 const SECRET = "sesame";
+
+const systemClock: Clock = {
+  now: () => performance.now(),
+  schedule(delayMs, run) {
+    const timer = setTimeout(run, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
 
 let n1: RunningNode;
 let n2: RunningNode;
