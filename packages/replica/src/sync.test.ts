@@ -191,8 +191,8 @@ describe("while a sync is under way", () => {
     expect(c.endpoint.replica.counters.pullTimeouts).toBe(0);
   });
 
-  test("a delta of another peer has a gap: that is asked for as soon as the sync has ended", () => {
-    const { cluster, c, other, served, entries } = syncing();
+  test("a delta of another peer has a gap: what is missing comes from whoever has it, once the sync has ended", () => {
+    const { cluster, c, other, entries } = syncing();
     const { endpoint, id } = cluster.node(other);
     cluster.congest(other, "c");
     const session = endpoint.replica.session();
@@ -200,18 +200,15 @@ describe("while a sync is under way", () => {
       session.track(T, key);
       cluster.time.advance(20);
     }
-    const before = served(other);
     const { number, meta } = session.get(T, "two") as Entry;
     const delta = { origin: id, from: 1, to: 2, numbers: [2], removals: [] };
     const values = [new Entry(id, number, T, "two", meta, 0, number)];
     c.endpoint.frame(id, encodeMessage({ type: "delta", delta: { ...delta, values } }));
     expect(c.endpoint.replica.counters.gaps).toBe(1);
     expect(entries()).toBeLessThan(2_000);
-    expect(served(other)).toBe(before);
     cluster.drain(other, "c");
     cluster.time.advance(2_000);
     expect(entries()).toBe(2_002);
-    expect(served(other)).toBeGreaterThan(before);
     cluster.checkWatchers();
   });
 });
