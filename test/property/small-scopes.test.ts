@@ -45,6 +45,8 @@ interface Replica {
   readonly heard: Set<string>;
   /** Which events it has seen, by what was delivered to it. */
   readonly seen: Map<ReplicaId, number>;
+  /** Whom it was told to forget. */
+  readonly forgotten: Set<ReplicaId>;
 }
 
 interface Event {
@@ -85,13 +87,13 @@ class World {
       },
     });
     this.events.set(id, []);
-    return { set, heard, seen: new Map() };
+    return { set, heard, seen: new Map(), forgotten: new Set() };
   }
 
   /** Everything that can happen next; of replicas that nothing has happened to yet, one stands for all. */
   *actions(): Iterable<Action> {
     let untouched = 0;
-    for (const [index, { set, seen }] of this.replicas.entries()) {
+    for (const [index, { set, seen, forgotten }] of this.replicas.entries()) {
       if (seen.size === 0 && set.originIds().length === 0 && set.replica.endsWith("@1") && untouched++ > 0)
         continue;
       if (this.made < this.scope.events) {
@@ -112,7 +114,7 @@ class World {
         if (this.snapshot.entries.length > 0) yield ["stage", index];
       }
       if (this.gone.length < this.scope.restarts) yield ["restart", index];
-      for (const origin of this.gone) if (!set.isEvicted(origin)) yield ["evict", index, origin];
+      for (const origin of this.gone) if (!forgotten.has(origin)) yield ["evict", index, origin];
     }
   }
 
@@ -154,8 +156,7 @@ class World {
         this.replicas[action[1]] = this.replica(action[1], 2);
         break;
       case "evict":
-        for (const value of set.evict(action[2]).values()) replica.heard.delete(value);
-        replica.seen.delete(action[2]);
+        this.forget(replica, action[2]);
         break;
     }
   }
@@ -165,19 +166,25 @@ class World {
     this.made++;
   }
 
-  private deliver({ set, seen }: Replica, delta: Delta<string>): void {
+  private forget({ set, heard, seen, forgotten }: Replica, origin: ReplicaId): void {
+    for (const value of set.evict(origin).values()) heard.delete(value);
+    seen.delete(origin);
+    forgotten.add(origin);
+  }
+
+  private deliver({ set, seen, forgotten }: Replica, delta: Delta<string>): void {
     const { origin, from, to } = delta;
     const known = seen.get(origin) ?? 0;
-    const expected = set.isEvicted(origin) || to <= known ? "known" : from > known ? "gap" : "applied";
+    const expected = forgotten.has(origin) || to <= known ? "known" : from > known ? "gap" : "applied";
     const outcome = set.apply(delta);
     if (outcome !== expected) throw new Error(`${outcome} where ${expected} was due`);
     if (outcome === "applied") seen.set(origin, to);
   }
 
-  private merge({ set, seen }: Replica, state: FullState<string>): void {
+  private merge({ set, seen, forgotten }: Replica, state: FullState<string>): void {
     if (set.merge(state) !== "merged") throw new Error("a whole state could not be merged");
     for (const [origin, number] of state.vector) {
-      if (origin !== set.replica && !set.isEvicted(origin))
+      if (origin !== set.replica && !forgotten.has(origin))
         seen.set(origin, Math.max(number, seen.get(origin) ?? 0));
     }
   }
@@ -187,9 +194,7 @@ class World {
     for (const replica of this.replicas) {
       replica.set.takeDelta();
       for (const origin of this.gone) {
-        if (replica.set.isEvicted(origin)) continue;
-        for (const value of replica.set.evict(origin).values()) replica.heard.delete(value);
-        replica.seen.delete(origin);
+        if (!replica.forgotten.has(origin)) this.forget(replica, origin);
       }
     }
     for (let round = 0; round < 2; round++) {
@@ -202,8 +207,11 @@ class World {
   }
 
   /** What the reference says; of entries that a forgotten replica made or removed, only that they are not invented. */
-  check({ set, heard, seen }: Replica): void {
+  check({ set, heard, seen, forgotten }: Replica): void {
     const id = set.replica;
+    for (const origin of forgotten)
+      if (set.entriesOf(origin).size > 0)
+        throw new Error(`${id} holds entries of ${origin}, which it has forgotten`);
     const [removed, vague] = [new Set<string>(), new Set<string>()];
     for (const [origin, events] of this.events) {
       const known = seen.get(origin) ?? 0;
@@ -236,7 +244,7 @@ class World {
           throw new Error(`${id} ${isRemoved ? "still has" : "lacks"} ${value}`);
         if (index >= known && isRemoved && entries.has(index + 1))
           throw new Error(`${id} shows ${value} ahead of time, and knows better`);
-        const isPending = isRemoved && index >= known && !set.isEvicted(origin);
+        const isPending = isRemoved && index >= known && !forgotten.has(origin);
         if (set.pendingOf(origin).has(index + 1) !== isPending)
           throw new Error(`${id} has ${value} pending: ${!isPending}`);
       });

@@ -18,7 +18,7 @@ export class LivenessOracle implements ClusterObserver {
   /** Replicas that are no more: since when, and how long they may be shown on top of the time-out. */
   private readonly gone = new Map<ReplicaId, { at: number; graceMs: number }>();
   private readonly ids = new Map<SimulatedProcess, ReplicaId>();
-  private readonly startedAt = new Map<SimulatedProcess, number>();
+  private readonly stalledAt = new Map<SimulatedProcess, number>();
   /** The last thing that happened, if it was a crash in a healthy cluster. */
   private crash: ReplicaId | undefined = undefined;
   /** When anything last happened that can hold frames back for long: what is old may since have come as if it were new. */
@@ -32,7 +32,6 @@ export class LivenessOracle implements ClusterObserver {
 
   started(process: SimulatedProcess): void {
     this.ids.set(process, process.id);
-    this.startedAt.set(process, this.now);
     this.change();
   }
 
@@ -64,9 +63,22 @@ export class LivenessOracle implements ClusterObserver {
     } else if (type === "name-conflict") {
       this.gone.set(process.id, { at: this.now, graceMs: 0 });
       this.change();
+    } else if (type === "stalled") {
+      this.stalledAt.set(process, this.now);
+    } else if (type === "replica-down" && this.hasJustStalled(process)) {
+      throw new InvariantError(
+        "verdicts",
+        `${process.id} has just stood still itself, and says that ${message}`,
+      );
     } else if (type === "replica-down" && !this.gone.has(replica as ReplicaId) && this.isCalm()) {
       throw new InvariantError("verdicts", `${process.id} says in a healthy cluster that ${message}`);
     }
+  }
+
+  /** Whether it has not had the time yet to hear what came in meanwhile. */
+  private hasJustStalled(process: SimulatedProcess): boolean {
+    const { heartbeatIntervalMs } = process.endpoint.replica.settings;
+    return this.now - (this.stalledAt.get(process) ?? Number.NEGATIVE_INFINITY) < heartbeatIntervalMs * 0.9;
   }
 
   /** @throws {InvariantError} Cost: O(processes squared). */
@@ -78,7 +90,8 @@ export class LivenessOracle implements ClusterObserver {
         const gone = this.gone.get(replica);
         if (gone === undefined || status === "down" || status === "self") continue;
         const bound = this.boundOf(process) + gone.graceMs;
-        const since = Math.max(gone.at, this.delayedAt, this.startedAt.get(process)!);
+        // Also who starts later hears how long ago the last sign of life was.
+        const since = Math.max(gone.at, this.delayedAt);
         if (!this.slow && now - since > bound)
           throw new InvariantError(
             "ghosts",
