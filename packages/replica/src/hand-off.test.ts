@@ -18,6 +18,22 @@ function eventsOf(cluster: VirtualCluster, name: string): string[] {
   return cluster.node(name).watched.get(T)!.events;
 }
 
+describe("a goodbye", () => {
+  test("reaches those who have no link with the one that says it", () => {
+    for (const handoffMs of [0, 1_000]) {
+      const cluster = new VirtualCluster(["a", "b", "c"], { topics: [T] });
+      cluster.node("a").endpoint.replica.session().track(T, "alice");
+      cluster.time.advance(2_000);
+      cluster.cut("a", "c");
+      cluster.time.advance(3_000);
+      expect(eventsOf(cluster, "c")).toEqual(["+alice"]);
+      cluster.stop("a", handoffMs);
+      cluster.time.advance(handoffMs + 100);
+      for (const name of ["b", "c"]) expect(eventsOf(cluster, name)).toEqual(["+alice", "-alice left"]);
+    }
+  });
+});
+
 describe("during a hand-off", () => {
   test("a key that comes back and changes at once is one update", () => {
     const cluster = stopping(5_000, "alice");

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { VirtualCluster } from "../../../test/helpers/virtual-cluster.ts";
 import { Entry } from "./entry.ts";
-import { encodeMessage, type Message, type ReplicaOptions, type Session } from "./index.ts";
+import { encodeMessage, type Message, type ReplicaOptions, replicaId, type Session } from "./index.ts";
 
 const T = "room:lobby";
 
@@ -298,6 +298,76 @@ describe("a divergence", () => {
       for (const report of node.endpoint.cluster().slice(1)) expect(report.agrees).toBe(true);
     }
     cluster.checkWatchers();
+  });
+});
+
+describe("a peer that does not answer", () => {
+  test("is given up after pullTimeoutMs, and another one that has it is asked before it", () => {
+    for (const silent of ["a", "b"]) {
+      const cluster = new VirtualCluster(["a", "b"], { topics: [T], replica: { logSizeMax: 1 } });
+      const session = cluster.node("a").endpoint.replica.session();
+      for (let index = 0; index < 20; index++) session.track(T, `${index}`);
+      cluster.time.advance(2_000);
+      // It hears, and says that it is alive, and has never any room to answer.
+      cluster.congest(silent, "c");
+      const c = cluster.start("c");
+      cluster.time.advance(5_000);
+      expect(c.endpoint.replica.count(T).entries).toBe(20);
+      expect(c.endpoint.replica.counters.pullTimeouts).toBeLessThan(2);
+      cluster.checkWatchers();
+    }
+  });
+});
+
+describe("a replica that does not count", () => {
+  /** b, and a stranger's delta that a hands on to it. */
+  function strangers() {
+    const { cluster, a, b } = pair();
+    const origin = replicaId("stranger", 1);
+    const values = [new Entry(origin, 1, T, "ghost", {}, 0, 1)];
+    const delta = { origin, from: 0, to: 1, numbers: [1], values, removals: [] };
+    return { cluster, a, b, origin, frame: encodeMessage({ type: "delta", delta }) };
+  }
+
+  test("has no events here, whoever tells of them", () => {
+    const { cluster, a, b, origin, frame } = strangers();
+    b.endpoint.frame(a.id, frame);
+    cluster.time.advance(3_000);
+    expect(b.endpoint.replica.count(T).entries).toBe(0);
+    expect(b.endpoint.replica.state.originIds()).not.toContain(origin);
+    for (const node of [a, b]) expect(node.endpoint.cluster()[1]!.agrees).toBe(true);
+  });
+
+  test("is not listened to, although it has a link, until its heartbeat advances", () => {
+    const { cluster, a, b } = strangers();
+    const session = a.endpoint.replica.session();
+    session.track(T, "alice");
+    cluster.time.advance(1_500);
+    expect(b.endpoint.replica.evict(a.id)).toBe(true);
+    expect(b.endpoint.replica.evict(a.id)).toBe(false);
+    b.endpoint.frame(a.id, encodeMessage({ type: "leave", replica: b.id, handoffMs: 0 }));
+    b.endpoint.frame(a.id, encodeMessage({ type: "broadcast", channel: "c", payload: 1 }));
+    expect(b.endpoint.replica.list(T)).toEqual([]);
+    cluster.time.advance(3_000);
+    // It lives, and so it returns by itself, with what it holds.
+    expect(b.endpoint.replica.list(T).map(({ key }) => key)).toEqual(["alice"]);
+    expect(b.watched.get(T)!.events).toEqual(["+alice", "-alice evicted", "+alice"]);
+    cluster.checkWatchers();
+  });
+
+  test("is not heard: not even its broadcasts", () => {
+    const { cluster, a, b } = strangers();
+    const heard: unknown[] = [];
+    b.endpoint.replica.onBroadcast("c", (payload) => heard.push(payload));
+    const frame = encodeMessage({ type: "broadcast", channel: "c", payload: 1 });
+    b.endpoint.frame(a.id, frame);
+    expect(heard).toEqual([1]);
+    b.endpoint.replica.evict(a.id);
+    b.endpoint.frame(a.id, frame);
+    expect(heard).toEqual([1]);
+    cluster.time.advance(3_000);
+    b.endpoint.frame(a.id, frame);
+    expect(heard).toEqual([1, 1]);
   });
 });
 
