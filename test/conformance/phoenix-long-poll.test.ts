@@ -36,16 +36,20 @@ async function start(options: PhoenixSocketOptions<Assigns> = {}): Promise<Phoen
   return node;
 }
 
-/** Settles when so many requests more have reached the server. */
+/** Settles when so many requests more have reached the server. Its listeners do not hear of those of the socket. */
 function requests(node: PhoenixNode<Assigns>, count: number): Promise<void> {
   return new Promise((resolve) => {
+    const { server } = node;
+    const { emit } = server;
     let seen = 0;
-    const listener = () => {
-      if (++seen < count) return;
-      node.server.off("request", listener);
-      resolve();
-    };
-    node.server.on("request", listener);
+    server.emit = ((event: string, ...args: unknown[]) => {
+      const heard = (emit as (...all: unknown[]) => boolean).call(server, event, ...args);
+      if (event === "request" && ++seen === count) {
+        server.emit = emit;
+        resolve();
+      }
+      return heard;
+    }) as typeof emit;
   });
 }
 

@@ -108,8 +108,9 @@ export class ChannelServer implements Member, ChannelControl {
     this.#waiting = [];
     this.#held.delete(this);
     this.#held.release();
-    if (reason === "closed" && lingerMs > 0) this.#tracker.closeLater(lingerMs);
-    else if (reason !== "drained") this.#tracker.close();
+    if (reason === "drained") this.#tracker.closeLater();
+    else if (reason === "closed" && lingerMs > 0) this.#tracker.closeLater(lingerMs);
+    else this.#tracker.close();
     this.#options.host.ended(this);
     const { terminate } = this.#options.definition;
     if (!wasJoined || terminate === undefined) return;
@@ -209,14 +210,16 @@ export class ChannelServer implements Member, ChannelControl {
   #joinAnswered(result: unknown): void {
     if (this.#state === "closed") return;
     let answer: Answer;
+    let frame: Frame;
     try {
       answer = answerOf(result);
+      frame = this.#joinFrame(answer);
       if (answer.status === "ok") this.#enter();
     } catch (error) {
       this.#joinFailed(error);
       return;
     }
-    this.#answerJoin(answer);
+    this.#answerJoin(frame);
     if (answer.status === "ok") this.#entered();
     else this.end("stopped");
   }
@@ -249,15 +252,20 @@ export class ChannelServer implements Member, ChannelControl {
   #joinFailed(error: unknown): void {
     if (this.#state === "closed") return;
     this.#report("join", error);
-    this.#answerJoin({ status: "error", payload: { reason: "join crashed" } });
+    this.#answerJoin(this.#joinFrame({ status: "error", payload: { reason: "join crashed" } }));
     this.end("crashed");
   }
 
-  #answerJoin({ status, payload }: Answer): void {
+  #joinFrame({ status, payload }: Answer): Frame {
     const { host, message } = this.#options;
     const { joinRef, topic } = this;
-    host.send(host.serializer.reply({ joinRef, ref: message.ref, topic, status, payload }));
-    for (const frame of this.#farewells) host.send(frame);
+    return host.serializer.reply({ joinRef, ref: message.ref, topic, status, payload });
+  }
+
+  #answerJoin(frame: Frame): void {
+    const { host } = this.#options;
+    host.send(frame);
+    for (const farewell of this.#farewells) host.send(farewell);
     this.#farewells = [];
   }
 

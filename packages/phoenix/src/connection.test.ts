@@ -107,6 +107,14 @@ describe("joining", () => {
     expect(client.take()).toEqual([error("1", "1", "room:1", crashed), error("2", "2", "room:2", crashed)]);
   });
 
+  test("that answers what JSON cannot say is answered too", () => {
+    const board = serve({ join: () => ({ ok: { big: 1n } }) });
+    const client = board.connect();
+    client.join("room:1");
+    expect(client.take()).toEqual([error("1", "1", "room:1", { reason: "join crashed" })]);
+    expect(board.notices).toMatchObject([{ callback: "join" }]);
+  });
+
   test("is answered before anything else is sent on the topic", async () => {
     const answered = deferred();
     const board = serve({
@@ -260,6 +268,19 @@ describe("leaving", () => {
     client.send("room:1", "9", "room:1", "hello");
     expect(client.takeEvents("phx_reply")).toHaveLength(3);
   });
+});
+
+test("draining keeps what was tracked, until the socket closes", () => {
+  const ends: EndReason[] = [];
+  const board = serve({ presence: { key: () => "alice" }, terminate: (reason) => ends.push(reason) });
+  const client = board.connect();
+  client.join("room:1");
+  client.connection.drain();
+  expect(client.closed?.code).toBe(1012);
+  expect(ends).toEqual(["drained"]);
+  expect(node.count("room:1").entries).toBe(1);
+  board.lingering.close();
+  expect(node.count("room:1").entries).toBe(0);
 });
 
 describe("messages", () => {

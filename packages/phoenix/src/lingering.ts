@@ -17,9 +17,10 @@ export class Lingering {
   readonly #places = new Map<string, Set<Place>>();
   readonly #timers = new Set<NodeJS.Timeout>();
 
-  /** Keeps presences for so long. */
-  keep(places: readonly Place[], lingerMs: number): void {
+  /** Keeps presences for so long, or until `close`. */
+  keep(places: readonly Place[], lingerMs: number | undefined): void {
     for (const place of places) this.#placesAt(place).add(place);
+    if (lingerMs === undefined) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       for (const place of places) if (this.#take(place)) endPresence(place);

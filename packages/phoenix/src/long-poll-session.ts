@@ -1,5 +1,6 @@
 /** One client that polls: what it has not fetched yet waits here. */
 import { randomBytes } from "node:crypto";
+import { Backlog } from "./backlog.ts";
 import { CLOSE } from "./close-code.ts";
 import type { Connection, Outlet } from "./connection.ts";
 import type { Frame } from "./frame.ts";
@@ -31,6 +32,7 @@ export class LongPollSession implements Outlet {
   connection: Connection | undefined;
   #waiting: string[] = [];
   #waitingBytes = 0;
+  readonly #backlog = new Backlog();
   #poll: { readonly poll: Poll; readonly timer: NodeJS.Timeout } | undefined;
   #scheduled = false;
   #open = true;
@@ -69,13 +71,13 @@ export class LongPollSession implements Outlet {
 
   send(frame: Frame): void {
     if (!this.#open || frame.text === undefined) return;
-    this.#waiting.push(frame.text);
-    this.#waitingBytes += frame.bytes.length;
     const { bufferedBytesMax } = this.#limits;
-    if (this.#waitingBytes > bufferedBytesMax) {
+    if (this.#backlog.exceeds(bufferedBytesMax, this.#waitingBytes, frame.bytes.length)) {
       this.connection?.close(CLOSE.slow, `more than ${bufferedBytesMax} bytes wait to be polled`);
       return;
     }
+    this.#waiting.push(frame.text);
+    this.#waitingBytes += frame.bytes.length;
     // What is sent in one go is answered in one go.
     if (this.#poll === undefined || this.#scheduled) return;
     this.#scheduled = true;

@@ -70,8 +70,8 @@ export class Tracker {
     this.#forget();
   }
 
-  /** As `close`, but whoever tracks the same in time was never away. */
-  closeLater(lingerMs: number): void {
+  /** As `close`, but whoever tracks the same in time was never away; without a time, until the socket closes. */
+  closeLater(lingerMs?: number): void {
     if (this.#places.size > 0) this.#lingering.keep([...this.#places.values()], lingerMs);
     if (this.#session?.size === 0) this.#session.close();
     this.#forget();

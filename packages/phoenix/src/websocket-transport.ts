@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import type { Admission, Admitted } from "./admission.ts";
+import { Backlog } from "./backlog.ts";
 import { CLOSE } from "./close-code.ts";
 import type { Connection, Outlet } from "./connection.ts";
 import type { Frame } from "./frame.ts";
@@ -83,6 +84,7 @@ export class WebSocketTransport {
 /** One client's WebSocket. */
 class ClientSocket implements Outlet {
   readonly takesBinary = true;
+  readonly #backlog = new Backlog();
   connection: Connection | undefined;
   readonly #socket: WebSocket;
   readonly #limits: Limits;
@@ -108,11 +110,12 @@ class ClientSocket implements Outlet {
   }
 
   send(frame: Frame): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
-    this.#socket.send(frame.bytes, { binary: frame.isBinary });
+    const socket = this.#socket;
+    if (socket.readyState !== socket.OPEN) return;
     const { bufferedBytesMax } = this.#limits;
-    if (this.#socket.bufferedAmount > bufferedBytesMax)
+    if (this.#backlog.exceeds(bufferedBytesMax, socket.bufferedAmount, frame.bytes.length))
       this.connection?.close(CLOSE.slow, `more than ${bufferedBytesMax} bytes wait to be read`);
+    else socket.send(frame.bytes, { binary: frame.isBinary });
   }
 
   close(code: number, reason: string): void {
