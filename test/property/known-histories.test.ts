@@ -125,6 +125,19 @@ describe("phoenix_pubsub #55, PR #60, PR #80: what a node held before its restar
   });
 });
 
+test("a newcomer never shows who was on a node that had died before it came, though all others still keep that", () => {
+  for (const seed of SEEDS) {
+    const cluster = clusterOf(["a", "b", "c"], seed);
+    track(cluster, "b", "ghost");
+    cluster.time.advance(3_000);
+    cluster.crash("b", { vanish: seed % 2 === 0 });
+    cluster.time.advance(20_000);
+    cluster.start("d");
+    cluster.time.advance(15_000);
+    expect(cluster.node("d").watched.get(T)!.events).toEqual([]);
+  }
+});
+
 test("phoenix_pubsub #148: a node that joins while updates are under way ends with the newest, not a stale copy", () => {
   for (const seed of SEEDS) {
     const cluster = clusterOf(["a", "b"], seed, { replica: { logSizeMax: seed % 2 === 0 ? 2 : 10_000 } });
