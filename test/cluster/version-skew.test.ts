@@ -130,7 +130,7 @@ test("a node that speaks a newer minor version meshes with today's processes, an
   await shown(keys().slice(1));
 
   await allAgree();
-  expect(future.unknownFramesSent).toBeGreaterThan(50);
+  expect(future.unknownFramesSent).toBeGreaterThan(0);
   // Deltas, heartbeats, pulls, their answers, and a full state among these.
   for (const type of [16, 17, 18, 19, "full"] as const) expect(future.typesSent).toContain(type);
   expect(endpoint.replica.counters).toMatchObject({ divergences: 0 });
