@@ -408,6 +408,18 @@ describe("reading", () => {
     expect([...empty, set.isEvicted(B), set.evict(B).size]).toEqual([0, 0, 0, 0, false, 0]);
   });
 
+  test("a snapshot tells nothing of what is only staged", () => {
+    const [a, b] = [replica(A), replica(B)];
+    a.set.add("1");
+    b.set.apply(a.publish());
+    const state = b.set.snapshot();
+    a.set.add("2");
+    a.publish();
+    b.set.stage(a.set.snapshot().entries[0]!);
+    expect(b.values()).toEqual(["1", "2"]);
+    expect(b.set.snapshot()).toEqual(state);
+  });
+
   test("a snapshot lists entries in the order of their events, whatever order they came in", () => {
     const [a, b] = [replica(A), replica(B)];
     for (const value of ["1", "2", "3"]) a.set.add(value);

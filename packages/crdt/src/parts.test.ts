@@ -100,7 +100,8 @@ test("hashes of a hundred thousand sets of one number do not collide, nor do lar
 test("a replica id gives back its name and incarnation, and nothing else passes for one", () => {
   const id = replicaId("shop@eu", 1_700_000_000_000);
   expect([nameOf(id), incarnationOf(id), isReplicaId(id)]).toEqual(["shop@eu", 1_700_000_000_000, true]);
-  expect(isReplicaId(replicaId("a", 0)) && isReplicaId(replicaId("a", Number.MAX_SAFE_INTEGER))).toBe(true);
+  for (const incarnation of [0, 1, 12, Number.MAX_SAFE_INTEGER])
+    expect(isReplicaId(replicaId("a", incarnation))).toBe(true);
   for (const text of ["", "a", "@1", "a@", "a@-1", "a@1.5", "a@01", "a@9007199254740992"])
     expect(isReplicaId(text)).toBe(false);
 });

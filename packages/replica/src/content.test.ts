@@ -131,3 +131,13 @@ describe("an update whose predecessors never came here", () => {
     expect(held.keys.sort()).toEqual(["ann a@1.1", "ann b@1.1", "ann b@1.a", "bob b@1.9"]);
   });
 });
+
+test("events of two replicas that have one number are not one another's updates", () => {
+  const held = new Held();
+  held.hear(A, 1, "ann");
+  held.content.change(() => {
+    held.hear(B, 1, "bob");
+    held.content.forget(A, "evicted");
+  });
+  expect(held.told).toEqual(["+ann", "+bob", "-ann evicted"]);
+});
