@@ -75,7 +75,13 @@ export interface Rejection {
 export type NodeAddress = readonly [node: string, address: string];
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
-const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: "number" });
+/** Strangers write what this reads: without the extension by which one part refers to another, its work is bounded by the frame. */
+const unpackr = new Unpackr({
+  useRecords: false,
+  mapsAsObjects: true,
+  structuredClone: false,
+  int64AsType: "number",
+});
 
 /** A frame's body as bytes. */
 export function encodeBody(fields: Introduction | Proof | Rejection | Record<string, never>): Uint8Array {
