@@ -65,11 +65,11 @@ export class Gossip {
     for (const peer of news) peer.digestHashSent = hash;
   }
 
-  /** What we know of the heartbeats of others that advanced since; nothing of those that have said goodbye. */
+  /** What we have learnt of the heartbeats of others since, however old it was: it has to get about; nothing of those that have said goodbye. */
   private hearsay(now: Millis, since: Millis): Heard[] {
     const heard: Heard[] = [];
-    for (const { id, counter, heardAt, status } of this.membership.all()) {
-      if (status === "leaving" || heardAt < since) continue;
+    for (const { id, counter, heardAt, learntAt, status } of this.membership.all()) {
+      if (status === "leaving" || learntAt < since) continue;
       heard.push({ replica: id, counter, agoMs: Math.max(0, Math.round(now - heardAt)) });
     }
     return heard;

@@ -23,18 +23,21 @@ export class Member {
   counter: number;
   /** When the counter last advanced, by our clock. */
   heardAt: Millis;
+  /** When we learnt of that, which may have been a while after it happened. */
+  learntAt: Millis;
   /** Through whom it last advanced: the replica itself, or a peer that passed it on. */
   heardFrom: ReplicaId;
   suspicion: Suspicion | undefined = undefined;
   /** While leaving: when its hand-off ends. */
   leavesAt: Millis = Number.POSITIVE_INFINITY;
 
-  constructor(id: ReplicaId, counter: number, heardAt: Millis, heardFrom: ReplicaId) {
+  constructor(id: ReplicaId, counter: number, heardAt: Millis, learntAt: Millis, heardFrom: ReplicaId) {
     this.id = id;
     this.name = nameOf(id);
     this.incarnation = incarnationOf(id);
     this.counter = counter;
     this.heardAt = heardAt;
+    this.learntAt = learntAt;
     this.heardFrom = heardFrom;
   }
 

@@ -120,6 +120,7 @@ export class Membership {
     member.counter = counter;
     member.heardFrom = via;
     member.heardAt = Math.max(member.heardAt, now - agoMs);
+    member.learntAt = now;
     this.proveAlive(member, now);
   }
 
@@ -134,6 +135,7 @@ export class Membership {
     }
     if (member.status === "leaving") return true;
     member.heardAt = now;
+    member.learntAt = now;
     member.heardFrom = peer;
     member.suspicion = undefined;
     this.proveAlive(member, now);
@@ -267,7 +269,7 @@ export class Membership {
       return;
     }
     if (this.forgotten.delete(replica)) this.listener.evictionForgotten(replica);
-    const member = new Member(replica, counter, now - agoMs, via);
+    const member = new Member(replica, counter, now - agoMs, now, via);
     this.members.set(replica, member);
     this.supersede(member);
     if (agoMs >= downAfterMs) {
