@@ -227,6 +227,24 @@ describe("full states", () => {
     expect(b.values()).toEqual(["x"]);
   });
 
+  test("one that comes while entries beyond it are staged takes none of those into the state", () => {
+    const [a, b] = [replica(A), replica(B)];
+    a.set.add("1");
+    a.publish();
+    const early = a.set.snapshot();
+    for (const value of ["2", "3", "4"]) a.set.add(value);
+    a.publish();
+    const { numbers, values } = a.set.snapshot().entries[0]!;
+    b.set.stage({ origin: A, numbers: numbers.slice(1), values: values.slice(1) });
+    b.set.stage(early.entries[0]!); // Pieces may come in any order.
+    b.set.remove(dots(A, 3)); // One of several staged entries goes, the others stay.
+    expect(b.set.merge(early)).toBe("merged");
+    expect([b.set.vectorOf(A), b.set.aheadOf(A)]).toEqual([1, 2]);
+    expect(b.set.digest().get(A)).toEqual({ vector: 1, hash: early.live.get(A)!.hash });
+    expect(b.set.merge(a.set.snapshot())).toBe("merged");
+    expect([b.values(), b.set.aheadOf(A)]).toEqual([["1", "2", "4"], 0]);
+  });
+
   test("a staged entry that its delta leaves out was removed by its origin in that interval", () => {
     const [a, b] = [replica(A), replica(B)];
     for (const value of ["1", "2", "3"]) a.set.add(value);

@@ -32,6 +32,11 @@ test("ranges hold exactly the numbers they were made of", () => {
   );
 });
 
+test("neighbours share a range", () => {
+  expect(rangesOf([1, 2, 3, 5, 7, 8])).toEqual([1, 3, 5, 5, 7, 8]);
+  expect(rangesOf([])).toEqual([]);
+});
+
 test("the hash depends on the set of numbers, not on the order of changes", () => {
   fc.assert(
     fc.property(ascending, fc.array(fc.integer({ min: 1, max: 60 })), (numbers, detour) => {
