@@ -113,6 +113,13 @@ describe("deltas", () => {
     expect(a.left).toEqual([["x", B]]);
   });
 
+  test("one that removes what it adds leaves nothing behind", () => {
+    const b = replica(B);
+    const delta = { origin: A, from: 0, to: 1, numbers: [1], values: ["x"], removals: dots(A, 1) };
+    expect(b.set.apply(delta)).toBe("applied");
+    expect([b.values(), b.set.aheadOf(A), b.set.digest().get(A)]).toEqual([[], 0, { vector: 1, hash: 0 }]);
+  });
+
   test("removing what is not there makes no event", () => {
     const a = replica(A);
     expect(a.set.remove([...dots(A, 1), ...dots(B, 7)])).toBe(0);
@@ -237,12 +244,12 @@ describe("full states", () => {
     const { numbers, values } = a.set.snapshot().entries[0]!;
     b.set.stage({ origin: A, numbers: numbers.slice(1), values: values.slice(1) });
     b.set.stage(early.entries[0]!); // Pieces may come in any order.
-    b.set.remove(dots(A, 3)); // One of several staged entries goes, the others stay.
+    b.set.remove(dots(A, 1, 2, 3)); // Of several staged entries the last one stays.
     expect(b.set.merge(early)).toBe("merged");
-    expect([b.set.vectorOf(A), b.set.aheadOf(A)]).toEqual([1, 2]);
-    expect(b.set.digest().get(A)).toEqual({ vector: 1, hash: early.live.get(A)!.hash });
+    expect([b.values(), b.set.aheadOf(A)]).toEqual([["4"], 1]);
+    expect(b.set.digest().get(A)).toEqual({ vector: 1, hash: 0 });
     expect(b.set.merge(a.set.snapshot())).toBe("merged");
-    expect([b.values(), b.set.aheadOf(A)]).toEqual([["1", "2", "4"], 0]);
+    expect([b.values(), b.set.aheadOf(A)]).toEqual([["4"], 0]);
   });
 
   test("a staged entry that its delta leaves out was removed by its origin in that interval", () => {
@@ -392,6 +399,16 @@ describe("eviction", () => {
     for (const delta of b.set.deltasSince(C, 0)!) d.set.apply(delta);
     expect(d.set.pendingOf(A).size).toBe(0);
     expect(d.set.vectorOf(C)).toBe(1);
+  });
+
+  test("a delta does not name dots of an origin that was evicted after they were removed", () => {
+    const [a, b, d] = [replica(A), replica(B), replica(D)];
+    a.set.add("x");
+    b.set.apply(a.publish());
+    b.set.remove(dots(A, 1));
+    b.set.evict(A);
+    d.set.apply(b.publish());
+    expect([d.set.pendingOf(A).size, d.set.vectorOf(B)]).toEqual([0, 1]);
   });
 
   test("a replica does not evict itself", () => {

@@ -116,8 +116,10 @@ export class ObservedRemoveSet<V> {
 
   /** The local events since the last call, joined, to be sent to every peer; undefined if there are none. */
   takeDelta(): Delta<V> | undefined {
-    const delta = this.open.close(this.replica, this.own.vector);
-    if (delta !== undefined) this.own.log.push(delta);
+    const closed = this.open.close(this.replica, this.own.vector);
+    if (closed === undefined) return undefined;
+    const delta = this.withoutForgotten(closed);
+    this.own.log.push(delta);
     return delta;
   }
 
@@ -131,23 +133,22 @@ export class ObservedRemoveSet<V> {
     const origin = this.originOf(delta.origin);
     if (delta.from > origin.vector) return "gap";
     if (delta.to <= origin.vector) return "known";
-    // Adds first: a listener that sees both of an update never sees neither. What a removal names is not among them.
+    // Adds first: a listener that sees both of an update never sees neither. Then the vector, which covers whatever of
+    // its own interval a removal names.
     this.applyAdds(origin, delta);
-    for (const removal of delta.removals) this.applyRemoval(removal, delta);
     origin.vector = delta.to;
+    for (const removal of delta.removals) this.applyRemoval(removal, delta.origin);
     origin.dropOvertakenPending();
     origin.log.push(delta);
     return "applied";
   }
 
-  private applyRemoval(removal: Removal, delta: Delta<V>): void {
+  private applyRemoval(removal: Removal, by: ReplicaId): void {
     if (this.evicted.has(removal.origin)) return;
     const origin = this.originOf(removal.origin);
     for (const number of removal.numbers) {
-      // An own dot of this very interval was left out of its adds; it needs no waiting for.
-      const inside = origin.id === delta.origin && number > delta.from && number <= delta.to;
-      if (number > origin.vector && !inside) origin.pending.add(number);
-      this.delete(origin, number, delta.origin);
+      if (number > origin.vector) origin.pending.add(number);
+      this.delete(origin, number, by);
     }
   }
 
