@@ -10,6 +10,11 @@ const alias = {
   "@presently/mesh": source("packages/mesh/src/index.ts"),
   "@presently/testkit": source("packages/testkit/src/index.ts"),
   "@presently/phoenix": source("packages/phoenix/src/index.ts"),
+  "@presently/keyspace": source("packages/keyspace/src/index.ts"),
+  "@presently/colyseus": source("packages/colyseus/src/index.ts"),
+  "@presently/anycable": source("packages/anycable/src/index.ts"),
+  "@presently/faye": source("packages/faye/src/index.ts"),
+  "@presently/socketcluster": source("packages/socketcluster/src/index.ts"),
   "presently/demo": source("packages/presently/src/demo/index.ts"),
   presently: source("packages/presently/src/index.ts"),
 };

@@ -36,7 +36,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   anycable: ["presently"],
   faye: ["presently"],
   socketcluster: ["presently"],
-  colyseus: ["presently"],
+  keyspace: ["presently", "replica", "crdt"],
+  colyseus: ["keyspace", "presently"],
 };
 
 /** The packages whose outputs follow from their inputs alone, and what else of the world they may import. */

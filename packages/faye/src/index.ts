@@ -1,0 +1,2 @@
+/** Presence for Faye servers, over a Presently cluster and without Redis. */
+export {};

@@ -1,0 +1,2 @@
+/** Presence and user counts for SocketCluster servers, over a Presently cluster and without a database. */
+export {};
