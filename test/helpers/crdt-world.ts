@@ -264,6 +264,12 @@ export class CrdtWorld {
     member.vector.delete(origin);
   }
 
+  /** Whether anybody has evicted this member. */
+  isForgotten(index: number): boolean {
+    const { id } = this.members[index]!;
+    return this.members.some(({ set }) => set.isEvicted(id));
+  }
+
   readmit(member: Member, origin: ReplicaId): void {
     member.set.readmit(origin);
   }
