@@ -50,6 +50,32 @@ describe("a node", () => {
     expect(changes).toEqual(["state", "diff"]);
   });
 
+  test("sends messages, asks and answers over real links, and hears who comes and goes", async () => {
+    const [a, b] = (await startCluster("a", "b")) as [PresentlyNode, PresentlyNode];
+    const heard: unknown[] = [];
+    b.onBroadcast("news", (payload, from) => heard.push([payload, from]));
+    b.onMessage("mail", (payload, from) => heard.push([payload, from]));
+    a.broadcast("news", { text: "hello" });
+    expect(a.send(b.replica, "mail", [1])).toBe(true);
+    await eventually(() =>
+      expect(heard).toEqual([
+        [{ text: "hello" }, a.replica],
+        [[1], a.replica],
+      ]),
+    );
+    b.onRequest("double", async (payload) => 2 * (payload as number));
+    b.onRequest("fail", () => Promise.reject(new Error("out of paper")));
+    expect(await a.request(b.replica, "double", 21)).toBe(42);
+    await expect(a.request(b.replica, "fail", 1)).rejects.toMatchObject({ code: "REQUEST_FAILED" });
+    await expect(a.request(b.replica, "other", 1)).rejects.toMatchObject({ code: "REQUEST_UNHANDLED" });
+    await expect(a.request(b.replica, "", 1)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    const changes: string[] = [];
+    a.onReplica(({ replica, status }) => changes.push(`${replica} ${status}`));
+    const gone = b.replica;
+    await b.stop({ handoffMs: 0 });
+    await eventually(() => expect(changes.at(-1)).toBe(`${gone} gone`));
+  });
+
   test("sees what others track, and they what it tracks", async () => {
     const [a, b, c] = (await startCluster("a", "b", "c")) as [PresentlyNode, PresentlyNode, PresentlyNode];
     a.session().track("room", "alice");

@@ -2,14 +2,15 @@
 import type { Server } from "node:http";
 import { Mesh, ListenError as MeshListenError } from "@presently/mesh";
 import {
-  type BroadcastListener,
   ClosedError,
   type Counters,
   Endpoint,
+  type MessageListener,
   nameOf,
   type Presence,
   REPLICA_DEFAULTS,
   type ReplicaId,
+  type ReplicaListener,
   type ReplicaOptions,
   type ReplicaReport,
   type Session,
@@ -32,6 +33,9 @@ import { notReadyReason } from "./readiness.ts";
 
 /** How long frames that are on their way out may take when the node stops. */
 const DRAIN_MS = 1_000;
+
+/** How long an answer to a request may take, unless the asker says otherwise. */
+const REQUEST_TIMEOUT_MS = 2_000;
 
 /** How to stop. */
 export interface StopOptions {
@@ -219,8 +223,69 @@ export class PresentlyNode implements ServedNode {
   }
 
   /** Calls `listener` with every broadcast on the channel, this node's own included, until the returned function is called. */
-  onBroadcast(channel: string, listener: BroadcastListener): () => void {
+  onBroadcast(channel: string, listener: MessageListener): () => void {
     return this.#endpoint.replica.onBroadcast(channel, listener);
+  }
+
+  /**
+   * Sends a message to one replica, this one's own id included: at most once, in order with everything else that is sent
+   * to it, never stored. Errors as of `broadcast`.
+   *
+   * @returns whether it was sent; false if there is no link with that replica, or its buffer is full
+   */
+  send(to: ReplicaId, channel: string, payload: unknown): boolean {
+    return this.#endpoint.replica.messenger.send(to, channel, payload);
+  }
+
+  /** Calls `listener` with every message that was sent to this node on the channel, until the returned function is called. */
+  onMessage(channel: string, listener: MessageListener): () => void {
+    return this.#endpoint.replica.messenger.onMessage(channel, listener);
+  }
+
+  /**
+   * Asks one replica, this one's own id included, and settles with its answer. It is asked once: whether to ask again is
+   * for the caller to know. Throws (rejects) for bad arguments as `broadcast` does.
+   *
+   * @param timeoutMs how long the answer may take
+   * @throws {RequestError} `REQUEST_TIMEOUT`, `PEER_UNREACHABLE`, `REQUEST_UNHANDLED`, `REQUEST_FAILED`, `REQUESTS_MAX`
+   */
+  request(
+    to: ReplicaId,
+    channel: string,
+    payload: unknown,
+    { timeoutMs = REQUEST_TIMEOUT_MS }: { readonly timeoutMs?: number } = {},
+  ): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#endpoint.request(to, channel, payload, timeoutMs, (answer) => {
+        if (answer.ok) resolve(answer.payload);
+        else reject(answer.error);
+      });
+    });
+  }
+
+  /**
+   * Answers requests on the channel until the returned function is called; what the handler throws or rejects with
+   * reaches the asker as a `REQUEST_FAILED` with its message. One handler for each channel.
+   */
+  onRequest(channel: string, handler: (payload: unknown, from: ReplicaId) => unknown): () => void {
+    return this.#endpoint.replica.messenger.onRequest(channel, (payload, from, responder) => {
+      const failed = (error: unknown) => {
+        this.#log.warn({ channel, from, error: String(error) }, "a request could not be answered");
+        responder.fail(error instanceof Error ? error.message : String(error));
+      };
+      // The handler runs at once, so that requests of one node are begun in the order in which it sent them.
+      new Promise((resolve) => resolve(handler(payload, from)))
+        .then((answer) => responder.reply(answer ?? null))
+        .catch(failed);
+    });
+  }
+
+  /**
+   * Calls `listener` whenever another replica is seen to come, to be doubted, to go or to return, or when the link with
+   * it changes, after the presences of that change; until the returned function is called.
+   */
+  onReplica(listener: ReplicaListener): () => void {
+    return this.#endpoint.replica.onReplica(listener);
   }
 
   /** Forgets a replica at once, with its entries; answers whether it was known. One that is alive comes back by itself. */

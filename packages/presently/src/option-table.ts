@@ -259,7 +259,18 @@ export const optionTable: readonly OptionSpec[] = [
   ofReplica("metaBytesMax", "--meta-bytes-max", "bytes", "Size of one meta as JSON."),
   ofReplica("topicBytesMax", "--topic-bytes-max", "bytes", "Length of a topic in UTF-8."),
   ofReplica("keyBytesMax", "--key-bytes-max", "bytes", "Length of a key in UTF-8."),
-  ofReplica("broadcastBytesMax", "--broadcast-bytes-max", "bytes", "Size of one broadcast."),
+  ofReplica(
+    "broadcastBytesMax",
+    "--broadcast-bytes-max",
+    "bytes",
+    "Size of one broadcast, message, request or reply.",
+  ),
+  ofReplica(
+    "requestsMax",
+    undefined,
+    "requests",
+    "Requests of this node that wait for an answer, and of each peer that it has not answered yet.",
+  ),
   ofReplica("sessionsMax", "--sessions-max", "sessions", "Open sessions of this node."),
   ofReplica(
     "entriesPerSessionMax",

@@ -28,7 +28,13 @@ const TYPES = {
   leave: 22,
   incarnation: 23,
   broadcast: 24,
+  message: 25,
+  request: 26,
+  reply: 27,
 } as const satisfies Record<Message["type"], number>;
+
+/** By their place on the wire. */
+const OUTCOMES = ["ok", "failed", "unhandled", "busy"] as const;
 
 const NAMES = new Map<number, Message["type"]>(
   Object.entries(TYPES).map(([name, type]) => [type, name as Message["type"]]),
@@ -109,7 +115,12 @@ function encodeFields(message: Message): unknown[] {
     case "incarnation":
       return [message.newest];
     case "broadcast":
+    case "message":
       return [message.channel, message.payload];
+    case "request":
+      return [message.id, message.channel, message.payload];
+    case "reply":
+      return [message.id, OUTCOMES.indexOf(message.outcome), message.payload];
   }
 }
 
@@ -167,7 +178,15 @@ function decodeFields(name: Message["type"], at: Fields): Message {
     case "incarnation":
       return { type: "incarnation", newest: count(at[0]) };
     case "broadcast":
-      return { type: "broadcast", channel: text(at[0]), payload: payload(at[1]) };
+    case "message":
+      return { type: name, channel: text(at[0]), payload: payload(at[1]) };
+    case "request":
+      return { type: "request", id: count(at[0]), channel: text(at[1]), payload: payload(at[2]) };
+    case "reply": {
+      const outcome = OUTCOMES[count(at[1])];
+      // An outcome that a later version adds is no answer that this one could use.
+      return { type: "reply", id: count(at[0]), outcome: outcome ?? "failed", payload: payload(at[2]) };
+    }
   }
 }
 

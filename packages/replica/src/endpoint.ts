@@ -9,6 +9,7 @@ import type { ReplicaOptions } from "./options.ts";
 import type { Millis, Outbox } from "./outbox.ts";
 import type { ReplicaReport } from "./presence.ts";
 import { Replica } from "./replica.ts";
+import type { Answer } from "./requests.ts";
 import type { Transport, TransportListener } from "./transport.ts";
 
 export interface EndpointOptions {
@@ -69,6 +70,17 @@ export class Endpoint implements TransportListener {
   /** What the replica believes of itself and every other, itself first. */
   cluster(): readonly ReplicaReport[] {
     return this.replica.cluster(this.clock.now());
+  }
+
+  /** As `Messenger.request`, timed by the clock. */
+  request(
+    to: ReplicaId,
+    channel: string,
+    payload: unknown,
+    timeoutMs: number,
+    settled: (answer: Answer) => void,
+  ): void {
+    this.replica.messenger.request(to, channel, payload, { timeoutMs, now: this.clock.now() }, settled);
   }
 
   peerUp(peer: ReplicaId): void {

@@ -46,6 +46,7 @@ class Beating {
       probe: nothing,
       redial: nothing,
       newerSelf: nothing,
+      changed: nothing,
       notice: nothing,
     });
     this.gossip = new Gossip(this.content, this.membership, settings, (peers, message) =>

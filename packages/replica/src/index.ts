@@ -1,5 +1,5 @@
 export { incarnationOf, isReplicaId, nameOf, type ReplicaId, replicaId } from "@presently/crdt";
-export type { BroadcastListener } from "./broadcasts.ts";
+export type { MessageListener } from "./channels.ts";
 export type { Clock } from "./clock.ts";
 export { decodeMessage, encodeMessage, PROTOCOL_VERSION } from "./codec.ts";
 export type { Counters } from "./counters.ts";
@@ -13,7 +13,9 @@ export {
   PresentlyError,
   ProtocolError,
 } from "./errors.ts";
+export type { ReplicaChange, ReplicaListener } from "./followers.ts";
 export type { Message } from "./messages.ts";
+export { Messenger } from "./messenger.ts";
 export type { Notice, NoticeType } from "./notice.ts";
 export { REPLICA_DEFAULTS, type ReplicaOptions, type ReplicaSettings, seededRandom } from "./options.ts";
 export type { Millis, Outbox } from "./outbox.ts";
@@ -33,6 +35,13 @@ export type {
   Watcher,
 } from "./presence.ts";
 export { Replica } from "./replica.ts";
+export {
+  type Answer,
+  RequestError,
+  type RequestErrorCode,
+  type RequestHandler,
+  type Responder,
+} from "./requests.ts";
 export type { Session } from "./session.ts";
 export type { StateView } from "./state-view.ts";
 export type { Transport, TransportListener } from "./transport.ts";

@@ -30,6 +30,7 @@ class Seen {
       probe: (peers, replica) => say(`ask ${peers.join(" ")} about ${replica}`),
       redial: (replica) => say(`redial ${replica}`),
       newerSelf: (incarnation) => say(`newer life ${incarnation}`),
+      changed: () => undefined,
       notice: (notice) => this.notices.push(notice),
     });
   }

@@ -31,6 +31,8 @@ export interface MembershipListener {
   redial(replica: ReplicaId): void;
   /** Our own name has been seen with this incarnation, which is newer than ours. */
   newerSelf(incarnation: number): void;
+  /** What is believed of it has changed. */
+  changed(replica: ReplicaId): void;
   notice(notice: Notice): void;
 }
 
@@ -396,6 +398,7 @@ export class Membership {
     member?: Member,
     facts: Record<string, unknown> = {},
   ): void {
+    if (member !== undefined) this.listener.changed(member.id);
     const about = member === undefined ? {} : { replica: member.id, counter: member.counter };
     this.listener.notice({ type, level, message, ...about, ...facts });
   }

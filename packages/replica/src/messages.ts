@@ -108,6 +108,30 @@ export interface BroadcastMessage {
   readonly payload: unknown;
 }
 
+/** A message of the application to one node: at most once, and not stored. */
+export interface DirectMessage {
+  readonly type: "message";
+  readonly channel: string;
+  readonly payload: unknown;
+}
+
+/** A question of the application to one node. */
+export interface RequestMessage {
+  readonly type: "request";
+  /** Names the request in its answer. */
+  readonly id: number;
+  readonly channel: string;
+  readonly payload: unknown;
+}
+
+export interface ReplyMessage {
+  readonly type: "reply";
+  readonly id: number;
+  readonly outcome: "ok" | "failed" | "unhandled" | "busy";
+  /** The answer, or why there is none. */
+  readonly payload: unknown;
+}
+
 export type Message =
   | DeltaMessage
   | HeartbeatMessage
@@ -117,4 +141,7 @@ export type Message =
   | ProbeAckMessage
   | LeaveMessage
   | IncarnationMessage
-  | BroadcastMessage;
+  | BroadcastMessage
+  | DirectMessage
+  | RequestMessage
+  | ReplyMessage;

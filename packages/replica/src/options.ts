@@ -30,8 +30,10 @@ export interface ReplicaOptions {
   readonly keyBytesMax?: number;
   /** Bytes of a meta as JSON. Default 8,192. */
   readonly metaBytesMax?: number;
-  /** Bytes of a broadcast, as JSON or as they are. Default 65,536. */
+  /** Bytes of a broadcast, message, request or reply, as JSON or as they are. Default 65,536. */
   readonly broadcastBytesMax?: number;
+  /** Requests of this node that wait for an answer, and of each peer that it has not answered yet. Default 10,000 each. */
+  readonly requestsMax?: number;
   /** Entries one session may hold. Default 100,000. */
   readonly entriesPerSessionMax?: number;
   /** Entries that this node lets its own sessions add to one topic that holds so many. Default 1,000,000. */
@@ -68,6 +70,7 @@ const DEFAULTS = {
   keyBytesMax: 255,
   metaBytesMax: 8_192,
   broadcastBytesMax: 65_536,
+  requestsMax: 10_000,
   entriesPerSessionMax: 100_000,
   entriesPerTopicMax: 1_000_000,
   entriesPerNodeMax: 1_000_000,

@@ -5,9 +5,10 @@
  * outputs on every machine, so one implementation runs in production and in the simulator.
  */
 import { nameOf, type ReplicaId, replicaId } from "@presently/crdt";
-import { type BroadcastListener, Broadcasts } from "./broadcasts.ts";
+import type { MessageListener } from "./channels.ts";
 import { Content } from "./content.ts";
 import { type Counters, newCounters } from "./counters.ts";
+import { Followers, type ReplicaListener } from "./followers.ts";
 import { Giver } from "./giver.ts";
 import { Gossip } from "./gossip.ts";
 import { Membership } from "./membership.ts";
@@ -19,6 +20,7 @@ import type {
   PullMessage,
   SyncMessage,
 } from "./messages.ts";
+import { Messenger } from "./messenger.ts";
 import type { Notice } from "./notice.ts";
 import { type ReplicaOptions, type ReplicaSettings, resolveReplicaOptions } from "./options.ts";
 import type { Millis, Outbox } from "./outbox.ts";
@@ -45,7 +47,9 @@ export class Replica {
   private readonly content: Content;
   private readonly membership: Membership;
   private readonly gossip: Gossip;
-  private readonly broadcasts: Broadcasts;
+  /** Messages of the application: `broadcast`, `send`, `request` and who listens to them. */
+  readonly messenger: Messenger;
+  private readonly followers: Followers;
   private puller: Puller;
   private giver: Giver;
   private readonly peers = new Map<ReplicaId, Peer>();
@@ -93,11 +97,26 @@ export class Replica {
       probe: (peers, replica) => outbox.send(peers, { type: "probe", replica }),
       redial: (replica) => outbox.redial(replica),
       newerSelf: (incarnation) => this.hearOfNewerLife(incarnation),
+      changed: (replica) => this.followers.note(replica),
       notice: (notice) => outbox.notice(notice),
     });
-    this.broadcasts = new Broadcasts(this.settings, (error, channel) =>
-      this.content.listenerFailed(error, { channel }),
+    this.followers = new Followers(
+      (replica) => ({
+        replica,
+        status: this.membership.get(replica)?.status ?? "gone",
+        linked: this.peers.has(replica),
+      }),
+      (error) => this.content.listenerFailed(error, {}),
     );
+    this.messenger = new Messenger(this.settings, this.counters, {
+      self: () => this.id,
+      flush: () => this.flush(),
+      readyPeers: () => (this.silent ? { ready: [], skipped: 0 } : this.readyPeers()),
+      isReady: (peer) => !this.silent && this.peers.has(peer) && !outbox.congested(peer),
+      send: (peers, message) => outbox.send(peers, message),
+      wake: (delayMs) => outbox.wake(delayMs),
+      failed: (error, channel) => this.content.listenerFailed(error, { channel }),
+    });
     this.gossip = new Gossip(this.content, this.membership, this.settings, (peers, message) =>
       outbox.send(peers, message),
     );
@@ -175,38 +194,31 @@ export class Replica {
     return this.content.remove(topic, key);
   }
 
-  // Messages of the application.
-
-  /**
-   * Sends a message to every node that we have a link with, and to this one: at most once each, in order for each pair
-   * of nodes. It is not stored, and a peer that does not keep up goes without it.
-   *
-   * @param payload JSON or bytes; must not be changed afterwards
-   * @throws {InvalidArgumentError} for a channel or payload that cannot be used
-   * @throws {LimitError} beyond `broadcastBytesMax`
-   */
+  /** As `messenger.broadcast`. */
   broadcast(channel: string, payload: unknown): void {
-    this.broadcasts.check(channel, payload);
-    if (!this.silent) {
-      // Whoever is told of something by a broadcast should find what was tracked before it.
-      this.flush();
-      const { ready, skipped } = this.readyPeers();
-      this.counters.broadcastsSkipped += skipped;
-      if (ready.length > 0) this.outbox.send(ready, { type: "broadcast", channel, payload });
-    }
-    this.broadcasts.deliver(channel, payload);
+    this.messenger.broadcast(channel, payload);
   }
 
-  /** Calls `listener` with every broadcast on the channel, our own included, until the returned function is called. */
-  onBroadcast(channel: string, listener: BroadcastListener): () => void {
-    return this.broadcasts.listen(channel, listener);
+  /** As `messenger.onBroadcast`. */
+  onBroadcast(channel: string, listener: MessageListener): () => void {
+    return this.messenger.onBroadcast(channel, listener);
   }
 
   // Operating.
 
   /** Forgets a replica at once, with its entries; answers whether it was known. One that is alive returns by itself. */
   evict(replica: ReplicaId): boolean {
-    return this.content.change(() => this.membership.evictNow(replica));
+    const known = this.content.change(() => this.membership.evictNow(replica));
+    this.followers.tell();
+    return known;
+  }
+
+  /**
+   * Calls `listener` whenever another replica is seen to come, to be doubted, to go or to return, or when our link with
+   * it changes, after the presences of that change; until the returned function is called.
+   */
+  onReplica(listener: ReplicaListener): () => void {
+    return this.followers.listen(listener);
   }
 
   /** The state that is replicated, as it is: for checkers that compare replicas. Not to be kept across changes. */
@@ -235,6 +247,7 @@ export class Replica {
     this.flush();
     this.outbox.send(this.peers.keys(), { type: "leave", replica: this.id, handoffMs });
     this.silent = true;
+    this.messenger.close();
   }
 
   // The transport and the clock.
@@ -246,6 +259,7 @@ export class Replica {
       this.peers.set(id, peer);
       const welcome = this.membership.linked(id, now);
       this.say("peer-linked", "debug", `linked with ${id}`, id);
+      this.followers.note(id);
       if (this.silent) return;
       if (!welcome) this.turnAway(id);
       else this.beat([peer], now);
@@ -258,6 +272,8 @@ export class Replica {
     this.input(now, () => {
       this.puller.abandon(id);
       this.giver.stop(id);
+      this.messenger.peerDown(id);
+      this.followers.note(id);
       this.pullWanted = true;
       this.say("peer-unlinked", "debug", `lost the link with ${id}`, id);
       this.membership.unlinked(id, now);
@@ -315,6 +331,7 @@ export class Replica {
         this.gossip.tick(this.peers.values(), now),
         this.membership.tick(now),
         this.puller.tick(now),
+        this.messenger.tick(now),
       );
     });
     return this.giver.pump() ? now : next;
@@ -331,6 +348,7 @@ export class Replica {
     }
     this.content.change(work);
     if (this.newerLife !== undefined) this.yieldTo(this.newerLife, now);
+    this.followers.tell();
     if (!this.pullWanted || this.silent) return;
     this.pullWanted = false;
     this.puller.consider(this.peers.values(), now);
@@ -363,7 +381,10 @@ export class Replica {
         if (message.newest > this.incarnationNow) this.hearOfNewerLife(message.newest);
         break;
       case "broadcast":
-        this.broadcasts.deliver(message.channel, message.payload);
+      case "message":
+      case "request":
+      case "reply":
+        this.messenger.receive(peer.id, message);
         break;
     }
   }

@@ -1,0 +1,62 @@
+/** Who listens to which channel, and what may be sent on one. */
+import type { ReplicaId } from "@presently/crdt";
+import { InvalidArgumentError, LimitError } from "./errors.ts";
+import { checkText, sizeOf } from "./limits.ts";
+import type { ReplicaSettings } from "./options.ts";
+
+/** Told of every message on a channel, and of the replica that sent it. */
+export type MessageListener = (payload: unknown, from: ReplicaId) => void;
+
+export class Channels {
+  private readonly listeners = new Map<string, Set<MessageListener>>();
+  private readonly settings: ReplicaSettings;
+  private readonly failed: (error: unknown, channel: string) => void;
+
+  /** `failed` is told what a listener threw; the others are still told of the message. */
+  constructor(settings: ReplicaSettings, failed: (error: unknown, channel: string) => void) {
+    this.settings = settings;
+    this.failed = failed;
+  }
+
+  /** Calls `listener` with every payload on the channel until the returned function is called. */
+  listen(channel: string, listener: MessageListener): () => void {
+    checkText("channel", channel, this.settings.topicBytesMax);
+    let listeners = this.listeners.get(channel);
+    if (listeners === undefined) {
+      listeners = new Set();
+      this.listeners.set(channel, listeners);
+    }
+    // The same function may listen twice, and each of the two ends for itself.
+    const own: MessageListener = (payload, from) => listener(payload, from);
+    listeners.add(own);
+    return () => {
+      listeners.delete(own);
+      if (listeners.size === 0 && this.listeners.get(channel) === listeners) this.listeners.delete(channel);
+    };
+  }
+
+  deliver(channel: string, payload: unknown, from: ReplicaId): void {
+    for (const listener of this.listeners.get(channel) ?? []) {
+      try {
+        listener(payload, from);
+      } catch (error) {
+        this.failed(error, channel);
+      }
+    }
+  }
+}
+
+/**
+ * @throws {InvalidArgumentError} for a channel that is no topic, or a payload that is neither JSON nor bytes
+ * @throws {LimitError} beyond `broadcastBytesMax`
+ */
+export function checkMessage(channel: string, payload: unknown, settings: ReplicaSettings): void {
+  const { topicBytesMax, broadcastBytesMax } = settings;
+  checkText("channel", channel, topicBytesMax);
+  if (payload === undefined)
+    throw new InvalidArgumentError("payload", "must be JSON or bytes: undefined is not");
+  const bytes =
+    payload instanceof Uint8Array ? payload.length : sizeOf(payload, "payload", broadcastBytesMax);
+  if (bytes > broadcastBytesMax)
+    throw new LimitError("broadcastBytesMax", broadcastBytesMax, "the payload is too large");
+}
