@@ -7,6 +7,7 @@ export interface EntryOnPage {
   readonly ref: string;
   readonly node: string;
   readonly meta: object;
+  readonly previousRef?: string;
 }
 
 export interface PersonOnPage {
@@ -28,10 +29,17 @@ export interface HappeningOnPage {
   readonly text: string;
 }
 
+export interface ChangeOnPage {
+  readonly key: string;
+  readonly before: readonly EntryOnPage[];
+  readonly after: readonly EntryOnPage[];
+}
+
 export interface RosterOnPage {
   readonly entries: number;
   reset(state: unknown): void;
   apply(diff: unknown): readonly HappeningOnPage[] | undefined;
+  follow(list: readonly (readonly [string, readonly EntryOnPage[]])[]): readonly ChangeOnPage[];
   people(): readonly PersonOnPage[];
 }
 
@@ -45,7 +53,16 @@ export interface ClusterOnPage {
 }
 
 interface PageModules {
-  readonly "roster.js": { readonly Roster: new () => RosterOnPage };
+  readonly "roster.js": {
+    readonly Roster: new () => RosterOnPage;
+    readonly describeChanges: (
+      changes: readonly ChangeOnPage[],
+      reasonOf: (entry: EntryOnPage) => string,
+    ) => readonly HappeningOnPage[];
+  };
+  readonly "reasons.js": {
+    readonly reasonAmong: (lost: readonly string[]) => (entry: { readonly ref: string }) => string;
+  };
   readonly "cluster-model.js": {
     readonly clusterModel: (report: unknown, silent: boolean, demo: unknown) => ClusterOnPage;
   };

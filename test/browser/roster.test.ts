@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { type EntryOnPage, type HappeningOnPage, pageModule, type RosterOnPage } from "./page-modules.ts";
 
-const { Roster } = await pageModule("roster.js");
+const { Roster, describeChanges } = await pageModule("roster.js");
+const { reasonAmong } = await pageModule("reasons.js");
 
 const entry = (key: string, ref: string, node = "n1", meta: object = {}) => ({ key, ref, node, meta });
 const state = (number: number, ...entries: EntryOnPage[]) => {
@@ -122,5 +123,46 @@ describe("what the activity says", () => {
     ["a quick return", [ada], { leaves: [leave(ada)], joins: [{ ...ada, ref: "9" }] }, "Ada connected again"],
   ])("of %s", (_, before, changes, expected) => {
     expect(happens(before, changes)).toEqual([expected]);
+  });
+});
+
+describe("a list that somebody else keeps", () => {
+  const [ada, bob] = [entry("ada", "n1@k.1"), entry("bob", "n2@k.1", "n2")];
+
+  it("is followed, whatever changed", () => {
+    const roster = new Roster();
+    roster.follow([["ada", [ada]]]);
+    expect(refs(roster)).toEqual(["n1@k.1"]);
+    const changes = roster.follow([
+      ["bob", [bob]],
+      ["__proto__", [entry("__proto__", "n1@k.2")]],
+    ]);
+    expect(changes.map(({ key }) => key).toSorted()).toEqual(["__proto__", "ada", "bob"]);
+    expect(roster.entries).toBe(2);
+    expect(
+      roster.follow([
+        ["bob", [bob]],
+        ["__proto__", [entry("__proto__", "n1@k.2")]],
+      ]),
+    ).toEqual([]);
+  });
+
+  it.each([
+    ["joined via n1", [], [ada]],
+    ["left", [ada], []],
+    ["lost with n2", [bob], []],
+    ["updated", [ada], [{ ...ada, ref: "n1@k.3", previousRef: "n1@k.1" }]],
+    ["moved from n1 to n3", [ada], [entry("ada", "n3@k.1", "n3")]],
+    ["opened connection 2, via n3", [ada], [ada, entry("ada", "n3@k.1", "n3")]],
+  ])("says that somebody %s", (text, before, after) => {
+    const changes = [{ key: "ada", before, after }];
+    // The replica that is lost is named with its incarnation in decimal, references with it in base 36.
+    const happenings = describeChanges(changes, reasonAmong(["n2@20", "n22@20"]));
+    expect(happenings.map((happening) => happening.text)).toEqual([text]);
+  });
+
+  it("takes a later life of a lost node for another", () => {
+    expect(reasonAmong(["n@1@20"])({ ref: "n@1@l.1" })).toBe("left");
+    expect(reasonAmong(["n@1@20"])({ ref: "n@1@k.1" })).toBe("lost");
   });
 });

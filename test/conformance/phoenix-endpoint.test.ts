@@ -1,4 +1,6 @@
 /** The ready-made socket at a node's own HTTP address, as the npm client sees it. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { type EndpointOptions, serveEndpoint } from "@presently/phoenix";
 import type { Socket } from "phoenix";
 import { createNode, type PresentlyNode } from "presently";
@@ -52,6 +54,45 @@ test("whoever connects is present on every topic they join, and is heard there",
   expect(await keysOn(node.httpUrl!, "any topic")).toEqual(["alice", "bob"]);
   const big = await push(alice.channel, "new_msg", { text: "x".repeat(65_000) });
   expect(big[0]).toBe("ok");
+});
+
+test("a client may describe itself by its join, within the bounds of a meta, and does not choose its time or ref", async () => {
+  const { node, url } = await start();
+  const socket = client(url, { params: { user_id: "alice" } });
+  const described = { device: "phone", online_at: "7", phx_ref: "x", constructor: 1 };
+  await join(socket, "room:1", { meta: described });
+  const { online_at, ...meta } = node.list("room:1")[0]!.meta;
+  expect(Number(online_at)).toBeGreaterThan(1_000_000);
+  expect(meta).toEqual({ device: "phone", constructor: 1 });
+  for (const [index, unusable] of [null, [], "text", 7].entries())
+    await join(socket, `room:unusable ${index}`, { meta: unusable });
+  expect(Object.keys(node.list("room:unusable 1")[0]!.meta)).toEqual(["online_at"]);
+  for (const refused of [{ text: "x".repeat(9_000) }, JSON.parse('{"__proto__":{"a":1}}')])
+    await expect(join(socket, "room:2", { meta: refused })).rejects.toThrow(/meta/);
+  expect(node.list("room:2")).toEqual([]);
+});
+
+test("the page of the node is told of the client, and handed it as it came from npm", async () => {
+  const { node } = await start({ path: "/live/", key: "name" });
+  const base = node.httpUrl!;
+  const description = await (await fetch(`${base}/phoenix.json`)).json();
+  expect(description).toEqual({ socket: "/live", key: "name", client: "/live/phoenix.mjs" });
+  const response = await fetch(`${base}/live/phoenix.mjs`);
+  expect(response.headers.get("content-type")).toBe("text/javascript; charset=utf-8");
+  const installed = createRequire(import.meta.url)
+    .resolve("phoenix")
+    .replace(".cjs.js", ".mjs");
+  expect(await response.text()).toBe(readFileSync(installed, "utf8"));
+  const etag = response.headers.get("etag")!;
+  const again = await fetch(`${base}/live/phoenix.mjs`, { headers: { "if-none-match": etag } });
+  expect(again.status).toBe(304);
+  expect((await fetch(`${base}/phoenix.json`, { method: "POST" })).status).not.toBe(200);
+  expect((await fetch(`${base}/live/package.json`)).status).toBe(404);
+});
+
+test("where clients need a token, the page has none, and is told of no client", async () => {
+  const { node } = await start({ tokenSecret: "a secret of signer and server" });
+  expect((await fetch(`${node.httpUrl}/phoenix.json`)).status).toBe(404);
 });
 
 test("what only the server may say is not relayed", async () => {

@@ -16,6 +16,7 @@ import type { Frame } from "./frame.ts";
 import { Mailbox } from "./mailbox.ts";
 import { type EncodedJson, EVENT, type Message, type Payload, type Ref } from "./message.ts";
 import type { Callback } from "./notice.ts";
+import { nowInSeconds } from "./online-at.ts";
 import type { PresenceEntry, PresenceMap } from "./presence-map.ts";
 import { type Answer, answerOf, type Reply, type ReplyRef } from "./reply.ts";
 import { settle } from "./settle.ts";
@@ -368,10 +369,6 @@ function copyOf(assigns: unknown): unknown {
   const isPlain =
     typeof assigns === "object" && assigns !== null && Object.getPrototypeOf(assigns) === Object.prototype;
   return isPlain ? { ...assigns } : assigns;
-}
-
-function nowInSeconds(): string {
-  return String(Math.floor(Date.now() / 1_000));
 }
 
 function ignore(): void {}

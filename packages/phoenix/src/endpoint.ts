@@ -2,14 +2,19 @@
  * A socket that is ready to use: who connects gives a name, may join any topic, is present there, and is heard there.
  * It is what `presently start --phoenix` serves, to try phoenix.js against a cluster without writing a server.
  */
-import { InvalidArgumentError, PresentlyError, type PresentlyNode } from "presently";
+import { InvalidArgumentError, type Meta, PresentlyError, type PresentlyNode } from "presently";
+import { attach } from "./attachment.ts";
+import type { Channel } from "./channel.ts";
 import type { AnyHandler } from "./channel-definition.ts";
 import type { ConnectionInfo, Params } from "./connection-info.ts";
 import { DISCONNECT } from "./exchange.ts";
-import { EVENT } from "./message.ts";
+import { EVENT, type Payload } from "./message.ts";
 import type { NoticeListener } from "./notice.ts";
+import { npmClientHandler } from "./npm-client.ts";
+import { nowInSeconds } from "./online-at.ts";
 import type { CheckOrigin } from "./origin.ts";
 import { PhoenixSocket } from "./phoenix-socket.ts";
+import type { Reply } from "./reply.ts";
 import { tokenVerifier } from "./token.ts";
 
 export interface EndpointOptions {
@@ -32,7 +37,9 @@ const RESERVED = new Set<string>([EVENT.state, EVENT.diff, DISCONNECT]);
 const KEY_BYTES_MAX = 255;
 
 /**
- * Serves the ready-made socket at the node's own HTTP address.
+ * Serves the ready-made socket at the node's own HTTP address. Whoever joins is tracked with `{ online_at }`, and with the
+ * fields of the map `meta` of the join's parameters, if there is one. Where clients need no token and the npm client is
+ * installed, the node's page takes part by it.
  *
  * @throws {InvalidArgumentError} for a node without `http`, and for options that cannot be used
  */
@@ -45,8 +52,11 @@ export function serveEndpoint(node: PresentlyNode, options: EndpointOptions = {}
     ...(checkOrigin === undefined ? {} : { checkOrigin }),
     ...(onNotice === undefined ? {} : { onNotice }),
   });
-  socket.channel("*", { presence: { key: (channel) => channel.assigns.key }, handleIn: relay });
+  socket.channel("*", { join: trackJoiner, handleIn: relay });
   socket.attach(server, path);
+  const client = tokenSecret === undefined ? npmClientHandler({ path, key }) : undefined;
+  if (client !== undefined)
+    void node.whenStopping.then(attach(server, "/", { request: client, upgrade: notOurs }));
   return socket;
 }
 
@@ -71,13 +81,30 @@ function named(name: unknown): Assigns | undefined {
   return { key: name };
 }
 
+/** A meta that is too large is told to whoever sent it, rather than taken for a fault of the server. */
+function trackJoiner(params: Payload, channel: Channel<Assigns>): Reply {
+  const own = typeof params === "object" && params !== null && "meta" in params ? params.meta : undefined;
+  const described = typeof own === "object" && own !== null && !Array.isArray(own);
+  const meta: Meta = { ...(described ? own : {}), online_at: nowInSeconds() };
+  return refusing(() => void channel.track(channel.assigns.key, meta));
+}
+
 const relay: AnyHandler<Assigns> = (event, payload, channel) => {
   if (event.startsWith("phx_") || RESERVED.has(event)) return { error: { reason: "reserved event" } };
+  return refusing(() => channel.broadcast(event, payload));
+};
+
+/** Tells the client what it has asked too much of. */
+function refusing(work: () => void): Reply {
   try {
-    channel.broadcast(event, payload);
+    work();
   } catch (error) {
     if (!(error instanceof PresentlyError)) throw error;
     return { error: { reason: error.message } };
   }
   return { ok: {} };
-};
+}
+
+function notOurs(): boolean {
+  return false;
+}

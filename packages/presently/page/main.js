@@ -7,7 +7,9 @@ import { findDemo } from "./demo-control.js";
 import { describeDevice } from "./device.js";
 import { byId, element, setText } from "./dom.js";
 import { showPeople } from "./people-view.js";
-import { Roster } from "./roster.js";
+import { findPhoenix, PhoenixStream } from "./phoenix-stream.js";
+import { lostReplicas, reasonAmong } from "./reasons.js";
+import { describeChanges, Roster } from "./roster.js";
 import { ROOM_PREFIX, readSettings, rememberJoined, rememberLeft, tidy } from "./settings.js";
 import { TopicStream } from "./topic-stream.js";
 
@@ -39,25 +41,56 @@ function join({ name, room }) {
   render();
 }
 
+/** Over phoenix.js where the node serves it, and otherwise over server-sent events. */
 function openStream() {
   const joined = presence;
-  joined.stream = new TopicStream(eventsUrl(joined.room, joined.name, joined.meta), {
-    onState: (state) => {
-      roster.reset(state);
-      if (!joined.wasLive) rememberJoined(joined);
-      else if (joined.lostAtMs !== undefined) activity.add([ofThisPage("is connected again")]);
-      joined.wasLive = true;
-      joined.lostAtMs = undefined;
-      renderSoon();
-    },
-    onDiff: (diff) => {
-      const happenings = roster.apply(diff);
-      if (happenings !== undefined) activity.add(happenings);
-      renderSoon();
-      return happenings !== undefined;
-    },
-    onStatus: (status) => showStatus(joined, status),
-  });
+  const onStatus = (status) => showStatus(joined, status);
+  joined.stream =
+    phoenix === undefined
+      ? new TopicStream(eventsUrl(joined.room, joined.name, joined.meta), {
+          onState: (state) => {
+            roster.reset(state);
+            stateCame(joined);
+          },
+          onDiff: (diff) => {
+            const happenings = roster.apply(diff);
+            if (happenings !== undefined) activity.add(happenings);
+            renderSoon();
+            return happenings !== undefined;
+          },
+          onStatus,
+        })
+      : new PhoenixStream(
+          { phoenix, topic: ROOM_PREFIX + joined.room, name: joined.name, meta: joined.meta },
+          {
+            onState: (list) => {
+              roster.follow(list);
+              stateCame(joined);
+            },
+            onChange: (list) => {
+              void tell(joined, roster.follow(list));
+              renderSoon();
+            },
+            onStatus,
+          },
+        );
+}
+
+function stateCame(joined) {
+  if (!joined.wasLive) rememberJoined(joined);
+  else if (joined.lostAtMs !== undefined) activity.add([ofThisPage("is connected again")]);
+  joined.wasLive = true;
+  joined.lostAtMs = undefined;
+  renderSoon();
+}
+
+/** Phoenix does not say why somebody left; the node knows which replicas are lost. */
+async function tell(joined, changes) {
+  const someLeft = changes.some(({ before, after }) => after.length < before.length);
+  const lost = someLeft ? await lostReplicas("/api/cluster") : [];
+  if (presence !== joined) return;
+  activity.add(describeChanges(changes, reasonAmong(lost)));
+  renderSoon();
 }
 
 function showStatus(joined, status) {
@@ -209,6 +242,8 @@ const askCluster = pollCluster({
 });
 setInterval(() => document.hidden || render(), TICK_MS);
 
+// Known before the room is joined, because it says how.
+const phoenix = await findPhoenix();
 const settings = readSettings();
 byId("join-name").value = settings.name;
 byId("join-room").value = settings.room;

@@ -10,6 +10,7 @@
  * @typedef {{ ref: string, node: string, device: string | undefined, sinceMs: number | undefined }} Connection
  * @typedef {{ key: string, name: string, sinceMs: number | undefined, connections: Connection[] }} Person
  * @typedef {{ kind: string, key: string, name: string, text: string }} Happening
+ * @typedef {{ key: string, before: Entry[], after: Entry[] }} Change
  */
 
 export class Roster {
@@ -60,6 +61,22 @@ export class Roster {
     );
   }
 
+  /**
+   * Takes everybody who is here now, from whoever keeps the list. Gives the keys that changed, for `describeChanges`.
+   *
+   * @param {readonly (readonly [key: string, entries: readonly Entry[]])[]} list
+   * @returns {Change[]}
+   */
+  follow(list) {
+    const before = this.#keys;
+    this.#keys = new Map(
+      list.map(([key, entries]) => [key, new Map(entries.map((entry) => [entry.ref, entry]))]),
+    );
+    return [...new Set([...before.keys(), ...this.#keys.keys()])]
+      .map((key) => ({ key, before: [...(before.get(key)?.values() ?? [])], after: this.#entriesOf(key) }))
+      .filter((change) => !haveSameRefs(change.before, change.after));
+  }
+
   /** Everybody, whoever has been here longest first. @returns {Person[]} */
   people() {
     const people = [...this.#keys].map(([key, refs]) => personOf(key, [...refs.values()]));
@@ -81,6 +98,27 @@ export class Roster {
     refs?.delete(ref);
     if (refs?.size === 0) this.#keys.delete(key);
   }
+}
+
+/**
+ * What to say about changes of a list that does not say itself why somebody left.
+ *
+ * @param {readonly Change[]} changes
+ * @param {(entry: Entry) => string} reasonOf
+ * @returns {Happening[]}
+ */
+export function describeChanges(changes, reasonOf) {
+  return changes.flatMap(({ key, before, after }) => {
+    const gone = before.filter((entry) => !after.some(({ ref }) => ref === entry.ref));
+    const updated = after.some(({ previousRef }) => gone.some(({ ref }) => ref === previousRef));
+    return happeningsOf(key, before, after, gone[0] && reasonOf(gone[0]), updated);
+  });
+}
+
+function haveSameRefs(before, after) {
+  return (
+    before.length === after.length && before.every(({ ref }) => after.some((entry) => entry.ref === ref))
+  );
 }
 
 const GONE = {

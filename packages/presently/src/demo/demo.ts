@@ -7,6 +7,7 @@ import { ControlServer } from "./control-server.ts";
 import { UnknownPartError } from "./errors.ts";
 import { Link, type LinkEnd } from "./link.ts";
 import { NodeProcess, type NodeProcessState } from "./node-process.ts";
+import { phoenixIsInstalled } from "./phoenix.ts";
 import { PortChooser } from "./ports.ts";
 
 export interface DemoOptions {
@@ -17,6 +18,11 @@ export interface DemoOptions {
    * free one. Default: mesh 7001, http 4001, control 4000. `"free"`: any free ports at all.
    */
   readonly ports?: { readonly mesh?: number; readonly http?: number; readonly control?: number } | "free";
+  /**
+   * Whether the nodes serve clients of phoenix.js at `/socket`, of which their pages then are. Default: if the package
+   * `@presently/phoenix` is installed.
+   */
+  readonly phoenix?: boolean;
   /** More options for every `presently start`, for example `["--down-after-ms", "2000"]`. */
   readonly nodeArguments?: readonly string[];
   /** Told, line by line, what happens to the nodes. Default: nobody. */
@@ -121,6 +127,7 @@ class Supervisor implements Demo {
         // Nodes that told each other their addresses would go around the proxies.
         "--no-peer-gossip",
         ...peers.flatMap((url) => ["--peer", url]),
+        ...((this.#options.phoenix ?? phoenixIsInstalled()) ? ["--phoenix", "/socket"] : []),
         ...(this.#options.nodeArguments ?? []),
       ],
       environment: { PRESENTLY_SECRET: this.#secret, PRESENTLY_DEMO_CONTROL: this.controlUrl },
