@@ -83,6 +83,12 @@ export class ObservedRemoveSet<V> {
   /** Removes those of the dots that are live, whoever added them; answers how many. None: no event is made. Cost: O(dots). */
   remove(removals: readonly Removal[]): number {
     const number = this.own.vector + 1;
+    const count = this.removeLive(removals);
+    if (count > 0) this.own.vector = number;
+    return count;
+  }
+
+  private removeLive(removals: readonly Removal[]): number {
     let count = 0;
     for (const { origin, numbers } of removals) {
       const from = this.origins.get(origin);
@@ -94,7 +100,6 @@ export class ObservedRemoveSet<V> {
         count++;
       }
     }
-    if (count > 0) this.own.vector = number;
     return count;
   }
 
@@ -106,6 +111,13 @@ export class ObservedRemoveSet<V> {
     const number = this.add(value);
     this.delete(this.own, previous, this.replica);
     this.open.remove(this.replica, previous, true);
+    return number;
+  }
+
+  /** Adds an entry and removes those of the dots that are live, whoever added them, as one event. Cost: O(dots). */
+  replace(removals: readonly Removal[], value: V): EventNumber {
+    const number = this.add(value);
+    this.removeLive(removals);
     return number;
   }
 

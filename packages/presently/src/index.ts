@@ -18,6 +18,7 @@ export {
   RequestError,
   type RequestErrorCode,
   type Session,
+  type SessionOptions,
   type TopicChange,
   type TopicCount,
   type TopicDiff,

@@ -14,6 +14,7 @@ import {
   type ReplicaOptions,
   type ReplicaReport,
   type Session,
+  type SessionOptions,
   type TopicCount,
   type TopicSummary,
   type TransportListener,
@@ -159,10 +160,17 @@ export class PresentlyNode implements ServedNode {
     return this.#http?.server;
   }
 
-  /** Opens the owner of some presences: one for each socket, or for each user of the node that comes and goes as one. */
-  session(): Session {
+  /**
+   * Opens the owner of some presences: one for each socket, or for each user of the node that comes and goes as one.
+   *
+   * With `lingerMs`, `session.drop()` keeps them for so long: who comes back in that time, on any node, was never away.
+   *
+   * @throws {LimitError} beyond `sessionsMax`
+   * @throws {InvalidArgumentError} for an option that cannot be used
+   */
+  session(options?: SessionOptions): Session {
     if (this.stopping) throw new ClosedError("this node");
-    return this.#endpoint.replica.session();
+    return this.#endpoint.replica.session(options);
   }
 
   /** Who is present on a topic, of all nodes. Cost: O(answer). */

@@ -31,6 +31,7 @@ const TYPES = {
   message: 25,
   request: 26,
   reply: 27,
+  linger: 28,
 } as const satisfies Record<Message["type"], number>;
 
 /** By their place on the wire. */
@@ -112,6 +113,8 @@ function encodeFields(message: Message): unknown[] {
       return [message.replica, message.counter, message.agoMs, message.vouches];
     case "leave":
       return [message.replica, message.handoffMs];
+    case "linger":
+      return encodeNumbers(message.numbers, 0);
     case "incarnation":
       return [message.newest];
     case "broadcast":
@@ -175,6 +178,8 @@ function decodeFields(name: Message["type"], at: Fields): Message {
       };
     case "leave":
       return { type: "leave", replica: replica(at[0]), handoffMs: count(at[1]) };
+    case "linger":
+      return { type: "linger", numbers: decodeNumbers(at, 0, allowance) };
     case "incarnation":
       return { type: "incarnation", newest: count(at[0]) };
     case "broadcast":

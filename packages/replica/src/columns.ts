@@ -1,10 +1,10 @@
 /** Entries and event numbers in columns: what is alike stands side by side, and what can be derived is left out. */
 import type { EventNumber, ReplicaId } from "@presently/crdt";
-import { Entry } from "./entry.ts";
+import { Entry, Heir, type Predecessor } from "./entry.ts";
 import { ProtocolError } from "./errors.ts";
 import { decodeMetas, encodeMetas } from "./metas.ts";
 import type { Meta } from "./presence.ts";
-import { array, count, fields, text } from "./wire.ts";
+import { array, count, fields, replica, text } from "./wire.ts";
 
 /** Ascending numbers above `base` as gaps; only the first gap if all others are 1, together with how many there are. */
 export function encodeNumbers(numbers: readonly EventNumber[], base: number): unknown[] {
@@ -61,7 +61,7 @@ export function decodeNumbers(
   return numbers;
 }
 
-/** `[topics, topic of each | 0, keys, numbers, metas, gap to the replaced entry of each | 0, gap to its root | 0]` */
+/** `[topics, topic of each | 0, keys, numbers, metas, gap to the replaced entry of each | 0, gap to its root | 0]`, and heirs if there are any */
 export function encodeEntries(
   numbers: readonly EventNumber[],
   values: readonly Entry[],
@@ -88,7 +88,7 @@ export function encodeEntries(
     ? values.map(({ number, previous }) => (previous === 0 ? 0 : number - previous))
     : 0;
   const rootGaps = deep ? values.map(({ number, root }) => number - root) : 0;
-  return [
+  const columns: unknown[] = [
     [...topics.keys()],
     topics.size > 1 ? topicOf : 0,
     keys,
@@ -97,6 +97,30 @@ export function encodeEntries(
     previousGaps,
     rootGaps,
   ];
+  const heirs = encodeHeirs(values);
+  if (heirs.length > 0) columns.push(heirs);
+  return columns;
+}
+
+/** `[index, replica, number, gap of that to its root]` for each entry that took the place of a lingering one. */
+function encodeHeirs(values: readonly Entry[]): unknown[] {
+  const heirs: unknown[] = [];
+  for (let index = 0; index < values.length; index++) {
+    const { heirOf } = values[index]!;
+    if (heirOf === undefined) continue;
+    heirs.push([index, heirOf.replica, heirOf.number, heirOf.number - heirOf.root]);
+  }
+  return heirs;
+}
+
+function decodeHeirs(value: unknown): Map<number, Predecessor> {
+  const heirs = new Map<number, Predecessor>();
+  for (const item of value === undefined ? [] : array(value)) {
+    const at = fields(item, "heir");
+    const number = count(at[2]);
+    heirs.set(count(at[0]), { replica: replica(at[1]), number, root: before(number, at[3]) });
+  }
+  return heirs;
 }
 
 export function decodeEntries(
@@ -118,6 +142,7 @@ export function decodeEntries(
     }
   }
   const metas = decodeMetas(at[4], numbers.length);
+  const heirs = decodeHeirs(at[7]);
   const values: Entry[] = [];
   for (let index = 0; index < numbers.length; index++) {
     const number = numbers[index]!;
@@ -125,7 +150,9 @@ export function decodeEntries(
     if (topic === undefined) throw new ProtocolError("BAD_FRAME", "an entry has no topic");
     const previous = before(number, previousGaps?.[index] ?? 0) % number;
     const root = rootGaps === undefined ? previous || number : before(number, rootGaps[index]);
-    values.push(new Entry(origin, number, topic, text(keys[index]), metas[index]!, previous, root));
+    const entry = new Entry(origin, number, topic, text(keys[index]), metas[index]!, previous, root);
+    const predecessor = heirs.size === 0 ? undefined : heirs.get(index);
+    values.push(predecessor === undefined ? entry : new Heir(entry, predecessor));
   }
   return { numbers, values };
 }

@@ -2,6 +2,7 @@
 import { type Entries, type EventNumber, ObservedRemoveSet, type ReplicaId } from "@presently/crdt";
 import type { Counters } from "./counters.ts";
 import type { Entry } from "./entry.ts";
+import { Lingering } from "./lingering.ts";
 import { LocalPresences } from "./local-presences.ts";
 import type { Notice } from "./notice.ts";
 import type { ReplicaSettings } from "./options.ts";
@@ -20,6 +21,7 @@ export class Content {
   set: ObservedRemoveSet<Entry>;
   readonly roster: Roster;
   readonly locals: LocalPresences;
+  private readonly lingering = new Lingering();
   private readonly settings: ReplicaSettings;
   private readonly counters: Counters;
   private readonly listener: ContentListener;
@@ -29,6 +31,8 @@ export class Content {
   private readonly dropped: Entry[] = [];
   /** Own entries that somebody removed: their sessions are told after the change. */
   private readonly kicked: Entry[] = [];
+  /** Own lingering entries whose identities have come back elsewhere, unknown to those who brought them: they go at the end of the change. */
+  private readonly returned: Entry[] = [];
   private removing = false;
 
   constructor(id: ReplicaId, settings: ReplicaSettings, counters: Counters, listener: ContentListener) {
@@ -37,7 +41,9 @@ export class Content {
     this.listener = listener;
     this.roster = new Roster(settings.watchersMax, (error, topic) => this.listenerFailed(error, { topic }));
     this.set = this.newSet(id);
-    this.locals = new LocalPresences(this.set, this.roster, settings, (bytes) => listener.changed(bytes));
+    this.locals = new LocalPresences(this.set, this.roster, this.lingering, settings, (bytes) =>
+      listener.changed(bytes),
+    );
   }
 
   /** Runs `work` as one change: one diff a topic, after everything that it brought about is settled. */
@@ -53,6 +59,7 @@ export class Content {
         });
         this.locals.readd(entry);
       }
+      if (this.returned.length > 0) this.locals.giveUp(this.returned.splice(0));
       const kicked = this.kicked.splice(0);
       this.roster.end();
       for (const entry of kicked) this.tellKicked(entry);
@@ -93,7 +100,23 @@ export class Content {
   /** The replica is gone for good, with its entries. */
   forget(replica: ReplicaId, reason: LeaveReason): void {
     this.leaving.delete(replica);
-    for (const entry of this.set.evict(replica).values()) this.roster.hide(entry, reason);
+    this.lingering.forget(replica, Number.POSITIVE_INFINITY);
+    for (const entry of this.set.evict(replica).values()) {
+      if (this.lingering.size > 0) this.lingering.delete(entry);
+      this.roster.hide(entry, reason);
+    }
+  }
+
+  /** The sessions of these entries of another replica have dropped without leaving. Cost: O(numbers). */
+  linger(replica: ReplicaId, numbers: readonly EventNumber[]): void {
+    const entries = this.set.entriesOf(replica);
+    const seen = this.set.vectorOf(replica);
+    this.lingering.forget(replica, seen);
+    for (const number of numbers) {
+      const entry = entries.get(number);
+      if (entry !== undefined) this.lingering.add(entry);
+      else if (number > seen) this.lingering.expect(replica, number);
+    }
   }
 
   /** From now on until it is forgotten, entries with its topics and keys elsewhere take the places of its own. */
@@ -137,7 +160,8 @@ export class Content {
       id,
       {
         inserted: (entry, origin) => {
-          if (origin === id || this.listener.counted(origin)) this.present(entry);
+          if (this.lingering.active && origin !== id) this.lingering.arrived(entry);
+          if (origin === id || this.listener.counted(origin)) this.present(entry, true);
         },
         deleted: (entry, origin, _number, by) => this.deleted(entry, origin === id, by),
       },
@@ -149,6 +173,7 @@ export class Content {
   private deleted(entry: Entry, own: boolean, by: ReplicaId | undefined): void {
     const removed = by !== undefined && (by !== entry.replica || this.removing);
     this.roster.hide(entry, removed ? "removed" : "left");
+    if (this.lingering.size > 0) this.lingering.delete(entry);
     if (!own) return;
     if (by === undefined) this.dropped.push(entry);
     else if (removed) this.kicked.push(entry);
@@ -156,16 +181,41 @@ export class Content {
   }
 
   /** Shows an entry: in the place of the one that it updates, or of one of a leaving replica with its topic and key. */
-  private present(entry: Entry): void {
+  private present(entry: Entry, isNew = false): void {
     if (entry.shown) return;
     const updated = entry.previous === 0 ? undefined : this.updatedBy(entry);
     if (updated !== undefined) {
       this.roster.swap(updated, entry);
       return;
     }
-    const left = this.leaving.size === 0 ? undefined : this.takenOverBy(entry);
-    if (left === undefined) this.roster.show(entry);
-    else this.roster.replace(left, entry);
+    const before =
+      this.inheritedBy(entry) ??
+      (isNew && this.lingering.size > 0 ? this.returnedBy(entry) : undefined) ??
+      (this.leaving.size > 0 ? this.takenOverBy(entry) : undefined);
+    if (before === undefined) this.roster.show(entry);
+    else this.roster.replace(before, entry);
+  }
+
+  /** The shown lingering entry whose identity is back with this one. */
+  private inheritedBy({ topic, key, heirOf }: Entry): Entry | undefined {
+    if (heirOf === undefined) return undefined;
+    const { replica, number, root } = heirOf;
+    const before = this.set.entriesOf(replica).get(number);
+    if (before?.shown && before.topic === topic && before.key === key) return before;
+    // Or an earlier one of its chain of updates: the later ones may never have come here.
+    return this.roster.find(
+      topic,
+      key,
+      (other) => other.replica === replica && other.root === root && other.number < number,
+    );
+  }
+
+  /** An own lingering entry whose identity has come back elsewhere, unknown to whoever brought it. */
+  private returnedBy({ replica, topic, key }: Entry): Entry | undefined {
+    const own = this.set.replica;
+    const before = replica === own ? undefined : this.lingering.firstOf(own, topic, key);
+    if (before !== undefined) this.returned.push(before);
+    return before;
   }
 
   /** The shown entry of the same chain of updates, whose remove comes with this entry or behind it. */

@@ -48,6 +48,41 @@ export class Entry implements Presence {
   get node(): string {
     return nameOf(this.replica);
   }
+
+  /** The lingering entry of another replica whose place this one, or the first of its chain of updates, took. */
+  get heirOf(): Predecessor | undefined {
+    return undefined;
+  }
+}
+
+/** What names an entry of another replica, and its chain of updates. */
+export interface Predecessor {
+  readonly replica: ReplicaId;
+  readonly number: EventNumber;
+  readonly root: EventNumber;
+}
+
+/** The entry of an identity that came back elsewhere while its last one lingered. Few are: the others go without the field. */
+export class Heir extends Entry {
+  private readonly predecessor: Predecessor;
+
+  /** Takes everything but the predecessor from `entry`. */
+  constructor(
+    { replica, number, topic, key, meta, previous, root }: Entry,
+    { replica: before, number: numberBefore, root: rootBefore }: Predecessor,
+  ) {
+    super(replica, number, topic, key, meta, previous, root);
+    this.predecessor = { replica: before, number: numberBefore, root: rootBefore };
+  }
+
+  override get heirOf(): Predecessor {
+    return this.predecessor;
+  }
+
+  override get previousRef(): string {
+    const { replica, number } = this.predecessor;
+    return super.previousRef ?? refOf(replica, number);
+  }
 }
 
 /** The public name of a dot: unique in the cluster, and free on the wire. */

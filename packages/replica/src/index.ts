@@ -42,6 +42,6 @@ export {
   type RequestHandler,
   type Responder,
 } from "./requests.ts";
-export type { Session } from "./session.ts";
+export type { Session, SessionOptions } from "./session.ts";
 export type { StateView } from "./state-view.ts";
 export type { Transport, TransportListener } from "./transport.ts";

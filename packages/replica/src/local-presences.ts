@@ -1,12 +1,15 @@
 /** The sessions of this replica, and the changes that they make to the set. */
 import type { EventNumber, ObservedRemoveSet } from "@presently/crdt";
-import { Entry } from "./entry.ts";
+import { DroppedSessions } from "./dropped-sessions.ts";
+import { Entry, Heir, type Predecessor } from "./entry.ts";
 import { LimitError, NotTrackedError } from "./errors.ts";
 import { checkMeta, checkText } from "./limits.ts";
+import type { Lingering } from "./lingering.ts";
 import type { ReplicaSettings } from "./options.ts";
+import type { Millis } from "./outbox.ts";
 import type { Meta } from "./presence.ts";
 import type { Roster } from "./roster.ts";
-import { Session } from "./session.ts";
+import { Session, type SessionOptions } from "./session.ts";
 
 /** Told that local changes wait to be flushed, and how many bytes they add at a guess. */
 export type Changed = (bytes: number) => void;
@@ -22,21 +25,33 @@ export class LocalPresences {
   private readonly roster: Roster;
   private readonly settings: ReplicaSettings;
   private readonly changed: Changed;
+  private readonly lingering: Lingering;
+  private readonly dropped = new DroppedSessions();
+  /** Own entries that linger, and that the peers have not been told of. */
+  private untold: EventNumber[] = [];
   /** Entries of all sessions together. */
   size = 0;
 
-  constructor(set: ObservedRemoveSet<Entry>, roster: Roster, settings: ReplicaSettings, changed: Changed) {
+  constructor(
+    set: ObservedRemoveSet<Entry>,
+    roster: Roster,
+    lingering: Lingering,
+    settings: ReplicaSettings,
+    changed: Changed,
+  ) {
     this.set = set;
     this.roster = roster;
+    this.lingering = lingering;
     this.settings = settings;
     this.changed = changed;
   }
 
-  open(): Session {
+  open(options: SessionOptions | undefined): Session {
     const { sessionsMax } = this.settings;
     if (this.sessions >= sessionsMax) throw new LimitError("sessionsMax", sessionsMax, "too many sessions");
+    const session = new Session(this, options);
     this.sessions++;
-    return new Session(this);
+    return session;
   }
 
   track(session: Session, topic: string, key: string, meta: Meta): Entry {
@@ -48,7 +63,9 @@ export class LocalPresences {
     this.checkRoom(session, topic);
     this.roster.begin();
     try {
-      const entry = this.insert(session, topic, key, meta);
+      const before = this.lingering.first(topic, key);
+      const entry =
+        before === undefined ? this.insert(session, topic, key, meta) : this.takeOver(before, session, meta);
       this.changed(bytes + key.length + ENTRY_BYTES);
       return entry;
     } finally {
@@ -76,6 +93,72 @@ export class LocalPresences {
     if (session.entries.size > 0) this.removeAll(session.entries.all());
   }
 
+  // Sessions that drop.
+
+  drop(session: Session): void {
+    for (const entry of session.entries.all()) this.linger(entry);
+    this.dropped.add(session);
+    this.changed(0);
+  }
+
+  private linger(entry: Entry): void {
+    this.lingering.add(entry);
+    this.untold.push(entry.number);
+  }
+
+  /** Own entries that linger since the last call. */
+  takeUntold(): readonly EventNumber[] {
+    const numbers = this.untold;
+    if (numbers.length > 0) this.untold = [];
+    return numbers;
+  }
+
+  /** All own entries that linger. Cost: O(answer). */
+  lingeringNumbers(): EventNumber[] {
+    const numbers: EventNumber[] = [];
+    for (const session of this.dropped.all())
+      for (const { number } of session.entries.all()) numbers.push(number);
+    return numbers;
+  }
+
+  /** Gives up what has lingered long enough; answers when it next wants to be called. */
+  tick(now: Millis): Millis {
+    const next = this.dropped.start(now);
+    if (now < next) return next;
+    this.roster.begin();
+    try {
+      for (let removed = 0; removed < REMOVES_PER_EVENT; ) {
+        const session = this.dropped.takeDue(now);
+        if (session === undefined) break;
+        removed += session.size;
+        session.close();
+      }
+    } finally {
+      this.roster.end();
+    }
+    return this.dropped.start(now);
+  }
+
+  /** Its identity was seen to come back elsewhere, by somebody who did not know that it lingers. */
+  giveUp(entries: readonly Entry[]): void {
+    this.removeAll(entries);
+  }
+
+  /** The identity of a lingering entry is back: one event for both. */
+  private takeOver(before: Entry, session: Session, meta: Meta): Entry {
+    const { replica, number, topic, key, root } = before;
+    if (replica === this.set.replica) {
+      const entry = this.entry(topic, key, meta, number, root, before.heirOf);
+      this.hold(session, entry);
+      this.set.update(number, entry);
+      return entry;
+    }
+    const heir = this.entry(topic, key, meta, 0, this.set.nextNumber, before);
+    this.hold(session, heir);
+    this.set.replace([{ origin: replica, numbers: [number] }], heir);
+    return heir;
+  }
+
   find(session: Session, topic: string, key: string): Entry | undefined {
     const { size, only } = session.entries;
     if (size === 0) return undefined;
@@ -94,7 +177,7 @@ export class LocalPresences {
   readd(entry: Entry): void {
     const session = entry.session!;
     this.forget(entry);
-    const again = this.entry(entry.topic, entry.key, entry.meta, entry.number, entry.root);
+    const again = this.entry(entry.topic, entry.key, entry.meta, entry.number, entry.root, entry.heirOf);
     this.hold(session, again);
     this.set.add(again);
     this.changed(entry.key.length + ENTRY_BYTES);
@@ -107,7 +190,7 @@ export class LocalPresences {
     for (const before of entries.values()) {
       const session = before.session!;
       this.forget(before);
-      const after = this.entry(before.topic, before.key, before.meta, 0, set.nextNumber);
+      const after = this.entry(before.topic, before.key, before.meta, 0, set.nextNumber, before.heirOf);
       this.hold(session, after);
       this.roster.replace(before, after);
       set.add(after);
@@ -117,6 +200,7 @@ export class LocalPresences {
 
   /** The entry is no longer in the set. */
   forget(entry: Entry): void {
+    if (this.lingering.size > 0) this.lingering.delete(entry);
     if (entry.session?.entries.delete(entry)) this.size--;
   }
 
@@ -130,7 +214,7 @@ export class LocalPresences {
   private replace(session: Session, held: Entry, meta: Meta, bytes: number): Entry {
     this.roster.begin();
     try {
-      const entry = this.entry(held.topic, held.key, meta, held.number, held.root);
+      const entry = this.entry(held.topic, held.key, meta, held.number, held.root, held.heirOf);
       this.hold(session, entry);
       this.set.update(held.number, entry);
       this.changed(bytes + held.key.length + ENTRY_BYTES);
@@ -156,14 +240,23 @@ export class LocalPresences {
     }
   }
 
-  private entry(topic: string, key: string, meta: Meta, previous: EventNumber, root: EventNumber): Entry {
-    return new Entry(this.set.replica, this.set.nextNumber, topic, key, meta, previous, root);
+  private entry(
+    topic: string,
+    key: string,
+    meta: Meta,
+    previous: EventNumber,
+    root: EventNumber,
+    heirOf?: Predecessor,
+  ): Entry {
+    const entry = new Entry(this.set.replica, this.set.nextNumber, topic, key, meta, previous, root);
+    return heirOf === undefined ? entry : new Heir(entry, heirOf);
   }
 
   private hold(session: Session, entry: Entry): void {
     entry.session = session;
     session.entries.add(entry);
     this.size++;
+    if (session.dropped) this.linger(entry);
   }
 
   private checkRoom(session: Session, topic: string): void {

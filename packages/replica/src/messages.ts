@@ -94,6 +94,16 @@ export interface LeaveMessage {
   readonly handoffMs: number;
 }
 
+/**
+ * The sessions of these entries of the sender have dropped without leaving: who tracks one of their keys on its topic
+ * takes the entry's place. A hint, sent behind the delta that added them, and again when a link opens or has drained.
+ */
+export interface LingerMessage {
+  readonly type: "linger";
+  /** Ascending. */
+  readonly numbers: readonly EventNumber[];
+}
+
 /** "Your node name has been seen with this newer incarnation." */
 export interface IncarnationMessage {
   readonly type: "incarnation";
@@ -140,6 +150,7 @@ export type Message =
   | ProbeMessage
   | ProbeAckMessage
   | LeaveMessage
+  | LingerMessage
   | IncarnationMessage
   | BroadcastMessage
   | DirectMessage

@@ -4,7 +4,7 @@
  * Sans-I/O: messages and the time come in, messages and diffs go out. The same calls with the same times give the same
  * outputs on every machine, so one implementation runs in production and in the simulator.
  */
-import { nameOf, type ReplicaId, replicaId } from "@presently/crdt";
+import { type EventNumber, nameOf, type ReplicaId, replicaId } from "@presently/crdt";
 import type { MessageListener } from "./channels.ts";
 import { Content } from "./content.ts";
 import { type Counters, newCounters } from "./counters.ts";
@@ -28,11 +28,13 @@ import { Peer } from "./peer.ts";
 import type { Presence, ReplicaReport, TopicCount, TopicSummary, Watcher } from "./presence.ts";
 import { Puller } from "./puller.ts";
 import { reportOn, reportOnSelf } from "./report.ts";
-import type { Session } from "./session.ts";
+import type { Session, SessionOptions } from "./session.ts";
 import type { StateView } from "./state-view.ts";
 
 /** Local changes that are sent without waiting for the flush interval, to keep frames small. */
 const OPEN_CHANGES_MAX = 1_000;
+/** Lingering entries that one message names. */
+const LINGERING_PER_FRAME = 8_000;
 /** Entries of a full sync between two progress notices. */
 const PROGRESS_STEP = 50_000;
 /** Two processes that start under one name at once must not outbid each other for ever. */
@@ -139,9 +141,14 @@ export class Replica {
 
   // Presence.
 
-  /** @throws {LimitError} beyond `sessionsMax` */
-  session(): Session {
-    return this.content.locals.open();
+  /**
+   * Opens a session, the local owner of presences.
+   *
+   * @throws {LimitError} beyond `sessionsMax`; those that have dropped and still linger count
+   * @throws {InvalidArgumentError} for an option that cannot be used
+   */
+  session(options?: SessionOptions): Session {
+    return this.content.locals.open(options);
   }
 
   /** Who is present on a topic, key by key. From local memory. Cost: O(answer). */
@@ -263,6 +270,7 @@ export class Replica {
       if (this.silent) return;
       if (!welcome) this.turnAway(id);
       else this.beat([peer], now);
+      this.tellLingering([id], this.content.locals.lingeringNumbers());
     });
   }
 
@@ -294,7 +302,10 @@ export class Replica {
   drained(id: ReplicaId, now: Millis): void {
     const peer = this.peers.get(id);
     if (peer === undefined) return;
-    this.input(now, () => this.beat([peer], now));
+    this.input(now, () => {
+      this.beat([peer], now);
+      this.tellLingering([id], this.content.locals.lingeringNumbers());
+    });
     this.outbox.wake(0);
   }
 
@@ -331,6 +342,7 @@ export class Replica {
         this.gossip.tick(this.peers.values(), now),
         this.membership.tick(now),
         this.puller.tick(now),
+        this.content.locals.tick(now),
         this.messenger.tick(now),
       );
     });
@@ -377,6 +389,9 @@ export class Replica {
       case "leave":
         this.farewell(peer, message, now);
         break;
+      case "linger":
+        this.content.linger(peer.id, message.numbers);
+        break;
       case "incarnation":
         if (message.newest > this.incarnationNow) this.hearOfNewerLife(message.newest);
         break;
@@ -416,11 +431,24 @@ export class Replica {
     this.flushWanted = false;
     this.openBytes = 0;
     const delta = this.content.set.takeDelta();
-    if (delta === undefined || this.silent) return;
-    this.counters.deltasMade++;
+    const lingering = this.content.locals.takeUntold();
+    if ((delta === undefined && lingering.length === 0) || this.silent) return;
     const { ready, skipped } = this.readyPeers();
-    this.counters.pushesSkipped += skipped;
-    if (ready.length > 0) this.outbox.send(ready, { type: "delta", delta });
+    if (delta !== undefined) {
+      this.counters.deltasMade++;
+      this.counters.pushesSkipped += skipped;
+      if (ready.length > 0) this.outbox.send(ready, { type: "delta", delta });
+    }
+    this.tellLingering(ready, lingering);
+  }
+
+  /** A note, and no more: a peer that does not keep up is told when it has drained. */
+  private tellLingering(peers: readonly ReplicaId[], numbers: readonly EventNumber[]): void {
+    if (peers.length === 0) return;
+    for (let start = 0; start < numbers.length; start += LINGERING_PER_FRAME) {
+      const part = numbers.slice(start, start + LINGERING_PER_FRAME).sort((one, other) => one - other);
+      this.outbox.send(peers, { type: "linger", numbers: part });
+    }
   }
 
   private readyPeers(): { ready: ReplicaId[]; skipped: number } {

@@ -1,19 +1,30 @@
 /** The local owner of presences: a socket, a process. Closing it takes away everything that it tracked. */
 import type { Entry } from "./entry.ts";
 import { EntryBag } from "./entry-bag.ts";
-import { ClosedError } from "./errors.ts";
+import { ClosedError, InvalidArgumentError } from "./errors.ts";
 import type { LocalPresences } from "./local-presences.ts";
 import type { Meta, Presence } from "./presence.ts";
+
+export interface SessionOptions {
+  /** How long what it tracks stays after `drop`. Default 0 ms: `drop` is `close`. */
+  readonly lingerMs?: number;
+}
 
 export class Session {
   /** What it holds; kept by `LocalPresences`. */
   readonly entries = new EntryBag();
-  private open = true;
+  /** How long what it tracks stays after `drop`. */
+  readonly lingerMs: number;
+  private state: "open" | "dropped" | "closed" = "open";
   private readonly owner: LocalPresences;
   private removedListeners: Set<(presence: Presence) => void> | undefined = undefined;
 
-  constructor(owner: LocalPresences) {
+  /** @throws {InvalidArgumentError} for an option that cannot be used */
+  constructor(owner: LocalPresences, { lingerMs = 0 }: SessionOptions = {}) {
+    if (!Number.isSafeInteger(lingerMs) || lingerMs < 0)
+      throw new InvalidArgumentError("lingerMs", `must be an integer of at least 0, not ${lingerMs}`);
     this.owner = owner;
+    this.lingerMs = lingerMs;
   }
 
   /**
@@ -55,16 +66,45 @@ export class Session {
     return this.owner.find(this, topic, key);
   }
 
-  /** Untracks everything, as one change. Idempotent. Cost: O(entries of this session). */
+  /** Untracks everything, as one change; after `drop`, what still lingers. Idempotent. Cost: O(entries of this session). */
   close(): void {
-    if (!this.open) return;
-    this.open = false;
+    if (this.state === "closed") return;
+    this.state = "closed";
     this.removedListeners = undefined;
     this.owner.close(this);
   }
 
+  /**
+   * Ends the session as a connection does that breaks without a goodbye: what it tracks stays for `lingerMs`, counted from
+   * the end of this turn of the event loop, and leaves then. Whoever tracks one of these keys on its topic in the meantime,
+   * here or on any other node, takes the old entry's place: nobody is told of a leave or a join, only of an update, whose
+   * `before` and `after` tell the metas and nodes. With a `lingerMs` of 0 it is `close`.
+   *
+   * Every other call is a `ClosedError` from then on, but for `close`, which lets go at once. Each entry waits for one
+   * coming back: of two sessions with one key, both may drop and both return. When this node crashes, or is believed down,
+   * its lingering entries are lost with the others; when it stops, its hand-off is theirs.
+   *
+   * Idempotent. Cost: O(entries of this session).
+   */
+  drop(): void {
+    if (this.state !== "open") return;
+    if (this.lingerMs === 0 || this.size === 0) {
+      this.close();
+      return;
+    }
+    this.state = "dropped";
+    this.removedListeners = undefined;
+    this.owner.drop(this);
+  }
+
+  /** Whether it was closed or dropped. */
   get closed(): boolean {
-    return !this.open;
+    return this.state !== "open";
+  }
+
+  /** Whether it was dropped, and what it tracked may still be there. */
+  get dropped(): boolean {
+    return this.state === "dropped";
   }
 
   /** How many entries it holds. */
@@ -86,6 +126,6 @@ export class Session {
   }
 
   private assertOpen(): void {
-    if (!this.open) throw new ClosedError("this session");
+    if (this.state !== "open") throw new ClosedError("this session");
   }
 }
