@@ -8,6 +8,16 @@ export {
   SimulatedCluster,
   type StartOptions,
 } from "./cluster.ts";
+export { ClusterModel } from "./cluster-model.ts";
+export {
+  type ClusterCommand,
+  type CommandFault,
+  type CommandOptions,
+  clusterCommands,
+  type RunCommandsOptions,
+  runCommands,
+  StepCommand,
+} from "./commands.ts";
 export type { Direction, End } from "./connection.ts";
 export { Coverage, SITUATIONS, type Situation } from "./coverage.ts";
 export { InvariantError, ScenarioError } from "./errors.ts";

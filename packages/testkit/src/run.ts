@@ -12,8 +12,8 @@ import { World, type WorldOptions } from "./world.ts";
 /** After the last fault was healed, everybody agrees within this time, whatever happened. */
 export const CONVERGES_WITHIN_MS = 20_000;
 
-/** Small buffers, so that a few changes are enough to congest a slow link. */
-const NETWORK = { windowBytes: 500, maxBufferedBytes: 1_000, lateShare: 0.05 };
+/** Of a scenario: small buffers, so that a few changes are enough to congest a slow link. */
+export const SCENARIO_NETWORK = { windowBytes: 500, maxBufferedBytes: 1_000, lateShare: 0.05 };
 
 export interface RunReport {
   /** Situations that the history reached. */
@@ -45,7 +45,7 @@ export interface RunOptions extends Pick<WorldOptions, "replica" | "network" | "
 export function runScenario(scenario: Scenario, options: RunOptions = {}): RunReport {
   const coverage = new Coverage();
   const world = new World(scenario, {
-    network: { ...NETWORK, ...options.network },
+    network: { ...SCENARIO_NETWORK, ...options.network },
     ...(options.replica && { replica: options.replica }),
     ...(options.application && { application: options.application }),
     ...(options.observers && { observers: options.observers }),

@@ -45,7 +45,12 @@ export class Timeline implements ClusterObserver {
 
   /** A step that is about to be taken. */
   step(index: number, step: Step): void {
-    if (step.do !== "advance") this.say(`${String(index + 1).padStart(3)}. ${describeStep(step)}`);
+    if (step.do !== "advance") this.act(index, describeStep(step));
+  }
+
+  /** Something that is about to be done, in words. */
+  act(index: number, what: string): void {
+    this.say(`${String(index + 1).padStart(3)}. ${what}`);
   }
 
   started({ id, host, name }: SimulatedProcess): void {
