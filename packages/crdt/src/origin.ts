@@ -1,6 +1,7 @@
 /** What a set knows of one replica's events: the entries they added, and how far it has followed them. */
 import { DeltaLog } from "./delta-log.ts";
 import type { EventNumber, ReplicaId } from "./dot.ts";
+import { EventMap } from "./event-map.ts";
 import { StateHash, seedOf } from "./state-hash.ts";
 
 export class Origin<V> {
@@ -8,7 +9,7 @@ export class Origin<V> {
   /** Highest event with none missing below it. */
   vector: EventNumber = 0;
   /** Entries by event number: those up to `vector`, and those that were staged ahead of it. */
-  readonly live = new Map<EventNumber, V>();
+  readonly live = new EventMap<V>();
   /** How many of `live` are above `vector`, and the highest of them. */
   ahead = 0;
   aheadMax: EventNumber = 0;
@@ -29,13 +30,13 @@ export class Origin<V> {
 
   /** Inserts an entry up to the vector-to-be. Must be absent. */
   insert(number: EventNumber, value: V): void {
-    this.live.set(number, value);
+    this.live.insert(number, value);
     this.hash.toggle(number);
   }
 
   /** Inserts an entry above the vector. Must be absent. */
   insertAhead(number: EventNumber, value: V): void {
-    this.live.set(number, value);
+    this.live.insert(number, value);
     this.ahead++;
     this.aheadMax = Math.max(this.aheadMax, number);
     this.aheadHash.toggle(number);
@@ -61,9 +62,8 @@ export class Origin<V> {
 
   /** Takes an entry out, and returns it; undefined if there is none. */
   take(number: EventNumber): V | undefined {
-    const value = this.live.get(number);
+    const value = this.live.take(number);
     if (value === undefined) return undefined;
-    this.live.delete(number);
     if (number > this.vector) {
       this.dropAhead(number);
     } else this.hash.toggle(number);
