@@ -1,6 +1,7 @@
 /** Answers pulls: frame by frame, so that a large state neither fills a socket nor holds up the event loop. */
 import type { Delta, Entries, EventNumber, FullState, ObservedRemoveSet, ReplicaId } from "@presently/crdt";
 import type { Entry } from "./entry.ts";
+import { joinRuns } from "./join-deltas.ts";
 import { ENTRY_BYTES } from "./local-presences.ts";
 import type { LivePart, PullMessage, SyncMessage } from "./messages.ts";
 import type { ReplicaSettings } from "./options.ts";
@@ -87,14 +88,14 @@ export class Giver {
     for (const delta of deltas) {
       const size = deltaBytes(delta);
       if (bytes > 0 && bytes + size > this.settings.frameBytesTarget) {
-        yield { deltas: group };
+        yield { deltas: joinRuns(group) };
         group = [];
         bytes = 0;
       }
       group.push(delta);
       bytes += size;
     }
-    if (group.length > 0) yield { deltas: group };
+    if (group.length > 0) yield { deltas: joinRuns(group) };
   }
 
   private *whole(state: FullState<Entry>, has: ReadonlyMap<ReplicaId, EventNumber>): Iterable<Part> {

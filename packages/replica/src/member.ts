@@ -28,6 +28,8 @@ export class Member {
   /** Through whom it last advanced: the replica itself, or a peer that passed it on. */
   heardFrom: ReplicaId;
   suspicion: Suspicion | undefined = undefined;
+  /** While down, once it was heard again: when its entries count at the latest, whether or not we have caught up with it. */
+  returnsAt: Millis | undefined = undefined;
   /** While leaving: when its hand-off ends. */
   leavesAt: Millis = Number.POSITIVE_INFINITY;
 

@@ -178,7 +178,10 @@ describe("a replica lives", () => {
     expect(seen.run(4_000, 6_000).at(-1)).toBe("6000 hidden c@1");
     seen.membership.learn({ replica: C, counter: 3, agoMs: 5_000 }, B, 10_000);
     expect(seen.status(C)).toBe("down");
+    seen.membership.settleReturns(() => true);
+    expect(seen.status(C)).toBe("down");
     seen.membership.learn({ replica: C, counter: 4, agoMs: 4_999 }, B, 10_000);
+    seen.membership.settleReturns(() => true);
     expect(seen.status(C)).toBe("up");
     expect(seen.told).toEqual(["shown c@1"]);
   });
@@ -219,7 +222,7 @@ describe("silence", () => {
     }
   });
 
-  test("that ends makes it up again at once, down or doubted, and shows only what was hidden", () => {
+  test("that ends makes it up again, and shows what was hidden once it is known what has become of that", () => {
     const seen = new Seen();
     seen.link(0, B, C);
     seen.run(0, 3_000);
@@ -230,9 +233,37 @@ describe("silence", () => {
     seen.run(3_000, 9_000);
     expect([seen.status(B), seen.status(C)]).toEqual(["down", "down"]);
     seen.beat(3, 9_000, B);
+    seen.membership.settleReturns(() => false);
+    expect(seen.told).toEqual([]);
+    seen.membership.settleReturns((replica) => replica === B);
     expect(seen.told).toEqual(["shown b@1"]);
     expect([seen.status(B), seen.status(C)]).toEqual(["up", "down"]);
     expect(seen.run(9_000, 11_499)).toEqual([]);
+  });
+
+  test("that ends shows what was hidden after pullTimeoutMs at the latest", () => {
+    const seen = new Seen();
+    seen.link(0, B);
+    seen.run(0, 8_000);
+    for (const now of [8_000, 9_000]) seen.beat(now, now, B);
+    expect(seen.run(8_000, 10_000)).toEqual(["10000 shown b@1"]);
+    expect(seen.status(B)).toBe("up");
+  });
+
+  test("that ends and begins again at once shows nothing: by a link that is lost, or by time", () => {
+    const seen = new Seen();
+    seen.link(0, B);
+    seen.run(0, 6_000);
+    seen.beat(2, 6_000, B);
+    seen.membership.unlinked(B, 6_500);
+    seen.membership.settleReturns(() => true);
+    expect([seen.status(B), seen.run(6_500, 9_000)]).toEqual(["down", []]);
+    const patient = new Seen({ pullTimeoutMs: 60_000, evictAfterMs: 120_000 });
+    patient.link(0, B);
+    patient.run(0, 6_000);
+    patient.beat(2, 6_000, B);
+    expect(patient.run(6_000, 70_000)).toEqual([]);
+    expect(patient.status(B)).toBe("down");
   });
 
   test("of evictAfterMs makes it forgotten", () => {

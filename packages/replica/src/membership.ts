@@ -45,6 +45,8 @@ const NEVER = Number.POSITIVE_INFINITY;
 export class Membership {
   private readonly members = new Map<ReplicaId, Member>();
   private readonly links = new Set<ReplicaId>();
+  /** Those down that have been heard again. */
+  private readonly returning = new Set<Member>();
   /** Evicted replicas and their last counters, oldest first. */
   private readonly forgotten = new Map<ReplicaId, number>();
   /** Newest incarnation seen of each name. */
@@ -148,6 +150,7 @@ export class Membership {
   unlinked(peer: ReplicaId, now: Millis): void {
     this.links.delete(peer);
     const member = this.members.get(peer);
+    if (member?.returnsAt !== undefined) this.cancelReturn(member);
     if (member === undefined || !this.isDoubtable(member)) return;
     if (member.suspicion === undefined) this.suspect(member, now);
     else this.listener.redial(peer);
@@ -238,6 +241,12 @@ export class Membership {
       return;
     }
     if (member.status === "down") {
+      if (member.returnsAt !== undefined && silentMs >= downAfterMs) this.cancelReturn(member);
+      if (member.returnsAt !== undefined) {
+        if (now >= member.returnsAt) this.completeReturn(member);
+        else this.plan(member.returnsAt);
+        return;
+      }
       if (silentMs >= evictAfterMs) this.evict(member, "evicted");
       else this.plan(member.heardAt + evictAfterMs);
       return;
@@ -314,12 +323,43 @@ export class Membership {
     // What was heard before the link was lost says nothing about what happened since.
     if (member.suspicion !== undefined && member.heardAt <= member.suspicion.since) return;
     member.suspicion = undefined;
+    if (member.status === "down") {
+      this.beginReturn(member, now);
+      return;
+    }
     this.plan(member.heardAt + this.suspectAfterMs);
     if (member.status === "up") return;
-    const wasDown = member.status === "down";
     member.status = "up";
-    this.say("replica-up", wasDown ? "info" : "debug", `${member.id} is up again`, member);
-    if (wasDown) this.listener.shown(member.id);
+    this.say("replica-up", "debug", `${member.id} is up again`, member);
+  }
+
+  /**
+   * Whoever left or changed while it was down must not be shown first as it was then: its entries count once we have
+   * caught up with it, or when a pull would have been given up.
+   */
+  private beginReturn(member: Member, now: Millis): void {
+    if (member.returnsAt !== undefined) return;
+    member.returnsAt = now + this.settings.pullTimeoutMs;
+    this.returning.add(member);
+    this.plan(member.returnsAt);
+  }
+
+  private cancelReturn(member: Member): void {
+    member.returnsAt = undefined;
+    this.returning.delete(member);
+  }
+
+  /** Lets those count again that have been heard since they were down, and that the test holds for. */
+  settleReturns(isCaughtUpOn: (replica: ReplicaId) => boolean): void {
+    for (const member of this.returning) if (isCaughtUpOn(member.id)) this.completeReturn(member);
+  }
+
+  private completeReturn(member: Member): void {
+    this.cancelReturn(member);
+    member.status = "up";
+    this.plan(member.heardAt + this.suspectAfterMs);
+    this.say("replica-up", "info", `${member.id} is up again`, member);
+    this.listener.shown(member.id);
   }
 
   private isDoubtable(member: Member): boolean {
@@ -374,6 +414,7 @@ export class Membership {
 
   private evict(member: Member, reason: LeaveReason): void {
     this.members.delete(member.id);
+    this.cancelReturn(member);
     if (!this.forgotten.has(member.id)) this.remember(member.id, member.counter);
     this.say("replica-evicted", "info", `${member.id} is forgotten (${reason})`, member, { reason });
     this.listener.evicted(member.id, reason);

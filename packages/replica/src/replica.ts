@@ -358,7 +358,10 @@ export class Replica {
       this.membership.stalled(now);
       this.wakeAt = now;
     }
-    this.content.change(work);
+    this.content.change(() => {
+      work();
+      this.membership.settleReturns((replica) => this.hasCaughtUpOn(replica));
+    });
     if (this.newerLife !== undefined) this.yieldTo(this.newerLife, now);
     this.followers.tell();
     if (!this.pullWanted || this.silent) return;
@@ -516,6 +519,18 @@ export class Replica {
     if (peer === undefined) return;
     this.peers.delete(id);
     this.peers.set(id, peer);
+  }
+
+  /** Whether everything that is claimed of a replica is here, by itself if we have a link with it, else by anybody. */
+  private hasCaughtUpOn(replica: ReplicaId): boolean {
+    const seen = this.content.set.vectorOf(replica);
+    const linked = this.peers.has(replica);
+    let told = false;
+    for (const { id, digest, claims } of this.peers.values()) {
+      if ((claims.get(replica) ?? 0) > seen) return false;
+      if (linked ? id === replica && digest !== undefined : digest?.has(replica)) told = true;
+    }
+    return told;
   }
 
   // Heartbeats.
