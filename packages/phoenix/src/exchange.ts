@@ -19,7 +19,9 @@ export interface Identified {
 
 export interface ExchangeOptions {
   readonly node: PresentlyNode;
-  readonly feedOf: (topic: string) => Pick<PresenceFeedOptions, "fetch" | "metas" | "dispatch">;
+  readonly feedOf: (
+    topic: string,
+  ) => Pick<PresenceFeedOptions, "fetch" | "metas" | "dispatch" | "diffIntervalMs">;
   readonly notice: NoticeListener;
 }
 

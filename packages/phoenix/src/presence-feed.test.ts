@@ -1,6 +1,6 @@
 /** What clients are told of presence, and in which order. */
 import { createNode, type PresentlyNode } from "presently";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { eventually } from "../../../test/helpers/eventually.ts";
 import { Switchboard, type WireClient } from "../test/wire-client.ts";
 import type { Channel } from "./channel.ts";
@@ -389,4 +389,65 @@ test("a state that is asked for again comes in order", () => {
     ["presence_state", ["alice"]],
     ["presence_diff", ["joins", "leaves"]],
   ]);
+});
+
+describe("a large room", () => {
+  /** As many as take all the frames of an interval by one diff. */
+  const CLIENTS = 1_000;
+  const diffIntervalMs = 20;
+
+  function crowd(presence: PresenceDefinition = {}): WireClient[] {
+    const board = serve({ diffIntervalMs, ...presence });
+    const clients = Array.from({ length: CLIENTS }, () => board.connect());
+    for (const client of clients) client.join(topic);
+    for (const client of clients) client.take();
+    return clients;
+  }
+
+  test("hears the first change at once, and those that follow as one", async () => {
+    const [client] = crowd() as [WireClient];
+    const session = node.session();
+    session.track(topic, "alice");
+    expect(diffs(client).map(shape)).toEqual([{ joins: { alice: 1 }, leaves: {} }]);
+    session.track(topic, "bob", { a: 1 });
+    session.update(topic, "alice", { a: 2 });
+    session.track(topic, "carol");
+    session.untrack(topic, "carol");
+    expect(client.received).toEqual([]);
+    await eventually(() => expect(client.received).toHaveLength(1));
+    const [diff] = diffs(client);
+    expect(shape(diff!)).toEqual({ joins: { bob: 1, alice: 1 }, leaves: { alice: 1 } });
+    expect(diff!.joins.alice!.metas[0]!.phx_ref_prev).toBe(diff!.leaves.alice!.metas[0]!.phx_ref);
+  });
+
+  test("gives who joins between two diffs the state as it was told, and then the same diff as everybody", async () => {
+    const clients = crowd();
+    const session = node.session();
+    session.track(topic, "alice");
+    session.track(topic, "bob");
+    session.untrack(topic, "alice");
+    const [first, late] = clients as [WireClient, WireClient];
+    first.take();
+    late.send("1", "2", topic, "phx_leave");
+    late.take();
+    late.join(topic, "3");
+    expect(Object.keys(late.takeEvents("presence_state")[0]![4])).toEqual(["alice"]);
+    await eventually(() => expect(late.received).toHaveLength(1));
+    const told = diffs(late);
+    expect(told.map(shape)).toEqual([{ joins: { bob: 1 }, leaves: { alice: 1 } }]);
+    expect(diffs(first)).toEqual(told);
+  });
+
+  test("encodes a state once for all who ask between two diffs", () => {
+    const clients = crowd();
+    node.session().track(topic, "alice");
+    const [first, second] = clients as [WireClient, WireClient];
+    const list = vi.spyOn(node, "list");
+    for (const client of [first, second]) {
+      client.join(topic, "7");
+      expect(Object.keys(client.takeEvents("presence_state")[0]![4])).toEqual(["alice"]);
+    }
+    expect(list).toHaveBeenCalledTimes(1);
+    list.mockRestore();
+  });
 });

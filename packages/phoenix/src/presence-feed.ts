@@ -1,13 +1,15 @@
 /**
  * What the clients of one topic are told of presence, in which order?
  *
- * One queue for the topic at this node holds diffs and requests for the state, and its items are dealt with one after
- * the other, so that a slow `fetch` delays but never reorders. A state is the list as it was when it was asked for; who
- * asked gets the diffs that were queued behind it, and none of those before. So no diff is lost or known already, and
- * no state is older than a diff that was sent before it.
+ * Every change is told at once, by itself, until that has taken a thousand frames; what happens then, before
+ * `diffIntervalMs` are over, is told as one diff. So small rooms hear everything, and the cost of a large one grows with
+ * its clients and with time, and not with how many of them come and go. A state is what the diffs up to now, and not yet those to come, have made of the room: who asks
+ * gets it at once, and then the same diffs as everybody. So no diff is lost, no state is older than a diff that was sent
+ * before it, everybody hears of their own coming, and all who ask between two diffs are given one and the same text.
  *
- * A diff is encoded once for all. While there is neither `fetch` nor `handleMetas`, everything happens at once, during
- * the call that makes the change.
+ * One queue for the topic at this node holds diffs and states; its items are dealt with one after the other, so that a
+ * slow `fetch` delays but never reorders. While there is neither `fetch` nor `handleMetas`, items are dealt with at once.
+ * A diff is encoded once for all.
  */
 import type { Presence, PresentlyNode, TopicDiff } from "presently";
 import type { PresenceDefinition } from "./channel-definition.ts";
@@ -15,12 +17,19 @@ import { type Fetcher, fetchNothing } from "./fetcher.ts";
 import { EncodedJson, EVENT } from "./message.ts";
 import { MetasByKey, type MetasListener } from "./metas-listener.ts";
 import type { NoticeListener } from "./notice.ts";
-import { groupByKey, mergeDiffs, type PresenceDiff, type PresenceMap, type RawDiff } from "./presence-map.ts";
+import { PendingDiff } from "./pending-diff.ts";
+import { groupByKey, type PresenceDiff, type PresenceMap, type RawDiff } from "./presence-map.ts";
 import { isPromise } from "./settle.ts";
 import { SharedBroadcast } from "./shared-broadcast.ts";
 
-/** Diffs that wait for a slow `fetch` one by one; beyond it the last one takes in what comes. */
+/** Diffs that wait for a slow `fetch`; beyond it the next one goes on growing. */
 const DIFFS_WAITING_MAX = 64;
+
+/** Frames that diffs of one topic may take in `diffIntervalMs` before they are merged. */
+const FRAMES_PER_INTERVAL = 1_000;
+
+/** How long the text of a state is kept for those who ask for the same: the room of a quiet topic is not kept in memory twice. */
+const STATE_KEPT_MS = 50;
 
 /** Who is told: a channel. */
 export interface PresenceReceiver {
@@ -34,11 +43,13 @@ export interface PresenceFeedOptions {
   readonly fetch?: Fetcher | undefined;
   readonly metas?: MetasListener | undefined;
   readonly dispatch?: PresenceDefinition["dispatch"] | undefined;
+  /** How long diffs are merged when they are many. Default 0: never. */
+  readonly diffIntervalMs?: number | undefined;
   readonly notice: NoticeListener;
 }
 
 type Item =
-  | { readonly type: "diff"; diff: RawDiff }
+  | { readonly type: "diff"; readonly diff: RawDiff }
   | {
       readonly type: "state";
       readonly presences: readonly Presence[];
@@ -55,6 +66,15 @@ export class PresenceFeed {
   /** Out of the queue already, and not yet done with. */
   #current: Item | undefined;
   #diffsWaiting = 0;
+  /** What has happened since the last diff went into the queue. */
+  readonly #pending = new PendingDiff();
+  /** Runs for `diffIntervalMs` from the first diff. */
+  #interval: NodeJS.Timeout | undefined;
+  /** Frames that the diffs of this interval take. */
+  #frames = 0;
+  /** The state between two diffs, for a while. */
+  #state: EncodedJson | undefined;
+  #stateTimer: NodeJS.Timeout | undefined;
 
   /** @throws {LimitError} beyond `watchersMax` of the node */
   constructor(options: PresenceFeedOptions) {
@@ -70,13 +90,13 @@ export class PresenceFeed {
   /** Sends the state to the receiver, and then every diff, until `detach`. */
   attach(receiver: PresenceReceiver): void {
     const last = this.#queue.at(-1);
-    if (last?.type === "state") {
-      last.receivers.add(receiver);
-      return;
+    if (last?.type === "state") last.receivers.add(receiver);
+    else if (this.#state !== undefined && this.#current === undefined) this.#give(this.#state, [receiver]);
+    else {
+      const presences = this.#pending.before(this.#options.node.list(this.#options.topic));
+      this.#queue.push({ type: "state", presences, receivers: new Set([receiver]) });
+      this.#run();
     }
-    const presences = this.#options.node.list(this.#options.topic);
-    this.#queue.push({ type: "state", presences, receivers: new Set([receiver]) });
-    this.#run();
   }
 
   detach(receiver: PresenceReceiver): void {
@@ -88,23 +108,38 @@ export class PresenceFeed {
   /** Ends it. What waits in the queue is forgotten. */
   close(): void {
     this.#unwatch();
+    clearTimeout(this.#interval);
+    this.#forgetState();
     this.#queue = [];
     this.#receivers.clear();
   }
 
   #changed({ joins, leaves, updates }: TopicDiff): void {
-    const diff = {
-      joins: [...joins, ...updates.map(({ after }) => after)],
-      leaves: [...leaves.map(({ presence }) => presence), ...updates.map(({ before }) => before)],
-    };
-    const last = this.#queue.at(-1);
-    if (last?.type === "diff" && this.#diffsWaiting >= DIFFS_WAITING_MAX) {
-      last.diff = mergeDiffs(last.diff, diff);
-      return;
+    for (const { presence } of leaves) this.#pending.leave(presence);
+    for (const { before, after } of updates) {
+      this.#pending.leave(before);
+      this.#pending.join(after);
     }
-    this.#queue.push({ type: "diff", diff });
-    this.#diffsWaiting++;
+    for (const presence of joins) this.#pending.join(presence);
+    this.#cut();
     this.#run();
+  }
+
+  /** Makes one diff of what has happened, unless there were too many of late, or too many wait already. */
+  #cut(): void {
+    if (this.#pending.isEmpty || this.#diffsWaiting >= DIFFS_WAITING_MAX) return;
+    if (this.#frames >= FRAMES_PER_INTERVAL) return;
+    this.#queue.push({ type: "diff", diff: this.#pending.take() });
+    this.#diffsWaiting++;
+    const { diffIntervalMs = 0 } = this.#options;
+    if (diffIntervalMs === 0) return;
+    this.#frames += this.#receivers.size;
+    this.#interval ??= setTimeout(() => {
+      this.#interval = undefined;
+      this.#frames = 0;
+      this.#cut();
+      this.#run();
+    }, diffIntervalMs);
   }
 
   /** Deals with what waits, unless somebody further up the stack, or a promise, is at it already. */
@@ -112,7 +147,12 @@ export class PresenceFeed {
     if (this.#current !== undefined) return;
     for (let item = this.#queue.shift(); item !== undefined; item = this.#queue.shift()) {
       this.#current = item;
-      if (item.type === "diff") this.#diffsWaiting--;
+      if (item.type === "diff") {
+        this.#diffsWaiting--;
+        this.#forgetState();
+        // There is room in the queue again.
+        this.#cut();
+      }
       const later = item.type === "diff" ? this.#tellDiff(item.diff) : this.#tellState(item);
       if (later !== undefined) {
         void later.then(() => {
@@ -131,18 +171,32 @@ export class PresenceFeed {
     return after(this.#fetch(this.#options.topic, raw), (fetched) => {
       if (receivers.size === 0) return undefined;
       const state = this.#encode(fetched, raw);
-      for (const receiver of receivers) {
-        this.#receivers.add(receiver);
-        receiver.pushState(state);
-      }
+      if (this.#fetch === fetchNothing) this.#keepState(state);
+      this.#give(state, receivers);
       return undefined;
     });
   }
 
+  #give(state: EncodedJson, receivers: Iterable<PresenceReceiver>): void {
+    for (const receiver of receivers) {
+      this.#receivers.add(receiver);
+      receiver.pushState(state);
+    }
+  }
+
+  /** What `fetch` adds may change at any time, so that only a state without it is kept. */
+  #keepState(state: EncodedJson): void {
+    this.#state = state;
+    this.#stateTimer = setTimeout(() => this.#forgetState(), STATE_KEPT_MS);
+  }
+
+  #forgetState(): void {
+    clearTimeout(this.#stateTimer);
+    this.#state = undefined;
+  }
+
   #tellDiff({ joins, leaves }: RawDiff): undefined | Promise<void> {
     const { topic, metas } = this.#options;
-    // A merged diff may have come to nothing.
-    if (joins.length === 0 && leaves.length === 0) return undefined;
     const raw: PresenceDiff = { joins: groupByKey(joins), leaves: groupByKey(leaves) };
     if (metas !== undefined) this.#present.apply(raw);
     const fetched = [this.#fetch(topic, raw.joins), this.#fetch(topic, raw.leaves)] as const;

@@ -48,13 +48,3 @@ export function groupByKey(presences: Iterable<Presence>): PresenceMap {
   }
   return map as PresenceMap;
 }
-
-/** The one diff that does what the two do after each other: who came and went between is in neither half. */
-export function mergeDiffs(earlier: RawDiff, later: RawDiff): RawDiff {
-  const joins = new Map(earlier.joins.map((presence) => [presence.ref, presence]));
-  const leaves = new Map(earlier.leaves.map((presence) => [presence.ref, presence]));
-  // The halves of one diff have no ref in common, so that it does not matter which is merged first.
-  for (const presence of later.leaves) if (!joins.delete(presence.ref)) leaves.set(presence.ref, presence);
-  for (const presence of later.joins) if (!leaves.delete(presence.ref)) joins.set(presence.ref, presence);
-  return { joins: [...joins.values()], leaves: [...leaves.values()] };
-}

@@ -45,8 +45,9 @@ export class Switchboard {
       notice,
       feedOf: (topic) => {
         const presence = definitionOf(topic)?.presence;
-        const { dispatch } = presence || {};
-        return { fetch: fetcherOf(topic), metas: MetasListener.of(presence, notice), dispatch };
+        const { dispatch, diffIntervalMs } = presence || {};
+        const metas = MetasListener.of(presence, notice);
+        return { fetch: fetcherOf(topic), metas, dispatch, diffIntervalMs };
       },
     });
     const newTracker = () => new Tracker(node, this.lingering);
