@@ -1,0 +1,76 @@
+/**
+ * A Faye server that is ready to use, at the HTTP address of a node: whoever connects may publish on any channel, to the
+ * clients of all nodes, and is present where it subscribes with a presence id. It is what `presently start --faye`
+ * serves, to try the npm client against a cluster without writing a server.
+ */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { InvalidArgumentError, type PresentlyNode } from "presently";
+import type { FayeModule, FayeServer } from "./faye.ts";
+import type { NoticeListener } from "./notice.ts";
+import { type FayePresence, setup } from "./setup.ts";
+
+export interface EndpointOptions {
+  /** The module `faye`: this package does not bring its own. */
+  readonly faye: FayeModule;
+  /** Where clients connect. Default `/bayeux`. */
+  readonly path?: string;
+  /** Faye's `timeout`: a client that was not heard of for twice as long is gone. Default 45 seconds. */
+  readonly timeoutSeconds?: number;
+  /** Bytes of one request. Default 1 MiB: Faye itself takes any number. */
+  readonly bodyBytesMax?: number;
+  readonly onNotice?: NoticeListener;
+}
+
+export interface FayeEndpoint {
+  readonly server: FayeServer;
+  readonly presence: FayePresence;
+}
+
+/**
+ * Serves the ready-made server. It ends with the node, which sends its clients away first.
+ *
+ * @throws {InvalidArgumentError} for a node without `http`, and for options that cannot be used
+ */
+export function serveEndpoint(node: PresentlyNode, options: EndpointOptions): FayeEndpoint {
+  const { faye, path = "/bayeux", timeoutSeconds = 45, bodyBytesMax = 1_048_576, onNotice } = options;
+  const http = node.httpServer;
+  if (http === undefined) throw new InvalidArgumentError("node", "must have the option http");
+  if (!/^(\/[\w.-]+)+$/.test(path))
+    throw new InvalidArgumentError("options.path", "must be a path such as /bayeux");
+  const server = new faye.NodeAdapter({ mount: path, timeout: timeoutSeconds });
+  const client = server.getClient();
+  const notice = onNotice === undefined ? {} : { onNotice };
+  const presence = setup(server, client, { node, broadcast: true, ...notice });
+  const isOurs = (request: IncomingMessage) => server.check(request);
+  const upgradesElsewhere = http.listenerCount("upgrade") > 0;
+  server.attach(http);
+  http.prependListener("request", (request: IncomingMessage) => {
+    if (isOurs(request)) limitBody(request, bodyBytesMax);
+  });
+  const sockets = new Set<Duplex>();
+  http.prependListener("upgrade", (request: IncomingMessage, socket: Duplex) => {
+    if (isOurs(request)) {
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
+    } else if (!upgradesElsewhere) {
+      // Faye listens for all upgrades, and leaves those of other paths open for ever.
+      socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    }
+  });
+  void node.whenStopping.then(() => {
+    client.disconnect();
+    server.close();
+    for (const socket of sockets) socket.end();
+  });
+  return { server, presence };
+}
+
+/** Counts beside Faye, which reads on as long as something comes. */
+function limitBody(request: IncomingMessage, bytesMax: number): void {
+  let bytes = 0;
+  request.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > bytesMax) request.destroy();
+  });
+}

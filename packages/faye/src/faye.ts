@@ -1,0 +1,59 @@
+/**
+ * What this package uses of Faye 1.4, which comes without types: the server (`new faye.NodeAdapter`), the client that
+ * `getClient` gives, and the extensions of both. Only what Faye documents is used.
+ */
+import type { IncomingMessage, Server } from "node:http";
+
+/** A message of the Bayeux protocol as an extension sees it: whatever a client has sent, so nothing in it is certain. */
+export interface FayeMessage {
+  channel?: unknown;
+  clientId?: unknown;
+  id?: unknown;
+  subscription?: unknown;
+  successful?: boolean;
+  error?: string;
+  data?: unknown;
+  ext?: unknown;
+}
+
+/** Hands a message on to the next extension, and in the end to the server or the client. */
+export type FayeCallback = (message: FayeMessage | null) => void;
+
+/** `request` is the HTTP request that brought the message; null for a client in the same process. */
+export interface FayeExtension {
+  incoming?(message: FayeMessage, request: unknown, callback: FayeCallback): void;
+  outgoing?(message: FayeMessage, request: unknown, callback: FayeCallback): void;
+}
+
+export interface FayePublication {
+  then(resolved: (() => void) | null, rejected: (reason: unknown) => void): unknown;
+}
+
+/** The client that publishes at the server: what `bayeux.getClient()` gives. */
+export interface FayeClient {
+  addExtension(extension: FayeExtension): void;
+  removeExtension(extension: FayeExtension): void;
+  publish(channel: string, data: unknown): FayePublication;
+  disconnect(): unknown;
+}
+
+/** The server: a `faye.NodeAdapter`. */
+export interface FayeServer {
+  addExtension(extension: FayeExtension): void;
+  removeExtension(extension: FayeExtension): void;
+  on(event: "subscribe" | "unsubscribe", listener: (clientId: string, channel: string) => void): unknown;
+  removeListener(
+    event: "subscribe" | "unsubscribe",
+    listener: (clientId: string, channel: string) => void,
+  ): unknown;
+  getClient(): FayeClient;
+  attach(server: Server): void;
+  /** Whether a request is for this server. */
+  check(request: IncomingMessage): boolean;
+  close(): void;
+}
+
+/** The module `faye`, as far as `serveEndpoint` uses it. */
+export interface FayeModule {
+  NodeAdapter: new (options: { mount: string; timeout: number }) => FayeServer;
+}

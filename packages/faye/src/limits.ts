@@ -1,0 +1,38 @@
+/** What one client, or all of them together, can make this plug-in keep. */
+import { InvalidArgumentError } from "presently";
+
+const DEFAULTS = {
+  idBytesMax: 255,
+  presenceBytesMax: 7_936,
+  channelsPerClientMax: 1_000,
+  clientsMax: 100_000,
+  pendingMax: 10_000,
+};
+
+export interface LimitOptions {
+  /** UTF-8 bytes of a presence id. Default 255; not more than `keyBytesMax` of the node. */
+  readonly idBytesMax?: number;
+  /** Bytes of `ext.presence` as JSON, numbers counted as 8. Default 7,936; at least 64 below `metaBytesMax` of the node. */
+  readonly presenceBytesMax?: number;
+  /** Presence channels that one client may be subscribed to. Default 1,000. */
+  readonly channelsPerClientMax?: number;
+  /** Clients at this server that are subscribed to presence channels. Default 100,000. */
+  readonly clientsMax?: number;
+  /** Subscriptions and publications that Faye is at work on. Default 10,000. */
+  readonly pendingMax?: number;
+}
+
+export type Limits = Required<LimitOptions>;
+
+export const LIMIT_DEFAULTS: Readonly<Limits> = DEFAULTS;
+
+/** @throws {InvalidArgumentError} for a name that is none, or a value that is no positive integer */
+export function resolveLimits(options: LimitOptions = {}): Limits {
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(DEFAULTS, name)) throw new InvalidArgumentError(`limits.${name}`, "is no limit");
+    if (value !== undefined && (!Number.isSafeInteger(value) || value < 1))
+      throw new InvalidArgumentError(`limits.${name}`, `must be an integer of at least 1, not ${value}`);
+  }
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  return { ...DEFAULTS, ...given };
+}

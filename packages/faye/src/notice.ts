@@ -1,0 +1,33 @@
+/** What an operator should know of. */
+
+export interface FayeNotice {
+  /**
+   * `not-stored`: a subscription was refused because its presence could not be kept. `publish-failed`: Faye did not take
+   * a message of ours. `publish-refused`: a message that another node sent on, or an event, was refused by an extension.
+   * `relay-failed`: a published message cannot be sent to the other nodes, and was refused. `malformed-broadcast`:
+   * another node sent what cannot be read. `engine-failed`: the engine of the options reported an error. `option-ignored`.
+   */
+  readonly type:
+    | "not-stored"
+    | "publish-failed"
+    | "publish-refused"
+    | "relay-failed"
+    | "malformed-broadcast"
+    | "engine-failed"
+    | "option-ignored";
+  readonly level: "error" | "warn" | "debug";
+  /** For people. */
+  readonly message: string;
+  readonly channel?: string;
+  /** What was thrown or reported. */
+  readonly error?: unknown;
+}
+
+export type NoticeListener = (notice: FayeNotice) => void;
+
+/** Where notices go when nobody listens: errors and warnings show as warnings of the process, and are not lost. */
+export function warnOfNotice({ level, message, error }: FayeNotice): void {
+  if (level === "debug") return;
+  const detail = error instanceof Error ? { detail: error.stack ?? error.message } : {};
+  process.emitWarning(message, { type: "FayePresenceWarning", ...detail });
+}

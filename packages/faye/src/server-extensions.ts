@@ -1,0 +1,78 @@
+/** The two extensions of the server: one for what comes in, which must be the last, and one for what goes out. */
+import type { FayeExtension, FayeMessage } from "./faye.ts";
+import { channelsOf, isMeta } from "./grammar.ts";
+import { matches, type Settings } from "./options.ts";
+import { looksLikeEvent, restore } from "./presence-event.ts";
+import type { Publisher } from "./publisher.ts";
+import type { Relay } from "./relay.ts";
+import { isMap } from "./request.ts";
+import type { Subscriptions } from "./subscriptions.ts";
+
+const SUBSCRIBE = "/meta/subscribe";
+
+export interface ServerExtensionsOptions {
+  readonly settings: Pick<Settings, "channelRe" | "forgedEvents">;
+  readonly publisher: Pick<Publisher, "claim">;
+  readonly subscriptions: Subscriptions;
+  readonly relay: Pick<Relay, "forward"> | undefined;
+}
+
+export function extensionsFor(
+  options: ServerExtensionsOptions,
+): Record<"incoming" | "outgoing", FayeExtension> {
+  const { settings, publisher, subscriptions, relay } = options;
+  const hasPresence = (channel: string) => matches(settings.channelRe, channel);
+
+  /** The error of a published message; undefined if it may pass. */
+  const checkPublished = (message: FayeMessage, request: unknown): string | undefined => {
+    const { channel, data } = message;
+    if (typeof channel !== "string" || isMeta(channel)) return undefined;
+    // Code of the application, in this process, may say what it likes.
+    const isForeign = request !== null && settings.forgedEvents === "refuse";
+    if (isForeign && hasPresence(channel) && looksLikeEvent(data)) return `403:${channel}:Forbidden channel`;
+    return relay?.forward(message);
+  };
+
+  return {
+    incoming: {
+      incoming(message, request, callback) {
+        // Whatever can be written as JSON may come as a message; Faye answers those that are none.
+        if (!isMap(message)) return callback(message);
+        const isOurs = publisher.claim(message);
+        if (message.error) return callback(message);
+        if (message.channel !== SUBSCRIBE) {
+          const error = isOurs ? undefined : checkPublished(message, request);
+          if (error !== undefined) message.error = error;
+          return callback(message);
+        }
+        const channels = channelsOf(message.subscription);
+        if (channels === undefined) message.error = "405:subscription:Invalid channel";
+        const withPresence = channels?.filter(hasPresence) ?? [];
+        if (withPresence.length === 0) return callback(message);
+        const error = subscriptions.request(message, withPresence);
+        if (error !== undefined) message.error = error;
+        try {
+          callback(message);
+        } catch (failure) {
+          subscriptions.forget(message, withPresence);
+          throw failure;
+        }
+      },
+    },
+    outgoing: {
+      outgoing(message, _request, callback) {
+        if (message.channel !== SUBSCRIBE) {
+          // A copy for each of its receivers; only what no client could have published is put right.
+          if (typeof message.channel === "string" && hasPresence(message.channel))
+            message.data = restore(message.data) ?? message.data;
+          return callback(message);
+        }
+        const channels = channelsOf(message.subscription)?.filter(hasPresence) ?? [];
+        if (channels.length === 0) return callback(message);
+        const done = subscriptions.confirm(message, channels);
+        if (done === undefined) callback(message);
+        else void done.then(() => callback(message));
+      },
+    },
+  };
+}

@@ -1,0 +1,122 @@
+/** Presence for a Faye server: the place of the original's `presence.setup`. */
+import type { PresentlyNode } from "presently";
+import { Announcer } from "./announcer.ts";
+import { type Body, ClusterLine } from "./cluster-line.ts";
+import { EngineStore, type PresenceEngine } from "./engine-store.ts";
+import type { FayeClient, FayeServer } from "./faye.ts";
+import { isPublishable } from "./grammar.ts";
+import { addLast } from "./last-extension.ts";
+import { NodeStore } from "./node-store.ts";
+import { matches, resolveSettings, type Settings, type SetupOptions } from "./options.ts";
+import type { PresenceEvent } from "./presence-event.ts";
+import type { PresenceStore } from "./presence-store.ts";
+import { Publisher } from "./publisher.ts";
+import { Relay } from "./relay.ts";
+import { extensionsFor } from "./server-extensions.ts";
+import { Subscriptions } from "./subscriptions.ts";
+
+/** Presence at one server. Made by `setup`. */
+export interface FayePresence {
+  /** Everybody who is present on a channel, in the whole cluster: id → value, as clients get it. */
+  list(channel: string): Promise<Readonly<Record<string, unknown>>>;
+  /** Takes presence off the server: its clients are not present any more. Idempotent. */
+  close(): void;
+}
+
+/**
+ * Gives the channels of a Faye server presence, over the cluster of a node.
+ *
+ * @param server a `faye.NodeAdapter`
+ * @param client what publishes there: `server.getClient()`
+ * @throws {InvalidArgumentError} for an option that is missing, unknown or malformed
+ * @throws {ConfigurationError} for options that contradict each other
+ */
+export function setup(server: FayeServer, client: FayeClient, options: SetupOptions): FayePresence {
+  const settings = resolveSettings(options);
+  const { node, engine, notice, limits, values, idsPerEvent, clustered } = settings;
+  const publisher = new Publisher({ client, pendingMax: limits.pendingMax, notice });
+  const publish = (channel: string, data: unknown, ext?: unknown) => publisher.publish(channel, data, ext);
+  const announcer = new Announcer({ shape: values, idsPerEvent, clustered, publish });
+  const line = node && new ClusterLine(node, notice);
+  const store =
+    engine === undefined
+      ? nodeStore(node!, settings, announcer)
+      : engineStore(engine, settings, announcer, line);
+  const relay = line && relayFor(line, settings, publish);
+  const subscriptions = new Subscriptions({ store, limits, notice, now: () => performance.now() });
+
+  const { incoming, outgoing } = extensionsFor({ settings, publisher, subscriptions, relay });
+  const subscribed = (clientId: string, channel: string) => subscriptions.subscribed(clientId, channel);
+  const unsubscribed = (clientId: string, channel: string) => {
+    if (!matches(settings.channelRe, channel)) return;
+    // With an engine of Faye's own, another server may have recorded the subscription.
+    if (clustered && store.idOf(channel, clientId) === undefined)
+      line?.send("unsubscribe", { channel, clientId });
+    else void store.remove(channel, clientId);
+  };
+  line?.listen("unsubscribe", ({ channel, clientId }) => {
+    if (clustered && typeof clientId === "string") void store.remove(channel, clientId);
+  });
+  server.addExtension(outgoing);
+  const removeIncoming = addLast(server, incoming);
+  server.on("subscribe", subscribed);
+  server.on("unsubscribe", unsubscribed);
+
+  let closed = false;
+  return {
+    list: async (channel) => Object.fromEntries(await store.values(channel)),
+    close() {
+      if (closed) return;
+      closed = true;
+      server.removeListener("subscribe", subscribed);
+      server.removeListener("unsubscribe", unsubscribed);
+      removeIncoming();
+      server.removeExtension(outgoing);
+      store.close();
+      line?.close();
+      publisher.close();
+    },
+  };
+}
+
+function nodeStore(node: PresentlyNode, { values }: Settings, announcer: Announcer): PresenceStore {
+  return new NodeStore({
+    node,
+    shape: values,
+    onEvents: (channel, events) => announcer.changed(channel, events, node),
+  });
+}
+
+/** An engine tells only the server that asked it; the others are told by us, unless Faye does. */
+function engineStore(
+  engine: PresenceEngine,
+  { values, clustered, notice }: Settings,
+  announcer: Announcer,
+  line: ClusterLine | undefined,
+): PresenceStore {
+  line?.listen("event", (body) => {
+    const event = readEvent(body);
+    if (event !== undefined && !clustered) announcer.tell(body.channel, event);
+  });
+  const onEvent = (channel: string, event: PresenceEvent) => {
+    announcer.tell(channel, event);
+    if (!clustered && isPublishable(channel)) line?.send("event", { channel, ...event });
+  };
+  return new EngineStore({ engine, shape: values, onEvent, notice });
+}
+
+function readEvent({ type, entries }: Body): PresenceEvent | undefined {
+  if ((type !== "subscribe" && type !== "unsubscribe") || !Array.isArray(entries)) return undefined;
+  if (!entries.every((entry) => Array.isArray(entry) && typeof entry[0] === "string")) return undefined;
+  return { type, entries };
+}
+
+function relayFor(
+  line: ClusterLine,
+  { broadcast, notice }: Settings,
+  publish: (channel: string, data: unknown, ext: unknown) => void,
+): Relay | undefined {
+  if (broadcast === false) return undefined;
+  const includes = (channel: string) => broadcast === true || matches(broadcast, channel);
+  return new Relay({ line, includes, publish, notice });
+}

@@ -1,0 +1,184 @@
+/**
+ * From a subscribe message to a presence, and to the list in its confirmation.
+ *
+ * Only what Faye has subscribed is recorded. The server tells of a new subscription by an event that has neither the
+ * message nor its `ext`, and of a repeated one by nothing but its reply. So a request waits here from the moment when
+ * the last extension has let its message pass until the event, or the reply, and a refusal leaves no trace.
+ */
+import type { FayeMessage } from "./faye.ts";
+import type { Limits } from "./limits.ts";
+import type { NoticeListener } from "./notice.ts";
+import type { Done, PresenceStore } from "./presence-store.ts";
+import type { IdAndValue } from "./presence-value.ts";
+import { ERROR, isMap, type PresenceRequest, readRequest } from "./request.ts";
+
+/** A request that Faye has not answered for so long will not be: its place is given away when room is needed. */
+const GIVEN_UP_AFTER_MS = 30_000;
+
+interface Pending {
+  readonly clientId: string;
+  readonly request: PresenceRequest;
+  readonly since: number;
+  /** What came of recording it, once the subscription is made; undefined before. */
+  outcome: { readonly done: Done } | { readonly error: unknown } | undefined;
+}
+
+export interface SubscriptionsOptions {
+  readonly store: PresenceStore;
+  readonly limits: Limits;
+  readonly notice: NoticeListener;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+}
+
+export class Subscriptions {
+  readonly #options: SubscriptionsOptions;
+  /** By client and channel; a client that asks twice at a time is what it asked for last. */
+  readonly #pending = new Map<string, Pending>();
+
+  constructor(options: SubscriptionsOptions) {
+    this.#options = options;
+  }
+
+  /** Requests that Faye is at work on. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  /** Takes the request of a message that subscribes to these channels; answers the text of the error, if it is refused. */
+  request(message: FayeMessage, channels: readonly string[]): string | undefined {
+    const request = readRequest(message.ext, this.#options.limits);
+    if (typeof request === "string") {
+      if (request === ERROR.notStored) this.#refused(channels[0]!, "its id or data is too large, or no JSON");
+      return request;
+    }
+    const { clientId } = message;
+    // Faye itself refuses a client that is none.
+    if (typeof clientId !== "string") return undefined;
+    const problem = this.#noRoomFor(clientId, channels);
+    if (problem !== undefined) {
+      this.#refused(channels[0]!, problem);
+      return ERROR.notStored;
+    }
+    const since = this.#options.now();
+    for (const channel of channels)
+      this.#pending.set(nameOf(clientId, channel), { clientId, request, since, outcome: undefined });
+    return undefined;
+  }
+
+  /** Faye has subscribed the client: it is present now. */
+  subscribed(clientId: string, channel: string): void {
+    const pending = this.#pending.get(nameOf(clientId, channel));
+    if (pending !== undefined && pending.outcome === undefined) this.#record(channel, pending);
+  }
+
+  /** The message will have no reply. */
+  forget(message: FayeMessage, channels: readonly string[]): void {
+    if (typeof message.clientId !== "string") return;
+    for (const channel of channels) this.#pending.delete(nameOf(message.clientId, channel));
+  }
+
+  /** Completes a reply: with the list of everybody, or with an error. Answers a promise if that takes a while. */
+  confirm(reply: FayeMessage, channels: readonly string[]): Done {
+    const { clientId } = reply;
+    const steps: Done[] = [];
+    let failed = false;
+    for (const channel of channels) {
+      const pending = typeof clientId === "string" ? this.#take(clientId, channel) : undefined;
+      if (pending === undefined || reply.error) continue;
+      // The client was subscribed before: what it says of itself is new.
+      const outcome = pending.outcome ?? this.#record(channel, pending);
+      if ("error" in outcome) failed = true;
+      else steps.push(outcome.done);
+    }
+    if (reply.error) return undefined;
+    if (failed) return refuse(reply);
+    const waits = steps.filter((step) => step !== undefined);
+    const finish = () => this.#list(reply, channels);
+    return waits.length === 0 ? finish() : Promise.all(waits).then(finish, () => refuse(reply));
+  }
+
+  #take(clientId: string, channel: string): Pending | undefined {
+    const name = nameOf(clientId, channel);
+    const pending = this.#pending.get(name);
+    this.#pending.delete(name);
+    return pending;
+  }
+
+  #record(channel: string, pending: Pending): NonNullable<Pending["outcome"]> {
+    try {
+      const done = this.#options.store.add(channel, pending.clientId, pending.request);
+      done?.catch((error) => this.#refused(channel, "the engine failed", error));
+      pending.outcome = { done };
+    } catch (error) {
+      this.#refused(channel, error instanceof Error ? error.message : String(error), error);
+      pending.outcome = { error };
+    }
+    return pending.outcome;
+  }
+
+  #list(reply: FayeMessage, channels: readonly string[]): Done {
+    const lists = channels.map((channel) => this.#options.store.values(channel));
+    if (lists.every(isReady)) return attach(reply, channels, lists);
+    return Promise.all(lists).then(
+      (ready) => attach(reply, channels, ready),
+      (error) => {
+        this.#refused(channels[0]!, "the engine failed", error);
+        return refuse(reply);
+      },
+    );
+  }
+
+  #noRoomFor(clientId: string, channels: readonly string[]): string | undefined {
+    const { store, limits, now } = this.#options;
+    if (store.channelsOf(clientId) + channels.length > limits.channelsPerClientMax)
+      return `the client is on too many channels (limits.channelsPerClientMax is ${limits.channelsPerClientMax})`;
+    if (store.clients >= limits.clientsMax && store.channelsOf(clientId) === 0)
+      return `too many clients are present (limits.clientsMax is ${limits.clientsMax})`;
+    for (const [name, { since }] of this.#pending) {
+      if (this.#pending.size + channels.length <= limits.pendingMax || now() - since < GIVEN_UP_AFTER_MS)
+        break;
+      this.#pending.delete(name);
+    }
+    if (this.#pending.size + channels.length > limits.pendingMax)
+      return `too many subscriptions wait for Faye (limits.pendingMax is ${limits.pendingMax})`;
+    return undefined;
+  }
+
+  #refused(channel: string, problem: string, error?: unknown): void {
+    const message = `a client was not made present on ${channel}: ${problem}`;
+    this.#options.notice({ type: "not-stored", level: "warn", message, channel, error });
+  }
+}
+
+function refuse(reply: FayeMessage): undefined {
+  reply.successful = false;
+  reply.error = ERROR.notStored;
+  return undefined;
+}
+
+/** One list for a message with several channels, which the original could not take, and each by itself besides. */
+function attach(
+  reply: FayeMessage,
+  channels: readonly string[],
+  lists: readonly (readonly IdAndValue[])[],
+): undefined {
+  const subscribe = Object.fromEntries(lists.flat());
+  const byChannel =
+    channels.length === 1
+      ? {}
+      : { channels: Object.fromEntries(channels.map((name, i) => [name, Object.fromEntries(lists[i]!)])) };
+  reply.ext = { ...(isMap(reply.ext) ? reply.ext : {}), presence: { subscribe, ...byChannel } };
+  return undefined;
+}
+
+function isReady(
+  list: readonly IdAndValue[] | Promise<readonly IdAndValue[]>,
+): list is readonly IdAndValue[] {
+  return !(list instanceof Promise);
+}
+
+/** One text for a client and a channel, and never the same for two pairs. */
+function nameOf(clientId: string, channel: string): string {
+  return `${clientId.length}:${clientId}${channel}`;
+}
