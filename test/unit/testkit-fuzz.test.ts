@@ -5,6 +5,8 @@ import { join } from "node:path";
 import {
   type Application,
   describeFailure,
+  type FuzzCommandOptions,
+  type FuzzFlags,
   fuzz,
   fuzzCommand,
   minimize,
@@ -115,30 +117,21 @@ test("a failing scenario is minimized to the steps that matter", () => {
 });
 
 describe("the command", () => {
-  const run = async (...args: string[]) => {
+  const run = (flags: FuzzFlags, cluster: FuzzCommandOptions["cluster"] = {}) => {
     const [out, err]: [string[], string[]] = [[], []];
     const sink = (lines: string[], isTTY = false) => ({ write: (text: string) => lines.push(text), isTTY });
-    const code = await fuzzCommand(args, sink(out), sink(err, true));
+    const code = fuzzCommand(flags, { output: sink(out), errors: sink(err, true), cluster });
     return { code, out: out.join(""), err: err.join("") };
   };
 
-  test("tells what was reached, shows progress, and exits 0 if every promise was kept", async () => {
-    const { code, out, err } = await run(
-      "--runs",
-      "10",
-      "--seed",
-      "1",
-      "--nodes",
-      "2..3",
-      "--faults",
-      "cuts,crashes",
-    );
+  test("tells what was reached, shows progress, and answers 0 if every promise was kept", () => {
+    const { code, out, err } = run({ runs: "10", seed: "1", nodes: "2..3", faults: "cuts,crashes" });
     expect(code).toBe(0);
     expect(out).toMatch(/^10 histories of seed 1: .*\n[\s\S]*reached:\n +\d+ {2}an update/);
     expect(err).toContain("10 of 10 histories");
   });
 
-  test("replays a history that was written down", async () => {
+  test("replays a history that was written down", () => {
     const file = join(folder, "history.json");
     const scenario: Scenario = {
       seed: 5,
@@ -150,28 +143,38 @@ describe("the command", () => {
       ],
     };
     writeFileSync(file, JSON.stringify(scenario));
-    const { code, out } = await run("--replay", file);
+    const { code, out } = run({ replay: file });
     expect(code).toBe(0);
     expect(out).toContain("session 0 of a tracks ann on room:1");
     expect(out).toContain("b@1000 sees on room:1: +ann");
     expect(parseScenario(readFileSync(file, "utf8"))).toEqual(scenario);
   });
 
-  test.each([
-    [["--runs", "0"], "--runs must be an integer from 1"],
-    [["--nodes", "9"], "--nodes must be"],
-    [["--nodes", "3..2"], "--nodes must be"],
-    [["--faults", "cuts,fire"], "not fire"],
-    [["--replay", join(folder, "absent")], "cannot be read"],
-    [["--what"], "Unknown option"],
-  ])("refuses %j, and says why", async (args, why) => {
-    const { code, err } = await run(...args);
-    expect(code).toBe(2);
-    expect(err).toContain(why);
+  test("answers 1 for a broken promise, and what it writes down breaks it again, in the same words", () => {
+    // Whoever was cut off is dialled again only when nobody waits for it any more.
+    const network = { network: { dialMinMs: 60_000, dialMaxMs: 60_000 } };
+    const save = join(folder, "broken.json");
+    const { code, out } = run({ runs: "50", seed: "1", nodes: "3", faults: "cuts", save }, network);
+    expect(code).toBe(1);
+    expect(out).toContain(`to see it again: npx presently fuzz --replay ${save}\n`);
+    const [timeline] = /^ +0\.0000 s +a@1000 starts\n[\s\S]* => .*$/m.exec(out)!;
+    expect(timeline).toMatch(/ \d\. cut [abc] <> [abc]\n[\s\S]* => convergence: /);
+    const again = run({ replay: save }, network);
+    expect(again).toEqual({ code: 1, out: `${timeline}\na promise was broken\n`, err: "" });
+    expect(run({ replay: save })).toMatchObject({ code: 0 });
   });
 
-  test("says how it is used", async () => {
-    expect(await run("--help")).toMatchObject({ code: 0, out: expect.stringContaining("--replay FILE") });
+  test.each<[FuzzFlags, string]>([
+    [{ runs: "0" }, "--runs must be an integer from 1"],
+    [{ seed: "" }, "--seed must be an integer from 0"],
+    [{ nodes: "9" }, "--nodes must be"],
+    [{ nodes: "3..2" }, "--nodes must be"],
+    [{ nodes: "2..3..4" }, "--nodes must be"],
+    [{ faults: "cuts,fire" }, "not fire"],
+    [{ replay: join(folder, "absent") }, "cannot be read"],
+  ])("refuses %j, and says why", (flags, why) => {
+    expect(() => run(flags)).toThrow(ScenarioError);
+    expect(() => run(flags)).toThrow(why);
   });
 });
 

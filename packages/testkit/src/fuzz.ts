@@ -160,8 +160,8 @@ function howToReplay(scenario: Scenario, file: string | undefined): string {
   const json = JSON.stringify(scenario);
   if (scenario.steps.some((step) => step.do === "app"))
     return `to see it again: replay(scenario, { application }) with this scenario:\n${json}`;
-  if (file !== undefined) return `to see it again: npx presently-fuzz --replay ${file}`;
-  return `to see it again, write this line to a file and run \`npx presently-fuzz --replay FILE\`:\n${json}`;
+  if (file !== undefined) return `to see it again: npx presently fuzz --replay ${file}`;
+  return `to see it again, write this line to a file and run \`npx presently fuzz --replay FILE\`:\n${json}`;
 }
 
 /** The one place where chance comes in; told in the report, so that everything can be run again. */

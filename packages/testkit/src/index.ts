@@ -1,6 +1,7 @@
 export { type Application, type ApplicationNode, type Operation, operation } from "./application.ts";
 export { faults, operations, pauses, type ScenarioOptions, scenarios } from "./arbitraries.ts";
-export { main as fuzzCommand, type Output } from "./cli/main.ts";
+export { type FuzzCommandOptions, fuzzCommand, type Output } from "./cli/command.ts";
+export type { FuzzFlags } from "./cli/flags.ts";
 export {
   type ClusterOptions,
   checkWatched,

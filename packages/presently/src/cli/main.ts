@@ -6,6 +6,7 @@ import { addCompareCommand } from "./compare.ts";
 import { addDemoCommand } from "./demo.ts";
 import { addEvictCommand } from "./evict.ts";
 import { endingOf } from "./failure.ts";
+import { addFuzzCommand } from "./fuzz.ts";
 import { addListCommand } from "./list.ts";
 import { addStartCommand } from "./start.ts";
 import { addTopicsCommand } from "./topics.ts";
@@ -27,6 +28,7 @@ export function createProgram(): Command {
   addClusterCommand(program);
   addCompareCommand(program);
   addEvictCommand(program);
+  addFuzzCommand(program);
   return program;
 }
 

@@ -1,10 +1,17 @@
-/** `presently-fuzz`: searches for a history that breaks a promise, or runs one again that did. */
+/** `presently fuzz`: searches for a history that breaks a promise, or runs one again that did. */
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Coverage } from "../coverage.ts";
 import { ScenarioError } from "../errors.ts";
-import { describeFailure, type FuzzProgress, type FuzzReport, fuzz, replay } from "../fuzz.ts";
+import {
+  describeFailure,
+  type FuzzOptions,
+  type FuzzProgress,
+  type FuzzReport,
+  fuzz,
+  replay,
+} from "../fuzz.ts";
 import { parseScenario } from "../scenario-file.ts";
-import { type FuzzArguments, parseArguments, USAGE } from "./arguments.ts";
+import { type FuzzFlags, type FuzzSettings, readFlags } from "./flags.ts";
 
 /** Where the words go; a terminal shows progress. */
 export interface Output {
@@ -12,31 +19,38 @@ export interface Output {
   readonly isTTY?: boolean;
 }
 
-const BAR_WIDTH = 30;
-
-/** Runs the command; answers its exit code: 0 all promises kept, 1 one broken, 2 arguments that cannot be used. */
-export async function main(
-  args: readonly string[],
-  output: Output = process.stdout,
-  errors: Output = process.stderr,
-): Promise<number> {
-  try {
-    const options = parseArguments(args);
-    if (options.help) {
-      output.write(USAGE);
-      return 0;
-    }
-    return options.replay === undefined ? search(options, output, errors) : again(options.replay, output);
-  } catch (error) {
-    if (!(error instanceof ScenarioError)) throw error;
-    errors.write(`presently-fuzz: ${error.message}\n\n${USAGE}`);
-    return 2;
-  }
+export interface FuzzCommandOptions {
+  /** Default standard output. */
+  readonly output?: Output;
+  /** For the progress bar. Default standard error. */
+  readonly errors?: Output;
+  /** Of every cluster, besides what the flags say. */
+  readonly cluster?: Pick<FuzzOptions, "replica" | "network">;
 }
 
-function search(options: FuzzArguments, output: Output, errors: Output): number {
-  const { seed, runs, nodes, faults, save } = options;
+const BAR_WIDTH = 30;
+
+/**
+ * Runs the command; answers its exit code: 0 all promises kept, 1 one broken.
+ *
+ * @throws {ScenarioError} for flags, or a file, that cannot be used: exit code 2
+ */
+export function fuzzCommand(flags: FuzzFlags, options: FuzzCommandOptions = {}): number {
+  const { output = process.stdout, errors = process.stderr, cluster = {} } = options;
+  const settings = readFlags(flags);
+  return settings.replay === undefined
+    ? search(settings, cluster, output, errors)
+    : again(settings.replay, cluster, output);
+}
+
+function search(
+  { seed, runs, nodes, faults, save }: FuzzSettings,
+  cluster: NonNullable<FuzzCommandOptions["cluster"]>,
+  output: Output,
+  errors: Output,
+): number {
   const report = fuzz({
+    ...cluster,
     runs,
     nodes,
     faults,
@@ -51,8 +65,8 @@ function search(options: FuzzArguments, output: Output, errors: Output): number 
   return 1;
 }
 
-function again(file: string, output: Output): number {
-  const { error, timeline } = replay(parseScenario(textOf(file)));
+function again(file: string, cluster: NonNullable<FuzzCommandOptions["cluster"]>, output: Output): number {
+  const { error, timeline } = replay(parseScenario(textOf(file)), cluster);
   output.write(`${timeline}\n`);
   output.write(error === undefined ? "every promise was kept\n" : "a promise was broken\n");
   return error === undefined ? 0 : 1;
