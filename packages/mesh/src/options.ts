@@ -92,7 +92,7 @@ export interface MeshOptions {
   readonly peerGossip?: boolean;
   /** The first wait before an address is dialled again; it doubles with each failure. Default 100. */
   readonly dialMinMs?: number;
-  /** The longest wait: a partition heals this long after the network does. Lower costs more dials. Default 1,000. */
+  /** The longest wait: a partition heals this long after the network does. Lower costs more dials. Default 500. */
   readonly dialMaxMs?: number;
   /** How long a connection may take from its first byte to a link. Default 2,000. */
   readonly handshakeTimeoutMs?: number;
@@ -155,7 +155,7 @@ export function resolveOptions(options: MeshOptions): Settings {
     dnsIntervalMs: 10_000,
     resolver: systemResolver,
     dialMinMs: 100,
-    dialMaxMs: 1000,
+    dialMaxMs: 500,
     handshakeTimeoutMs: 2000,
     silentAfterMs: 5000,
     frameBytesMax: 1024 * 1024,

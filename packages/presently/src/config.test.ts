@@ -114,7 +114,7 @@ describe("the configuration", () => {
     [{ downAfterMs: 1_500 }, "heartbeatIntervalMs 1000", "downAfterMs 1500"],
     [{ evictAfterMs: 5_000 }, "downAfterMs 5000", "evictAfterMs 5000"],
     [{ flushIntervalMs: 1_001 }, "flushIntervalMs 1001", "heartbeatIntervalMs 1000"],
-    [{ mesh: { port: 1, dialMinMs: 2_000 } }, "mesh.dialMinMs 2000", "mesh.dialMaxMs 1000"],
+    [{ mesh: { port: 1, dialMinMs: 2_000 } }, "mesh.dialMinMs 2000", "mesh.dialMaxMs 500"],
     [{ mesh, metaBytesMax: 2_000_000 }, "metaBytesMax 2000000", "mesh.frameBytesMax 1048576"],
     [{ http: { port: 1, bodyBytesMax: 100 } }, "metaBytesMax 8192", "http.bodyBytesMax 100"],
     [{ mesh, http: { port: 7001 } }, "mesh.port", "http.port"],

@@ -344,7 +344,7 @@ export const optionTable: readonly OptionSpec[] = [
   durationMs(
     "mesh.dialMaxMs",
     "--dial-max-ms",
-    1_000,
+    500,
     1,
     "Longest pause before a peer is dialled again: a partition heals here at most so long after the network does.",
   ),

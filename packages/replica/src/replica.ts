@@ -64,6 +64,8 @@ export class Replica {
   private flushWanted = false;
   /** Of the local changes that wait, at a guess. */
   private openBytes = 0;
+  /** Who has just answered a pull to the end. */
+  private answered: ReplicaId | undefined = undefined;
   /** Something has happened that may call for a pull. */
   private pullWanted = false;
   /** After goodbye, or once superseded: nothing is sent any more. */
@@ -362,6 +364,9 @@ export class Replica {
       work();
       this.membership.settleReturns((replica) => this.hasCaughtUpOn(replica));
     });
+    const answered = this.answered === undefined ? undefined : this.peers.get(this.answered);
+    this.answered = undefined;
+    if (answered !== undefined) this.beat([answered], now);
     if (this.newerLife !== undefined) this.yieldTo(this.newerLife, now);
     this.followers.tell();
     if (!this.pullWanted || this.silent) return;
@@ -496,9 +501,11 @@ export class Replica {
         if (!complete)
           this.say("sync-progress", "warn", `the state from ${peer} was incomplete: asking again`, peer);
       },
-      finished: () => {
+      finished: (peer) => {
         this.pullWanted = true;
         this.noteCatchingUp();
+        // Whether both now agree should not wait for the next heartbeat.
+        this.answered = peer;
       },
     });
   }
