@@ -1,2 +1,16 @@
-/** Redis-like keys as convergent state, replicated by a Presently cluster without a store. */
-export {};
+export { aloneMessenger, machineClock } from "./alone.ts";
+export { NotAnIntegerError, OwnerUnreachableError, UnconfirmedError, WrongTypeError } from "./errors.ts";
+export type { Item, ItemKind } from "./item.ts";
+export type { KeyType } from "./key-state.ts";
+export type { KeyChange } from "./key-table.ts";
+export { type ConfirmOptions, Keyspace, type KeyspaceEnvironment } from "./keyspace.ts";
+export type { ListEnd } from "./lists.ts";
+export type { KeyspaceClock, Messenger, ReplicaView } from "./messenger.ts";
+export {
+  KEYSPACE_DEFAULTS,
+  type KeyspaceOptions,
+  type KeyspaceSettings,
+  resolveKeyspaceOptions,
+} from "./options.ts";
+export type { WriteOptions } from "./strings.ts";
+export { MalformedMessageError } from "./wire.ts";

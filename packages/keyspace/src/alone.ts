@@ -1,0 +1,46 @@
+/** A messenger with nobody to talk to, for a key space in one process; and the machine's own clock. */
+import { performance } from "node:perf_hooks";
+import type { ReplicaId } from "presently";
+import type { KeyspaceClock, Messenger } from "./messenger.ts";
+
+/** Tells its own listeners of broadcasts, and carries nothing. Needs no node, no port and no timer. */
+export function aloneMessenger(): Messenger {
+  const replica = "alone@1" as ReplicaId;
+  const broadcasts = new Map<string, Set<(payload: unknown, from: ReplicaId) => void>>();
+  return {
+    replica,
+    broadcast(channel, payload) {
+      for (const listener of [...(broadcasts.get(channel) ?? [])]) listener(payload, replica);
+    },
+    onBroadcast(channel, listener) {
+      const listeners = broadcasts.get(channel) ?? new Set();
+      broadcasts.set(channel, listeners);
+      const own: typeof listener = (payload, from) => listener(payload, from);
+      listeners.add(own);
+      return () => listeners.delete(own);
+    },
+    send: () => false,
+    onMessage: () => () => undefined,
+    request: (to) => Promise.reject(new Error(`nobody is there but ourselves, and ${to} is asked`)),
+    onRequest: () => () => undefined,
+    onReplica: () => () => undefined,
+    cluster: () => [{ replica, status: "self", linked: false }],
+    whenReady: () => Promise.resolve(),
+  };
+}
+
+/** Real time. Its timers do not keep the process alive. */
+export const machineClock: KeyspaceClock = {
+  now: () => performance.now(),
+  wallMs: () => Date.now(),
+  random: () => Math.random(),
+  schedule(delayMs, run) {
+    if (delayMs <= 0) {
+      const immediate = setImmediate(run);
+      return () => clearImmediate(immediate);
+    }
+    // Longer than a timer can be set for is soon enough to look again.
+    const timer = setTimeout(run, Math.min(delayMs, 2 ** 31 - 1)).unref();
+    return () => clearTimeout(timer);
+  },
+};

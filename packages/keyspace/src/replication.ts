@@ -1,0 +1,196 @@
+/**
+ * How do replicas come to hold the same entries?
+ *
+ * Local events are pushed to every linked peer as one delta at the end of the turn. Nothing rests on its arrival: each
+ * replica tells the others a hash of its whole state at intervals, and whoever differs asks the teller for what it
+ * lacks, first as deltas of the log and, where that is too short, as the whole state page by page.
+ */
+import { type Delta, seedOf } from "@presently/crdt";
+import type { ReplicaId } from "presently";
+import { bytesOf, type Item } from "./item.ts";
+import type { KeyspaceClock, Messenger } from "./messenger.ts";
+import { pagesOf, StateAssembly } from "./state-pages.ts";
+import type { KeyStore } from "./store.ts";
+import { decodeCount, decodeDelta, decodeDigest, encodeDelta, encodeDigest, list } from "./wire.ts";
+
+/** Rounds of one pull: a peer that always has more to give is asked again after its next digest. */
+const ROUNDS_MAX = 10_000;
+/** How long the rest of a state is kept for whoever began to ask for it. */
+const PAGES_KEPT_MS = 10_000;
+const HANDED_OUT_MAX = 16;
+
+export interface ReplicationPort {
+  readonly store: KeyStore;
+  readonly messenger: Messenger;
+  readonly channel: string;
+  readonly clock: KeyspaceClock;
+  /** Whether an origin without entries still counts in the hash of the state: not once it is gone. */
+  readonly counts: (origin: ReplicaId) => boolean;
+}
+
+interface HandedOut {
+  readonly pages: Generator<unknown[], void>;
+  untilMs: number;
+}
+
+export class Replication {
+  private readonly port: ReplicationPort;
+  private readonly pulls = new Map<ReplicaId, Promise<boolean>>();
+  private readonly handedOut = new Map<string, HandedOut>();
+  private tokens = 0;
+
+  constructor(port: ReplicationPort) {
+    this.port = port;
+  }
+
+  /** Pushes the local events that wait; answers the number of the last one. */
+  flush(): number {
+    const { store, messenger, channel, clock } = this.port;
+    const delta = store.set.takeDelta();
+    store.flushed();
+    if (delta !== undefined) messenger.broadcast(channel, ["delta", encodeDelta(delta, clock.now())]);
+    return store.set.vectorOf(store.set.replica);
+  }
+
+  /** Takes in a delta that was pushed; answers whether it left a gap. */
+  receive(encoded: unknown): boolean {
+    return this.port.store.set.apply(decodeDelta(encoded)) === "gap";
+  }
+
+  /** A hash of the whole state: equal at replicas that hold the same. Cost: O(origins). */
+  hash(): string {
+    this.flush();
+    const { store, counts } = this.port;
+    const origins: string[] = [];
+    for (const [origin, { vector, hash }] of store.set.digest())
+      if (store.set.entriesOf(origin).size > 0 || counts(origin)) origins.push(`${origin} ${vector} ${hash}`);
+    origins.sort();
+    let low = 0;
+    let high = 1;
+    for (const text of origins) {
+      low = Math.imul(low ^ seedOf(text), 0x85ebca6b) + 1;
+      high = Math.imul(high ^ seedOf(`${text}+`), 0xc2b2ae35) + 1;
+    }
+    return `${(low >>> 0).toString(36)}.${(high >>> 0).toString(36)}`;
+  }
+
+  /** Asks a peer for all that it has and we lack; answers whether that was got. One at a time for each peer. */
+  pull(peer: ReplicaId): Promise<boolean> {
+    let pull = this.pulls.get(peer);
+    if (pull === undefined) {
+      pull = this.pullFrom(peer)
+        .catch(() => false)
+        .finally(() => this.pulls.delete(peer));
+      this.pulls.set(peer, pull);
+    }
+    return pull;
+  }
+
+  private async pullFrom(peer: ReplicaId): Promise<boolean> {
+    const { store } = this.port;
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      this.flush();
+      const [type, ...parts] = list(
+        await this.ask(peer, ["pull", encodeDigest(store.set.digest())]),
+        "answer",
+      );
+      this.advance();
+      if (type === "same") return true;
+      if (type === "deltas") {
+        let news = false;
+        for (const encoded of list(parts[0], "deltas")) {
+          const outcome = store.set.apply(decodeDelta(encoded));
+          if (outcome === "gap") return false;
+          news ||= outcome === "applied";
+        }
+        if (!news) return true;
+      } else return await this.takeState(peer, parts);
+    }
+    return false;
+  }
+
+  private async takeState(peer: ReplicaId, parts: readonly unknown[]): Promise<boolean> {
+    const { set } = this.port.store;
+    const assembly = new StateAssembly();
+    let [token, page] = parts;
+    for (;;) {
+      for (const entries of assembly.add(page)) set.stage(entries);
+      if (typeof token !== "string") break;
+      [token, page] = list(await this.ask(peer, ["page", token]), "page");
+      this.advance();
+    }
+    this.flush();
+    return set.merge(assembly.state()) === "merged";
+  }
+
+  /** Answers a pull: nothing, the deltas that are missing, or the first page of the state. */
+  give(encoded: unknown): unknown[] {
+    this.flush();
+    const { store, clock } = this.port;
+    const { set, settings } = store;
+    const known = decodeDigest(encoded);
+    const deltas: unknown[] = [];
+    let bytes = 0;
+    for (const [origin, { vector, hash }] of set.digest()) {
+      const theirs = known.get(origin);
+      if (theirs !== undefined && theirs.vector === vector && theirs.hash !== hash)
+        return this.giveState(known);
+      const missing = set.deltasSince(origin, theirs?.vector ?? 0);
+      if (missing === undefined) return this.giveState(known);
+      for (const delta of missing) {
+        const size = sizeOf(delta);
+        if (deltas.length > 0 && bytes + size > settings.frameBytesTarget) return ["deltas", deltas];
+        deltas.push(encodeDelta(delta, clock.now()));
+        bytes += size;
+      }
+    }
+    return deltas.length === 0 ? ["same"] : ["deltas", deltas];
+  }
+
+  private giveState(known: ReturnType<typeof decodeDigest>): unknown[] {
+    const { store, clock } = this.port;
+    const token = `${++this.tokens}`;
+    const pages = pagesOf(store.set.snapshot(), known, store.settings.frameBytesTarget, () => clock.now());
+    // Who asked first and never came back makes room.
+    for (const [other, { untilMs }] of this.handedOut)
+      if (untilMs < clock.now() || this.handedOut.size >= HANDED_OUT_MAX) this.handedOut.delete(other);
+    this.handedOut.set(token, { pages, untilMs: 0 });
+    return ["state", ...this.givePage(token)];
+  }
+
+  /** The next page of a state that was begun: `[token or null at the end, page]`. */
+  givePage(token: unknown): unknown[] {
+    const handed = this.handedOut.get(token as string);
+    if (handed === undefined) throw new Error("no state is being handed out under this token: begin anew");
+    handed.untilMs = this.port.clock.now() + PAGES_KEPT_MS;
+    const next = handed.pages.next();
+    if (!next.done) return [token, next.value];
+    this.handedOut.delete(token as string);
+    return [null, []];
+  }
+
+  /** Whether this replica has the events of `origin` up to `number`, after asking `peer` for them if need be. */
+  async holds(origin: ReplicaId, number: unknown, peer: ReplicaId): Promise<boolean> {
+    const wanted = decodeCount(number);
+    const { set } = this.port.store;
+    if (set.vectorOf(origin) < wanted) await this.pull(peer);
+    return set.vectorOf(origin) >= wanted;
+  }
+
+  private ask(peer: ReplicaId, payload: unknown): Promise<unknown> {
+    const { messenger, channel, store } = this.port;
+    return messenger.request(peer, channel, payload, { timeoutMs: store.settings.confirmTimeoutMs });
+  }
+
+  private advance(): void {
+    const { store, clock } = this.port;
+    store.advance(clock.now(), clock.wallMs());
+  }
+}
+
+function sizeOf(delta: Delta<Item>): number {
+  let bytes = 64 + 12 * delta.numbers.length;
+  for (const item of delta.values) bytes += bytesOf(item);
+  for (const { origin, numbers } of delta.removals) bytes += 3 * origin.length + 12 * (numbers.length + 1);
+  return bytes;
+}
