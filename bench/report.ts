@@ -42,10 +42,17 @@ export function picture(name: string, caption: string, svg: string): void {
   record({ picture: shown });
 }
 
+/** A log is not a terminal: a line this often says enough. */
+const LOGGED_EVERY_MS = 10_000;
+let loggedAt = Number.NEGATIVE_INFINITY;
+
 /** Says how far a long run has come. On a terminal each call takes the place of the one before. */
 export function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K  ${text}`);
-  else process.stderr.write(`  … ${text}\n`);
+  else if (performance.now() - loggedAt >= LOGGED_EVERY_MS) {
+    loggedAt = performance.now();
+    process.stderr.write(`  … ${text}\n`);
+  }
 }
 
 /** Takes the last progress line off the terminal. */

@@ -1,33 +1,128 @@
-/** How long after `track` does another process's watcher see the join? Joins one at a time, over loopback. */
-import { setTimeout as delay } from "node:timers/promises";
-import { createNode } from "presently";
-import { NodeProcess } from "../processes/spawn.ts";
+/** How long after somebody joins, changes or leaves at one process does a watcher in another see it? */
+import { lineChart } from "../chart.ts";
+import { openGroups } from "../peers/group.ts";
+import { PEERS, type PeerName } from "../peers/index.ts";
+import { RedisServer } from "../peers/redis-server.ts";
+import { picture, progress, progressDone, report } from "../report.ts";
+import { interleaved, quantile, showNumber, showSpread, spreadOf } from "../rounds.ts";
 
-const JOINS = 1_000;
-const TOPIC = "bench";
+const ROUNDS = 5;
+/** People a round: each joins, changes and leaves. */
+const PEOPLE = 40;
+const ROOM = "room:lobby";
+/** A change comes at a random time within the flush interval of the others. */
+const PAUSE_MS = [1, 11] as const;
+const SEEN_WITHIN_MS = 5_000;
 
-console.log(`from track() to a watcher in another process, ${JOINS} joins at random times`);
-for (const flushIntervalMs of [5, 0]) {
-  const local = await createNode({
-    name: "local",
-    cluster: "bench",
-    mesh: { port: 0 },
-    logLevel: "silent",
-    flushIntervalMs,
-  });
-  const remote = new NodeProcess();
-  await remote.ask({ do: "start", name: "remote", peers: [local.meshUrl!], flushIntervalMs });
-  await remote.ask({ do: "time-joins", topic: TOPIC, count: JOINS });
-  const measured = remote.answer<{ delaysMs: number[] }>();
-  const session = local.session();
-  for (let index = 0; index < JOINS; index++) {
-    session.track(TOPIC, `key ${index}`, { sentAt: performance.timeOrigin + performance.now() });
-    await delay(1 + Math.random() * 10);
-  }
-  const sorted = (await measured).delaysMs.sort((one, other) => one - other);
-  const at = (share: number) => sorted[Math.floor(sorted.length * share)]!.toFixed(2);
-  const name = flushIntervalMs === 5 ? "default options" : "flush interval 0";
-  console.log(`  ${name}: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, worst ${sorted.at(-1)!.toFixed(2)} ms`);
-  await remote.kill();
-  await local.stop();
+interface Delay {
+  readonly type: string;
+  readonly ms: number;
 }
+interface Round {
+  readonly delays: readonly Delay[];
+  readonly unseen: number;
+}
+
+const redis = await RedisServer.start();
+const names = Object.keys(PEERS) as PeerName[];
+progress(`starting ${names.length} systems`);
+const groups = await openGroups(names, () => ({ rooms: [ROOM], seats: PEOPLE, redisPort: redis.port }));
+
+const measured = await interleaved(groups, ROUNDS, async (group, round): Promise<Round> => {
+  progress(`round ${round + 1} of ${ROUNDS}: ${group.peer.title}`);
+  await group.forget();
+  const changes = PEOPLE * (group.peer.name === "faye" ? 2 : 3);
+  const [sent, seen] = await Promise.all([
+    group.first.ask("pace", { room: ROOM, count: PEOPLE, pauseMs: PAUSE_MS }),
+    group.second.ask("seen", { count: changes, timeoutMs: changes * PAUSE_MS[1] + SEEN_WITHIN_MS }),
+  ]);
+  const seenAtMs = new Map(seen.map(([type, key, atMs]) => [`${type} ${key}`, atMs]));
+  const delays = sent.flatMap(([type, key, sentAtMs]) => {
+    const atMs = seenAtMs.get(`${type} ${key}`);
+    return atMs === undefined ? [] : [{ type, ms: atMs - sentAtMs }];
+  });
+  return { delays, unseen: sent.length - delays.length };
+});
+progressDone();
+await Promise.all(groups.map((group) => group.close()));
+await redis.stop();
+
+const pooled = measured.map((rounds) => rounds.flatMap(({ delays }) => delays));
+const msOf = (delays: readonly Delay[]) => delays.map(({ ms }) => ms);
+const [ours, oursAtOnce] = pooled.map((delays) => quantile(msOf(delays), 0.5)) as [number, number];
+const rows = groups.map(({ peer }, index) => {
+  const delays = pooled[index]!;
+  const p50 = quantile(msOf(delays), 0.5);
+  const of = (type: string) => {
+    const some = delays.filter((delay) => delay.type === type);
+    return some.length === 0 ? "not told" : showNumber(quantile(msOf(some), 0.5));
+  };
+  return [
+    peer.title,
+    showSpread(
+      spreadOf(
+        measured[index]!.filter(({ delays }) => delays.length > 0).map(({ delays }) =>
+          quantile(msOf(delays), 0.5),
+        ),
+      ),
+    ),
+    showNumber(quantile(msOf(delays), 0.99)),
+    of("join"),
+    of("update"),
+    of("leave"),
+    `${showNumber(p50 / ours)}×`,
+    `${showNumber(p50 / oursAtOnce)}×`,
+  ];
+});
+const quoted = (title: string, p50: number, p99: number) => [
+  title,
+  showNumber(p50),
+  showNumber(p99),
+  "",
+  "",
+  "",
+  `${showNumber(p50 / ours)}×`,
+  `${showNumber(p50 / oursAtOnce)}×`,
+];
+const unseen = groups.flatMap(({ peer }, index) => {
+  const count = measured[index]!.reduce((sum, round) => sum + round.unseen, 0);
+  return count === 0 ? [] : [`${peer.title}: ${count} changes were not seen within ${SEEN_WITHIN_MS} ms.`];
+});
+
+report({
+  caption:
+    `From a change at one process to the watcher of another, in ms: ${ROUNDS} rounds, each of ${PEOPLE} people who join, ` +
+    `change their meta and leave, one at a time, at random ${PAUSE_MS.join("–")} ms after each other. ` +
+    "p50 is the median of the rounds' (least–most), p99 of all together; then p50 by kind of change; " +
+    "the last columns say how many times as long it takes as with Presently.",
+  columns: ["ms", "p50", "p99", "join", "update", "leave", "÷ default", "÷ flush 0"],
+  rows: [
+    ...rows,
+    quoted("Phoenix.Tracker, default options †", 749, 1_480),
+    quoted("Phoenix.Tracker, smallest flush interval †", 2.8, 5.7),
+  ],
+  notes: [
+    "Presently collects the changes of 5 ms by default, so that many travel together; with flush interval 0 it sends at the end of the turn of the event loop.",
+    "Redis and Socket.IO's redis-adapter need two hops, through the Redis server; awareness one, from its server to a browser; Socket.IO's cluster-adapter two, through the primary process.",
+    "faye-presence has no joining at the server: its people come over a WebSocket of their own, which is in the figure. It tells nobody of a changed meta.",
+    "Socket.IO tells no other server of a join: the application says it with serverSideEmit.",
+    "† phoenix_pubsub 2.2 on OTP 25, joins only; not measured in this run, but elsewhere on such a 2-core machine.",
+    ...unseen,
+  ],
+});
+
+const SHARES = Array.from({ length: 100 }, (_, index) => (index + 1) / 100);
+picture(
+  "latency",
+  "How many of the changes another process has seen after so many milliseconds, by system",
+  lineChart({
+    title: "Changes that another process has seen after so many ms",
+    subtitle: `${PEOPLE * ROUNDS} people join, change and leave; two processes, one machine`,
+    x: { label: "ms after the change (logarithmic)", log: true },
+    y: { label: "% of the changes", from: 0, to: 100 },
+    series: groups.map(({ peer }, index) => ({
+      name: peer.title,
+      points: SHARES.map((share) => [quantile(msOf(pooled[index]!), share), share * 100] as const),
+    })),
+  }),
+);

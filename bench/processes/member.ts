@@ -1,0 +1,155 @@
+/** A member of any of the compared systems, in a process of its own: told by messages what to do, answers with figures. */
+import { setTimeout as delay } from "node:timers/promises";
+import { PEERS } from "../peers/index.ts";
+import { type ChangeType, type Member, metaOf, nowMs } from "../peers/member.ts";
+import {
+  type Answer,
+  type OrderName,
+  type Orders,
+  type Queried,
+  READY,
+  type Request,
+  type Seen,
+} from "./member-orders.ts";
+import { connections } from "./traffic.ts";
+
+type Carriers = { readonly [Name in OrderName]: (given: never) => unknown };
+
+/** Changes told to a system in one go before its event loop turns: as many as a busy server's sockets might bring. */
+const BURST_STEP = 100;
+
+let member: Member;
+let people = 0;
+let changes: Seen[] = [];
+let onChange: () => void = () => undefined;
+
+const carriers: Carriers = {
+  async open({ peer, place }: Parameters<Orders["open"]>[0]) {
+    const open = await PEERS[peer].load();
+    member = await open(place);
+    return { address: member.address };
+  },
+  async seated({ rooms }: Parameters<Orders["seated"]>[0]) {
+    await member.seated?.(rooms);
+  },
+  async watch({ rooms }: Parameters<Orders["watch"]>[0]) {
+    await Promise.all(
+      rooms.map((room) =>
+        member.watch(room, (type, key) => {
+          changes.push([type, key, nowMs()]);
+          onChange();
+        }),
+      ),
+    );
+  },
+  async pace({ room, count, pauseMs: [from, to] }: Parameters<Orders["pace"]>[0]) {
+    const sent: Seen[] = [];
+    const first = people;
+    people += count;
+    for (const type of changesOf(member))
+      for (let index = first; index < first + count; index++) {
+        const key = `user ${index}`;
+        sent.push([type, key, nowMs()]);
+        change(type, room, index);
+        await delay(from + Math.random() * (to - from));
+      }
+    return sent;
+  },
+  async burst({ type, rooms, count }: Parameters<Orders["burst"]>[0]) {
+    const startedMs = nowMs();
+    for (let index = 0; index < count; index++) {
+      change(type, rooms[index % rooms.length]!, index);
+      if (index % BURST_STEP === BURST_STEP - 1) await new Promise(setImmediate);
+    }
+    return { startedMs };
+  },
+  seen: ({ count, timeoutMs }: Parameters<Orders["seen"]>[0]) =>
+    new Promise((resolve) => {
+      const timer = setTimeout(() => take(), timeoutMs);
+      const take = () => {
+        clearTimeout(timer);
+        onChange = () => undefined;
+        resolve(changes);
+        changes = [];
+      };
+      onChange = () => {
+        if (changes.length >= count) take();
+      };
+      onChange();
+    }),
+  forget() {
+    changes = [];
+  },
+  async fill({ room, count }: Parameters<Orders["fill"]>[0]) {
+    const everybody = Array.from({ length: count }, (_, index) => [`user ${index}`, metaOf(index)] as const);
+    if (member.fill !== undefined) await member.fill(room, everybody);
+    else for (const [key, meta] of everybody) member.join(room, key, meta);
+  },
+  async query({ what, room, forMs, inFlight }: Parameters<Orders["query"]>[0]): Promise<Queried> {
+    const ask = () => (what === "list" ? member.list(room) : member.count!(room));
+    const startedMs = nowMs();
+    const endsMs = startedMs + forMs;
+    let [queries, members] = [0, 0];
+    // An answer from local memory is taken as it is: to wait for it would only cost the promise.
+    const one = ask();
+    if (typeof one === "number") {
+      do {
+        for (let index = 0; index < inFlight; index++) members = ask() as number;
+        queries += inFlight;
+      } while (nowMs() < endsMs);
+    } else {
+      await one;
+      const line = async () => {
+        while (nowMs() < endsMs) {
+          members = await ask();
+          queries++;
+        }
+      };
+      await Promise.all(Array.from({ length: inFlight }, line));
+    }
+    return { queries, elapsedMs: nowMs() - startedMs, members };
+  },
+  async empty({ room, timeoutMs }: Parameters<Orders["empty"]>[0]) {
+    const endsMs = nowMs() + timeoutMs;
+    let failures = 0;
+    while (nowMs() < endsMs) {
+      try {
+        if ((await member.list(room)) === 0) return { atMs: nowMs(), failures };
+      } catch {
+        failures++; // Some cannot say who is there while they wait for a server that is gone.
+      }
+      await delay(1);
+    }
+    return { failures };
+  },
+  traffic: () => connections().filter(({ localPort }) => localPort !== member.clientPort),
+  stall({ forMs }: Parameters<Orders["stall"]>[0]) {
+    const endsMs = nowMs() + forMs;
+    while (nowMs() < endsMs);
+  },
+};
+
+process.on("message", async ({ order, number, given }: Partial<Request>) => {
+  // Adapters send messages of their own on this channel.
+  if (order === undefined) return;
+  try {
+    const result = await carriers[order](given as never);
+    process.send!({ answers: number!, result } satisfies Answer);
+  } catch (error) {
+    process.send!({ answers: number!, error: (error as Error).stack ?? String(error) } satisfies Answer);
+  }
+});
+process.on("disconnect", () => process.exit());
+process.send!({ answers: READY } satisfies Answer);
+
+/** The kinds of change that the others are told of. */
+function changesOf({ update }: Member): ChangeType[] {
+  return update === undefined ? ["join", "leave"] : ["join", "update", "leave"];
+}
+
+function change(type: ChangeType, room: string, index: number): void {
+  const key = `user ${index}`;
+  if (type === "join") member.join(room, key, metaOf(index));
+  else if (type === "update") member.update!(room, key, metaOf(index, "away"));
+  else member.leave(room, key);
+}
