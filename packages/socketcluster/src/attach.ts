@@ -1,0 +1,49 @@
+/** Attaching presence to a SocketCluster server. */
+import type { PresentlyNode } from "presently";
+import { resolveOptions, type SocketClusterPresenceOptions } from "./options.ts";
+import type { SocketClusterServer } from "./server.ts";
+import { SocketClusterPresence } from "./socketcluster-presence.ts";
+
+export type AttachOptions = SocketClusterPresenceOptions & {
+  /** The node whose cluster the sockets are present in; it stays the caller's. */
+  readonly node: PresentlyNode;
+};
+
+/** Told how attaching went, as by sc-presence: `(true, null)`, or `(false, why)`. */
+export type AttachCallback = (ok: boolean, error: string | null) => void;
+
+/**
+ * Records the sockets of `server` and the channels that they are subscribed to as presences of the cluster of `node`, and
+ * publishes how many there are. Takes up none of the server's middleware, and needs no change of clients. Sockets that are
+ * connected already are recorded as well.
+ *
+ * Options that are ignored are told to `server.emitWarning`, and so is what cannot be recorded later.
+ *
+ * @param server an `AGServer` of socketcluster-server 20
+ * @throws {InvalidArgumentError} for an option that is unknown or cannot be used
+ * @throws {ConfigurationError} for options that contradict each other. Both are told to `callback` instead, if there is one
+ */
+export function attach(server: SocketClusterServer, options: AttachOptions): SocketClusterPresence;
+export function attach(
+  server: SocketClusterServer,
+  options: AttachOptions,
+  callback: AttachCallback,
+): SocketClusterPresence | undefined;
+export function attach(
+  server: SocketClusterServer,
+  options: AttachOptions,
+  callback?: AttachCallback,
+): SocketClusterPresence | undefined {
+  const { node, ...others } = options;
+  let presence: SocketClusterPresence;
+  try {
+    const settings = resolveOptions(others, server, (message) => server.emitWarning(new Error(message)));
+    presence = new SocketClusterPresence(node, server, settings);
+  } catch (error) {
+    if (callback === undefined) throw error;
+    callback(false, error instanceof Error ? error.message : String(error));
+    return undefined;
+  }
+  callback?.(true, null);
+  return presence;
+}

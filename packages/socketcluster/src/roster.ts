@@ -1,0 +1,101 @@
+/** Who is on a channel, through whichever protocol, and what clients are told of it. */
+import type { Presence, PresentlyNode, TopicDiff } from "presently";
+import type { Settings } from "./options.ts";
+
+export interface RosterUser {
+  /** The user's id as a text. */
+  readonly id: string;
+  /** How many connections of it are on the channel; 0: it has left. */
+  readonly connections: number;
+}
+
+export interface Roster {
+  readonly channel: string;
+  readonly users: readonly RosterUser[];
+}
+
+/** Published on the channel of a roster: the users that have changed, with what holds for them now. */
+export type RosterChange = Roster;
+
+/** The channel on which changes of the roster of `channel` are published. */
+export function rosterChannel(channel: string, settings: Settings): string {
+  return `${settings.scpPresenceChannel}/${channel}`;
+}
+
+/** The channel whose roster this one publishes; undefined if it is none of these. */
+export function channelOfRoster(name: string, settings: Settings): string | undefined {
+  const start = `${settings.scpPresenceChannel}/`;
+  return name.startsWith(start) && name.length > start.length ? name.slice(start.length) : undefined;
+}
+
+/** Cost: O(presences on it). */
+export function rosterOf(channel: string, presences: readonly Presence[]): Roster {
+  const connections = new Map<string, number>();
+  for (const { key } of presences) connections.set(key, (connections.get(key) ?? 0) + 1);
+  return { channel, users: Array.from(connections, ([id, count]) => ({ id, connections: count })) };
+}
+
+interface Feed {
+  followers: number;
+  readonly end: () => void;
+}
+
+/** Publishes the changes of those channels whose rosters somebody here follows. */
+export class RosterFeeds {
+  private readonly feeds = new Map<string, Feed>();
+  private readonly node: PresentlyNode;
+  private readonly settings: Settings;
+  private readonly publish: (channel: string, data: RosterChange) => void;
+
+  constructor(
+    node: PresentlyNode,
+    settings: Settings,
+    publish: (channel: string, data: RosterChange) => void,
+  ) {
+    this.node = node;
+    this.settings = settings;
+    this.publish = publish;
+  }
+
+  /** @throws {LimitError} beyond `watchersMax` of the node; @throws {InvalidArgumentError} for a channel that is no topic */
+  follow(channel: string): void {
+    const feed = this.feeds.get(channel);
+    if (feed !== undefined) {
+      feed.followers++;
+      return;
+    }
+    const topic = this.settings.topicOf(channel);
+    if (topic === undefined) return;
+    const end = this.node.watch(topic, (change) => {
+      if (change.type === "diff") this.tell(channel, topic, change);
+    });
+    this.feeds.set(channel, { followers: 1, end });
+  }
+
+  unfollow(channel: string): void {
+    const feed = this.feeds.get(channel);
+    if (feed === undefined || --feed.followers > 0) return;
+    feed.end();
+    this.feeds.delete(channel);
+  }
+
+  close(): void {
+    for (const { end } of this.feeds.values()) end();
+    this.feeds.clear();
+  }
+
+  private tell(channel: string, topic: string, { joins, leaves }: TopicDiff): void {
+    const keys = new Set([...joins.map(({ key }) => key), ...leaves.map(({ presence }) => presence.key)]);
+    if (keys.size === 0) return;
+    const users = Array.from(keys, (id) => ({ id, connections: this.node.get(topic, id).length }));
+    if (this.settings.publishers === "every" || this.isElected(channel))
+      this.publish(rosterChannel(channel, this.settings), { channel, users });
+  }
+
+  /** Of the nodes on which somebody follows this roster, the one with the first name publishes it for all. */
+  private isElected(channel: string): boolean {
+    const topic = this.settings.topicOf(rosterChannel(channel, this.settings));
+    if (topic === undefined) return true;
+    return !this.node.list(topic).some(({ node }) => node < this.node.name);
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * The part of `socketcluster-server` 20 that is used here, by its shape: its types are a package of their own, which nobody
+ * should need in order to use this one.
+ */
+
+/** One consumer of an event stream. */
+export interface StreamConsumer<T> {
+  next(): Promise<{ readonly value: T; readonly done: boolean }>;
+  /** Ends it at once. */
+  kill(): void;
+}
+
+export interface EventStream<T> {
+  createConsumer(): StreamConsumer<T>;
+}
+
+/** A call of a client that waits for its answer. */
+export interface ProcedureRequest {
+  readonly data: unknown;
+  end(data?: unknown): void;
+  error(error: Error): void;
+}
+
+/** An `AGServerSocket`. */
+export interface SocketClusterSocket {
+  readonly id: string;
+  readonly state: string;
+  readonly authToken?: unknown;
+  readonly remoteAddress?: string;
+  readonly request?: { readonly headers: { readonly origin?: string | undefined } };
+  /** Messages that came from the client, pongs included. */
+  readonly inboundReceivedMessageCount: number;
+  subscriptions(): string[];
+  isSubscribed(channel: string): boolean;
+  kickOut(channel: string, message: string): Promise<unknown>;
+  procedure(name: string): unknown;
+}
+
+export type SocketEvent =
+  | "connection"
+  | "disconnection"
+  | "subscription"
+  | "unsubscription"
+  | "authenticationStateChange"
+  | "authentication"
+  | "deauthentication";
+
+export interface SocketEventData {
+  readonly socket: SocketClusterSocket;
+  readonly channel?: string;
+}
+
+/** An `AGServer`. */
+export interface SocketClusterServer {
+  readonly pingInterval: number;
+  readonly clients: Readonly<Record<string, SocketClusterSocket>>;
+  readonly exchange: { transmitPublish(channel: string, data: unknown): Promise<unknown> };
+  listener(event: string): unknown;
+  emitWarning(warning: Error): void;
+}
+
+/** Calls `handle` with everything that comes on a stream from now on; returns what ends that. */
+export function consume<T>(stream: unknown, handle: (value: T) => void): () => void {
+  const consumer = (stream as EventStream<T>).createConsumer();
+  void (async () => {
+    for (let item = await consumer.next(); !item.done; item = await consumer.next()) handle(item.value);
+  })();
+  return () => consumer.kill();
+}

@@ -1,0 +1,212 @@
+/** Presence of a SocketCluster server, over a Presently node: what `attach` gives. */
+import type { PresentlyNode } from "presently";
+import { LocalSockets } from "./local-sockets.ts";
+import { Mirror } from "./mirror.ts";
+import type { Settings, UserCountType } from "./options.ts";
+import { readSocket, socketsTopic } from "./records.ts";
+import { channelOfRoster, type Roster, RosterFeeds, rosterOf } from "./roster.ts";
+import {
+  consume,
+  type ProcedureRequest,
+  type SocketClusterServer,
+  type SocketClusterSocket,
+  type SocketEvent,
+  type SocketEventData,
+} from "./server.ts";
+import { countOf, isElected, UserCount } from "./user-count.ts";
+import { type PresenceRow, rows, type UserMap, userMap } from "./user-map.ts";
+
+const EVENTS: readonly SocketEvent[] = [
+  "connection",
+  "disconnection",
+  "subscription",
+  "unsubscription",
+  "authenticationStateChange",
+  "authentication",
+  "deauthentication",
+];
+
+/** How long a socket may follow a roster before it must be subscribed to its channel. */
+const ADMISSION_MS = 500;
+
+/** A question that was refused; SocketCluster sends name and message to the client. */
+class RefusedError extends Error {
+  override readonly name = "PresenceRefusedError";
+}
+
+export class SocketClusterPresence {
+  private readonly node: PresentlyNode;
+  private readonly server: SocketClusterServer;
+  private readonly settings: Settings;
+  private readonly sockets: LocalSockets;
+  private readonly userCount: UserCount;
+  private readonly feeds: RosterFeeds;
+  private readonly mirror: Mirror | undefined;
+  private readonly sweeper: NodeJS.Timeout;
+  private readonly ends: (() => void)[] = [];
+  /** Of each socket: the rosters that it follows, and what ends its procedures. */
+  private readonly followed = new Map<string, { rosters: Set<string>; ends: (() => void)[] }>();
+
+  constructor(node: PresentlyNode, server: SocketClusterServer, settings: Settings) {
+    this.node = node;
+    this.server = server;
+    this.settings = settings;
+    this.sockets = new LocalSockets(node, server, settings);
+    this.feeds = new RosterFeeds(node, settings, (channel, data) => this.publish(channel, data));
+    this.userCount = new UserCount(node, settings, (count) =>
+      this.publish(settings.scpUsercountChannel, count),
+    );
+    this.mirror = settings.mirror && this.openMirror(settings.mirror);
+    for (const event of EVENTS)
+      this.ends.push(consume<SocketEventData>(server.listener(event), ({ socket }) => this.follow(socket)));
+    this.sweeper = setInterval(() => this.sockets.sweep(), server.pingInterval).unref();
+    for (const socket of Object.values(server.clients)) this.follow(socket);
+  }
+
+  /** How many users, sockets or records there are in the whole cluster. Cost: O(1); of `SUBSCRIPTIONS` O(nodes). */
+  count(type: UserCountType = this.settings.scpUsercountType): number {
+    return countOf(type, this.node, this.settings);
+  }
+
+  /** Who is on a channel, through whichever protocol, on all nodes. Cost: O(presences on it). */
+  roster(channel: string): Roster {
+    const topic = this.settings.topicOf(channel);
+    return rosterOf(channel, topic === undefined ? [] : this.node.list(topic));
+  }
+
+  /** User id → socket id → what is known of the socket, of all nodes; tokens and addresses included. Cost: O(presences). */
+  userMap(): UserMap {
+    return userMap(this.node, this.settings, true);
+  }
+
+  /** Every record of all nodes by the column names of sc-presence. Cost: O(presences). */
+  rows(): PresenceRow[] {
+    return [...rows(this.node, this.settings)];
+  }
+
+  /** Takes away the records of this server's sockets and lets go of the server; settles when a mirror is written. */
+  async close(): Promise<void> {
+    clearInterval(this.sweeper);
+    for (const end of this.ends.splice(0)) end();
+    for (const { ends } of this.followed.values()) for (const end of ends) end();
+    this.followed.clear();
+    this.feeds.close();
+    this.userCount.close();
+    if (!this.node.stopping) this.sockets.close();
+    await this.mirror?.close();
+  }
+
+  /** Something has happened to a socket. */
+  private follow(socket: SocketClusterSocket): void {
+    this.sockets.follow(socket);
+    const isOpen = socket.state === "open" && this.server.clients[socket.id] === socket;
+    const known = this.followed.get(socket.id);
+    if (isOpen) this.followRosters(socket, known?.rosters ?? this.serve(socket));
+    else if (known !== undefined) {
+      this.followed.delete(socket.id);
+      for (const end of known.ends) end();
+      for (const channel of known.rosters) this.feeds.unfollow(channel);
+    }
+  }
+
+  /** Answers the procedures of a new socket. */
+  private serve(socket: SocketClusterSocket): Set<string> {
+    const { userMapProcedure, rosterProcedure } = this.settings;
+    const rosters = new Set<string>();
+    const ends: (() => void)[] = [];
+    const answer = (name: string | false, work: (data: unknown) => Promise<unknown>) => {
+      if (name === false) return;
+      const end = consume<ProcedureRequest>(socket.procedure(name), (request) => {
+        work(request.data).then(
+          (result) => request.end(result),
+          (error: Error) => request.error(error),
+        );
+      });
+      ends.push(end);
+    };
+    answer(userMapProcedure, () => this.answerUserMap(socket));
+    answer(rosterProcedure, (channel) => this.answerRoster(socket, channel));
+    this.followed.set(socket.id, { rosters, ends });
+    return rosters;
+  }
+
+  private async answerUserMap(socket: SocketClusterSocket): Promise<UserMap> {
+    const { authorize } = this.settings;
+    const whole = authorize !== undefined && (await authorize(socket, { what: "userMap" }));
+    return userMap(this.node, this.settings, whole);
+  }
+
+  private async answerRoster(socket: SocketClusterSocket, channel: unknown): Promise<Roster> {
+    if (typeof channel !== "string" || channel === "")
+      throw new RefusedError("The roster of a channel is asked for by the channel's name");
+    if (!(await this.maySee(socket, channel)))
+      throw new RefusedError(`This socket may not see who is on ${channel}: subscribe to it first`);
+    return this.roster(channel);
+  }
+
+  private async maySee(socket: SocketClusterSocket, channel: string): Promise<boolean> {
+    const { authorize } = this.settings;
+    if (authorize !== undefined) return authorize(socket, { what: "roster", channel });
+    return socket.isSubscribed(channel);
+  }
+
+  /** Follows the rosters whose channels the socket is subscribed to, if it may see them; else it is put out of them. */
+  private followRosters(socket: SocketClusterSocket, rosters: Set<string>): void {
+    const wanted = new Set<string>();
+    for (const name of socket.subscriptions()) {
+      const channel = channelOfRoster(name, this.settings);
+      if (channel === undefined) continue;
+      wanted.add(channel);
+      if (!rosters.has(channel)) {
+        rosters.add(channel);
+        this.attempt(() => this.feeds.follow(channel));
+        this.guard(socket, name, channel);
+      } else if (this.settings.authorize === undefined && !socket.isSubscribed(channel)) {
+        this.guard(socket, name, channel);
+      }
+    }
+    for (const channel of [...rosters]) {
+      if (wanted.has(channel)) continue;
+      rosters.delete(channel);
+      this.feeds.unfollow(channel);
+    }
+  }
+
+  /** Puts the socket out of the channel of a roster that it may not see. */
+  private guard(socket: SocketClusterSocket, name: string, channel: string): void {
+    const judge = async () => {
+      if (!socket.isSubscribed(name) || (await this.maySee(socket, channel))) return;
+      await socket.kickOut(name, `you may not see who is on ${channel}: subscribe to it first`);
+    };
+    // A client that comes back subscribes to both channels at once, and middleware may let the other one pass later.
+    setTimeout(() => void judge().catch((error: unknown) => this.warn(error)), ADMISSION_MS).unref();
+  }
+
+  private openMirror(options: NonNullable<Settings["mirror"]>): Mirror {
+    const elected = () => isElected(this.node, this.settings);
+    const mirror = new Mirror(options, this.settings, this.sockets, elected, (error) => this.warn(error));
+    const end = this.node.watch(socketsTopic(this.settings), (change) => {
+      if (change.type === "state") return;
+      const lost = change.leaves.filter(({ reason }) => reason === "lost" || reason === "evicted");
+      mirror.forget(lost.map(({ presence }) => readSocket(presence).socketId));
+    });
+    this.ends.push(end);
+    return mirror;
+  }
+
+  private publish(channel: string, data: unknown): void {
+    this.server.exchange.transmitPublish(channel, data).catch((error: unknown) => this.warn(error));
+  }
+
+  private attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.warn(error);
+    }
+  }
+
+  private warn(error: unknown): void {
+    this.server.emitWarning(error instanceof Error ? error : new Error(String(error)));
+  }
+}
