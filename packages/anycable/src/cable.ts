@@ -1,0 +1,283 @@
+/** The face of the package: AnyCable's server, over one node. */
+import type { IncomingMessage, Server } from "node:http";
+import type { Server as SecureServer } from "node:https";
+import { performance } from "node:perf_hooks";
+import { InvalidArgumentError, PresentlyError, type PresentlyNode } from "presently";
+import { Admission } from "./admission.ts";
+import { attach } from "./attachment.ts";
+import type { ChannelDefinition } from "./channel-definition.ts";
+import { CLOSE } from "./close-code.ts";
+import type { PresenceRecord } from "./frames.ts";
+import { type Authenticate, identification } from "./identification.ts";
+import { isMap, JsonText } from "./json.ts";
+import { type DurationOptions, type LimitOptions, resolveDurations, resolveLimits } from "./limits.ts";
+import { type NoticeListener, warnOfNotice } from "./notice.ts";
+import { type CheckOrigin, originCheck } from "./origin.ts";
+import { PUBSUB_CHANNEL, pubsubChannel } from "./pubsub-channel.ts";
+import { RestApi } from "./rest-api.ts";
+import type { SessionServices } from "./session-services.ts";
+import { SessionTable } from "./session-table.ts";
+import { apiSecretFrom } from "./signed-stream.ts";
+import { PresenceHub } from "./stream-presence.ts";
+import { type PublishOptions, Streams } from "./streams.ts";
+import { WebSocketTransport } from "./websocket-transport.ts";
+
+export interface CableOptions<Identifiers> extends DurationOptions {
+  /** Signs streams, and guards the REST API, unless those have secrets of their own. */
+  readonly secret?: string;
+  /** Signs the names of streams. Default: `secret`. */
+  readonly streamsSecret?: string;
+  /** What callers of the REST API show. Default: what follows from `secret`; without both, the API is off. */
+  readonly apiSecret?: string;
+  /** Clients need a token that is signed with it (HS256, HS384, HS512), unless `authenticate` is given too. */
+  readonly jwtSecret?: string;
+  /** The parameter of the token; header and sub-protocol work as well. Default `jid`. */
+  readonly jwtParam?: string;
+  /** Lets clients in that have no token. Default: everybody, unless there is a `jwtSecret`. */
+  readonly authenticate?: Authenticate<Identifiers>;
+  /** Accepts the names of streams as clients say them, and has the REST API work without a secret if there is none. Default false. */
+  readonly publicStreams?: boolean;
+  /** Whether signed streams have presence. Default true. */
+  readonly presence?: boolean;
+  /** Whether clients may whisper on signed streams. Default false; on public ones they may. */
+  readonly whisper?: boolean;
+  /** The name of the channel of streams. Default `$pubsub`. */
+  readonly pubsubChannel?: string;
+  /** Which web pages may connect. Default `true`: those of the host that they connect to, whatever the port. */
+  readonly checkOrigin?: CheckOrigin;
+  readonly limits?: LimitOptions;
+  /** Told of callbacks that failed, and of what clients did wrong. Default: failures are warnings of the process. */
+  readonly onNotice?: NoticeListener;
+}
+
+/** Where to serve. */
+export interface AttachOptions {
+  /** Where clients connect. Default `/cable`. */
+  readonly path?: string;
+  /** What the paths of the REST API begin with. Default `/api`. */
+  readonly apiPath?: string;
+}
+
+/** How to drain. */
+export interface DrainOptions {
+  /** Connections that are closed at a time. Default 1,000. */
+  readonly batchSize?: number;
+  /** Pause between two batches. Default 100. */
+  readonly intervalMs?: number;
+}
+
+const DISCONNECT_CHANNEL = "anycable:disconnect";
+/** How punctual pings and times to live are. */
+const TICK_MS = 250;
+/** A tick that comes so late says that the process stood still. */
+const STALL_MS = 2_000;
+const SWEEP_TICKS = 40;
+
+export class Cable<Identifiers = unknown> {
+  readonly #node: PresentlyNode;
+  readonly #services: SessionServices;
+  readonly #streams: Streams;
+  readonly #hub: PresenceHub;
+  readonly #sessions: SessionTable;
+  // biome-ignore lint/suspicious/noExplicitAny: `channel` has checked their type.
+  readonly #channels = new Map<string, ChannelDefinition<any>>();
+  readonly #transport: WebSocketTransport;
+  readonly #api: RestApi | undefined;
+  readonly #detachments = new Set<() => void>();
+  readonly #unlisten: () => void;
+  readonly #timer: NodeJS.Timeout;
+  #tickedAt = performance.now();
+  #ticks = 0;
+  #closing = false;
+
+  /** @throws {InvalidArgumentError} for an option that cannot be used */
+  constructor(node: PresentlyNode, options: CableOptions<Identifiers> = {}) {
+    const { secret, publicStreams = false, onNotice: notice = warnOfNotice } = options;
+    for (const name of ["secret", "streamsSecret", "apiSecret"] as const)
+      if (options[name] === "") throw new InvalidArgumentError(name, "must not be empty");
+    const limits = resolveLimits(options.limits);
+    const durations = resolveDurations(options);
+    const clocks = { now: () => performance.now(), wallClock: () => Date.now() };
+    this.#node = node;
+    this.#streams = new Streams({ node, limits, durations, notice, wallClock: clocks.wallClock });
+    this.#hub = new PresenceHub({ node, ttlMs: durations.presenceTtlMs, now: clocks.now });
+    this.#channels.set(
+      options.pubsubChannel ?? PUBSUB_CHANNEL,
+      pubsubChannel({
+        secret: options.streamsSecret ?? secret,
+        isPublic: publicStreams,
+        presence: options.presence ?? true,
+        whisper: options.whisper ?? false,
+      }),
+    );
+    this.#services = {
+      node,
+      streams: this.#streams,
+      hub: this.#hub,
+      limits,
+      durations,
+      notice,
+      definitionOf: (channel) => this.#channels.get(channel),
+      ...clocks,
+      random: Math.random,
+    };
+    this.#sessions = new SessionTable(this.#services);
+    const admission = new Admission({
+      services: this.#services,
+      sessions: this.#sessions,
+      identify: identification({
+        jwtSecret: options.jwtSecret,
+        authenticate: options.authenticate as Authenticate<unknown> | undefined,
+      }),
+      jwtParam: options.jwtParam ?? "jid",
+      checkOrigin: originCheck(options.checkOrigin),
+      closing: () => this.#closing || node.stopping,
+    });
+    this.#transport = new WebSocketTransport({
+      limits,
+      admit: (request: IncomingMessage) => admission.admit(request),
+      open: (request, socket) => admission.open(request, socket),
+    });
+    const apiSecret = options.apiSecret ?? (secret === undefined ? undefined : apiSecretFrom(secret));
+    if (apiSecret !== undefined || publicStreams) this.#api = this.#newApi(apiSecret);
+    this.#unlisten = node.onBroadcast(DISCONNECT_CHANNEL, (payload) => this.#disconnectHere(payload));
+    this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
+    // A node that stops has said goodbye, so that what ends now is no leave for anybody; its clients find another node.
+    void node.whenStopping.then(() => this.close());
+  }
+
+  /** How many clients are connected at this node. */
+  get connections(): number {
+    return this.#sessions.connected;
+  }
+
+  /** Says what a channel does. @throws {InvalidArgumentError} for a name that is taken */
+  channel(name: string, definition: ChannelDefinition<Identifiers> = {}): this {
+    if (this.#channels.has(name))
+      throw new InvalidArgumentError("channel", `${JSON.stringify(name)} is taken`);
+    this.#channels.set(name, definition);
+    return this;
+  }
+
+  /**
+   * Serves clients and the REST API at an HTTP server; its own listeners go on to serve everything else. Returns what
+   * ends it; connections stay.
+   *
+   * @throws {InvalidArgumentError} for a path that does not begin with a slash
+   */
+  attach(server: Server | SecureServer, options: AttachOptions = {}): () => void {
+    const { path = "/cable", apiPath = "/api" } = options;
+    for (const [name, value] of Object.entries({ path, apiPath }))
+      if (!value.startsWith("/")) throw new InvalidArgumentError(name, "must begin with a slash");
+    const detach = attach(server, {
+      request: (requested, request, response) => {
+        if (requested === path) {
+          // There is nothing here but WebSockets.
+          response.writeHead(426, { "content-length": 0, upgrade: "websocket" }).end();
+          return true;
+        }
+        if (this.#api === undefined || !requested.startsWith(`${apiPath}/`)) return false;
+        return this.#api.handle(requested.slice(apiPath.length), request, response);
+      },
+      upgrade: (requested, request, stream, head) => {
+        if (requested !== path) return false;
+        this.#transport.upgrade(request, stream, head);
+        return true;
+      },
+    });
+    const once = () => {
+      if (this.#detachments.delete(once)) detach();
+    };
+    this.#detachments.add(once);
+    return once;
+  }
+
+  /**
+   * Sends JSON to all subscribers of a stream, on all nodes. Settles when the message has its place in the stream.
+   *
+   * @throws {LimitError} beyond `broadcastBytesMax` of the node
+   */
+  broadcast(stream: string, data: unknown, options: PublishOptions = {}): Promise<void> {
+    return this.#streams.publish(stream, new JsonText(JSON.stringify(data)), options);
+  }
+
+  /** Who is present on a stream, in the whole cluster. From local memory. Cost: O(answer). */
+  presence(stream: string): PresenceRecord[] {
+    return this.#hub.records(stream);
+  }
+
+  /** Disconnects the clients with these identifiers, on whatever node they are; with `reconnect` they come back, and are asked again. */
+  disconnect(identifiers: Identifiers, options: { readonly reconnect?: boolean } = {}): void {
+    const { reconnect = true } = options;
+    this.#node.broadcast(DISCONNECT_CHANNEL, { who: JSON.stringify(identifiers), reconnect });
+  }
+
+  /**
+   * Sends all clients to other nodes, a batch at a time, and takes no new ones. They resume their sessions there, as long
+   * as this node runs: stop it when this has settled, with a `handoffMs` for those that are still on their way.
+   */
+  async drain(options: DrainOptions = {}): Promise<void> {
+    const { batchSize = 1_000, intervalMs = 100 } = options;
+    if (!(batchSize >= 1)) throw new InvalidArgumentError("batchSize", "must be at least 1");
+    this.#closing = true;
+    for (;;) {
+      const connected = this.#sessions.all().filter((session) => session.connected);
+      for (const session of connected.slice(0, batchSize)) {
+        session.sendAway();
+        this.#sessions.lost(session);
+      }
+      if (connected.length <= batchSize) return;
+      await new Promise((resolve) => setTimeout(resolve, intervalMs));
+    }
+  }
+
+  /** Disconnects all clients at once (`server_restart`), takes no new ones, and detaches. Idempotent. */
+  close(): void {
+    this.#closing = true;
+    for (const detach of [...this.#detachments]) detach();
+    clearInterval(this.#timer);
+    this.#unlisten();
+    this.#node.batch(() => {
+      for (const session of this.#sessions.all())
+        if (session.connected) session.disconnect("server_restart", true, CLOSE.goingAway);
+      this.#sessions.close();
+    });
+    this.#streams.close();
+  }
+
+  #newApi(secret: string | undefined): RestApi {
+    return new RestApi({
+      secret,
+      requestBytesMax: this.#services.limits.requestBytesMax,
+      closing: () => this.#closing || this.#node.stopping,
+      records: (stream) => this.presence(stream),
+      publish: ({ stream, data, ...options }) => this.#streams.publish(stream, data, options),
+      failed: (error) => {
+        const message = "a request to the REST API failed";
+        this.#services.notice({ type: "callback-failed", level: "error", message, error });
+      },
+    });
+  }
+
+  #disconnectHere(payload: unknown): void {
+    if (!isMap(payload)) return;
+    const { who, reconnect } = payload;
+    for (const session of this.#sessions.all())
+      if (JSON.stringify(session.identifiers) === who) session.disconnect("remote", reconnect !== false);
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    if (now - this.#tickedAt > STALL_MS) this.#sessions.excuse();
+    this.#tickedAt = now;
+    try {
+      this.#hub.tick();
+      this.#sessions.tick();
+      if (++this.#ticks % SWEEP_TICKS === 0) this.#streams.sweep();
+    } catch (error) {
+      if (!(error instanceof PresentlyError)) throw error;
+      const message = `a tick failed: ${error.message}`;
+      this.#services.notice({ type: "callback-failed", level: "error", message, error });
+    }
+  }
+}

@@ -1,0 +1,116 @@
+/** The bounds of a cable: every one with its unit, its default, and what it protects. */
+import { InvalidArgumentError } from "presently";
+
+export interface LimitOptions {
+  /** Bytes of one message of a client. Default 65,536. A larger one closes the WebSocket with 1009. */
+  readonly frameBytesMax?: number;
+  /** Subscriptions of one connection. Default 100. One more is rejected. */
+  readonly subscriptionsMax?: number;
+  /** Streams of one subscription. Default 20. */
+  readonly streamsPerSubscriptionMax?: number;
+  /** UTF-8 bytes of the name of a stream. Default 255; as much as the node's `topicBytesMax` at most. */
+  readonly streamBytesMax?: number;
+  /** Commands of one connection in the long run, and twice as many at once. Default 200. More close it with 1008. */
+  readonly commandsPerSecondMax?: number;
+  /** Commands of one connection that wait for a slow callback. Default 1,000. More close it with 1008. */
+  readonly commandsWaitingMax?: number;
+  /** Bytes that wait to be read by one client. Default 4 MiB. A slower client is disconnected with `too_slow`. */
+  readonly bufferedBytesMax?: number;
+  /** Connections, and those under way. Default 50,000. More are refused with 503. */
+  readonly connectionsMax?: number;
+  /** Sessions whose connection broke and that may be resumed. Default 10,000; the oldest makes room. */
+  readonly sessionsKeptMax?: number;
+  /** Messages of one stream that are kept for those who come back. Default 100. */
+  readonly historyMessagesMax?: number;
+  /** Streams whose messages are kept at this node. Default 10,000; the one that was quiet for longest makes room. */
+  readonly historyStreamsMax?: number;
+  /** Bytes of all messages that are kept at this node. Default 64 MiB. */
+  readonly historyBytesMax?: number;
+  /** Bytes of a request to the REST API. Default 1 MiB. */
+  readonly requestBytesMax?: number;
+  /** Time that the application has to let a client in, or to answer a command. Default 10,000 ms. */
+  readonly callbackTimeoutMs?: number;
+}
+
+export type Limits = Required<LimitOptions>;
+
+/** The defaults, for help texts. */
+export const LIMIT_DEFAULTS: Limits = {
+  frameBytesMax: 65_536,
+  subscriptionsMax: 100,
+  streamsPerSubscriptionMax: 20,
+  streamBytesMax: 255,
+  commandsPerSecondMax: 200,
+  commandsWaitingMax: 1_000,
+  bufferedBytesMax: 4 * 1_024 * 1_024,
+  connectionsMax: 50_000,
+  sessionsKeptMax: 10_000,
+  historyMessagesMax: 100,
+  historyStreamsMax: 10_000,
+  historyBytesMax: 64 * 1_024 * 1_024,
+  requestBytesMax: 1_024 * 1_024,
+  callbackTimeoutMs: 10_000,
+};
+
+/** Times, in milliseconds. */
+export interface DurationOptions {
+  /** How long the presence of a connection that broke stays. Default 15,000, as AnyCable's `presence_ttl`. */
+  readonly presenceTtlMs?: number;
+  /** How long a session whose connection broke may be resumed. Default 300,000. */
+  readonly resumeMs?: number;
+  /** How long messages are kept. Default 300,000. */
+  readonly historyMs?: number;
+  /** Between two pings, unless the client asks for another interval. Default 3,000, which the npm client counts on. */
+  readonly pingIntervalMs?: number;
+  /** A connection whose client answers no ping of the WebSocket for so long is dropped. Default 30,000. */
+  readonly silentAfterMs?: number;
+  /** Disconnects clients that send no `pong` command for so long, with `no_pong`; 0, the default, does not. */
+  readonly pongTimeoutMs?: number;
+}
+
+export type Durations = Required<DurationOptions>;
+
+export const DURATION_DEFAULTS: Durations = {
+  presenceTtlMs: 15_000,
+  resumeMs: 300_000,
+  historyMs: 300_000,
+  pingIntervalMs: 3_000,
+  silentAfterMs: 30_000,
+  pongTimeoutMs: 0,
+};
+
+/** @throws {InvalidArgumentError} for a bound that is no positive integer, or that does not exist */
+export function resolveLimits(options: LimitOptions = {}): Limits {
+  return resolve("limits.", LIMIT_DEFAULTS, options, 1);
+}
+
+/** @throws {InvalidArgumentError} for a duration that is no integer of at least 0 */
+export function resolveDurations(options: DurationOptions): Durations {
+  const given = Object.fromEntries(
+    Object.keys(DURATION_DEFAULTS).map((name) => [name, options[name as keyof DurationOptions]]),
+  );
+  const durations = resolve("", DURATION_DEFAULTS, given, 0);
+  for (const name of ["pingIntervalMs", "silentAfterMs"] as const)
+    if (durations[name] === 0) throw new InvalidArgumentError(name, "must be at least 1");
+  return durations;
+}
+
+function resolve<T extends Readonly<Record<keyof T, number>>>(
+  prefix: string,
+  defaults: T,
+  options: { readonly [K in keyof T]?: number | undefined },
+  least: number,
+): T {
+  const resolved = { ...defaults };
+  for (const [name, value] of Object.entries(options) as [keyof T & string, unknown][]) {
+    if (value === undefined) continue;
+    if (!Object.hasOwn(defaults, name)) throw new InvalidArgumentError(`${prefix}${name}`, "does not exist");
+    if (!Number.isSafeInteger(value) || (value as number) < least)
+      throw new InvalidArgumentError(
+        `${prefix}${name}`,
+        `must be an integer of at least ${least}, not ${value}`,
+      );
+    resolved[name] = value as T[typeof name];
+  }
+  return resolved;
+}

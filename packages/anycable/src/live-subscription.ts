@@ -1,0 +1,353 @@
+/**
+ * A subscription of one session, from the confirmation to the end.
+ *
+ *     subscribing --(confirmed)--> live --(connection lost)--> paused --(resumed, and history asked for)--> live
+ *
+ * While it is paused, what is kept in the history comes from there when the client has said where it was; so nothing
+ * comes twice, and nothing out of order.
+ */
+import { InvalidArgumentError, LimitError } from "presently";
+import type { ChannelDefinition } from "./channel-definition.ts";
+import type { HistoryRequest, Position } from "./command.ts";
+import { NoPresenceStreamError } from "./errors.ts";
+import * as frames from "./frames.ts";
+import { JsonText } from "./json.ts";
+import { MissedPresence, type PresenceKnown } from "./missed-presence.ts";
+import type { SessionPresence } from "./session-presence.ts";
+import type { SessionServices } from "./session-services.ts";
+import type { StreamMessage } from "./stream-log.ts";
+import type { PresenceNews } from "./stream-presence.ts";
+import type { Delivery } from "./streams.ts";
+import { Subscription, type SubscriptionControl } from "./subscription.ts";
+
+/** What a subscription asks of its session. */
+export interface SubscriptionHost {
+  readonly sid: string;
+  readonly identifiers: unknown;
+  readonly presence: SessionPresence;
+  /** Whether a session is this one, now or before it was resumed. */
+  isSelf(sid: string): boolean;
+  send(frame: string): void;
+}
+
+/** A subscription as it moves to another node. */
+export interface SubscriptionState {
+  readonly identifier: string;
+  readonly channel: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly state: Record<string, unknown>;
+  readonly streams: readonly string[];
+  readonly whisperStream: string | undefined;
+  /** Where its streams ended when its connection broke. */
+  readonly tails: readonly (readonly [string, Position])[];
+  readonly presence: { readonly stream: string; readonly known: PresenceKnown } | undefined;
+}
+
+export interface LiveSubscriptionOptions {
+  readonly services: SessionServices;
+  readonly host: SubscriptionHost;
+  // biome-ignore lint/suspicious/noExplicitAny: definitions of one cable share one type of identifiers, which only the cable knows.
+  readonly definition: ChannelDefinition<any>;
+  readonly identifier: string;
+  readonly channel: string;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+export class LiveSubscription implements SubscriptionControl {
+  readonly identifier: string;
+  readonly channel: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  readonly definition: ChannelDefinition<any>;
+  readonly face: Subscription;
+  state: Record<string, unknown> = {};
+  readonly #services: SessionServices;
+  readonly #host: SubscriptionHost;
+  /** By name; what ends each, while it is heard. */
+  readonly #streams = new Map<string, (() => void) | undefined>();
+  /** How often each stream had begun anew when the client was last known to have all of it. */
+  readonly #restarts = new Map<string, number>();
+  #whisperStream: string | undefined;
+  #presence: MissedPresence | undefined;
+  #phase: "subscribing" | "live" | "paused" | "ended" = "subscribing";
+  /** What the application did before the confirmation, to be done after it. */
+  #waiting: (() => void)[] = [];
+  #tails = new Map<string, Position>();
+
+  constructor(options: LiveSubscriptionOptions) {
+    this.#services = options.services;
+    this.#host = options.host;
+    this.definition = options.definition;
+    this.identifier = options.identifier;
+    this.channel = options.channel;
+    this.params = options.params;
+    this.face = new Subscription(this);
+  }
+
+  get sid(): string {
+    return this.#host.sid;
+  }
+
+  get identifiers(): unknown {
+    return this.#host.identifiers;
+  }
+
+  get closed(): boolean {
+    return this.#phase === "ended";
+  }
+
+  get paused(): boolean {
+    return this.#phase === "paused";
+  }
+
+  get streams(): Iterable<string> {
+    return this.#streams.keys();
+  }
+
+  /** The stream on which its presence lives. */
+  get presenceStream(): string | undefined {
+    return this.#presence?.stream;
+  }
+
+  // What the application does.
+
+  streamFrom(stream: string, { whisper = false }: { readonly whisper?: boolean } = {}): void {
+    if (this.closed) return;
+    checkStream(stream, this.#services.limits.streamBytesMax);
+    const { streamsPerSubscriptionMax: most } = this.#services.limits;
+    if (!this.#streams.has(stream)) {
+      if (this.#streams.size >= most)
+        throw new LimitError("streamsPerSubscriptionMax", most, "too many streams of one subscription");
+      this.#streams.set(stream, undefined);
+      if (this.#phase === "live") this.#listen(stream);
+    }
+    if (whisper) this.#whisperStream = stream;
+  }
+
+  stopStream(stream: string): void {
+    this.#streams.get(stream)?.();
+    this.#streams.delete(stream);
+    if (this.#whisperStream === stream) this.#whisperStream = undefined;
+  }
+
+  presenceFrom(stream: string): void {
+    if (this.closed || this.#presence?.stream === stream) return;
+    checkStream(stream, this.#services.limits.streamBytesMax);
+    this.#endPresence();
+    this.#presence = this.#newPresence(stream);
+    if (this.#phase === "live") this.#presence.attach();
+  }
+
+  transmit(data: unknown): void {
+    const frame = frames.message(this.identifier, new JsonText(JSON.stringify(data)));
+    this.#whenConfirmed(() => this.#host.send(frame));
+  }
+
+  join(id: string | number, info: unknown): void {
+    const stream = this.#presenceStreamOrThrow();
+    this.#whenConfirmed(() => this.#host.presence.join(stream, this.identifier, String(id), info));
+  }
+
+  leave(): void {
+    const { presenceStream: stream } = this;
+    if (stream !== undefined) this.#whenConfirmed(() => void this.#host.presence.leave(stream));
+  }
+
+  presence(): frames.PresenceRecord[] {
+    const held = this.#presence;
+    if (held === undefined) throw new NoPresenceStreamError();
+    return held.records();
+  }
+
+  // What the session does.
+
+  /** Tells the client that it is subscribed, and from then on what it is subscribed to. */
+  confirm(history: HistoryRequest | undefined): void {
+    this.#phase = "live";
+    for (const stream of this.#streams.keys()) this.#listen(stream);
+    this.#presence?.attach();
+    this.#host.send(frames.confirmSubscription(this.identifier));
+    if (history !== undefined) this.replay(history);
+  }
+
+  /** Does what waited for the confirmation. */
+  settle(): void {
+    for (const run of this.#waiting.splice(0)) run();
+  }
+
+  /** Sends what the client has missed, or says that it cannot be told. */
+  replay(history: HistoryRequest): void {
+    const missed = this.#missed(history);
+    this.#goOn();
+    if (missed === undefined) {
+      this.#host.send(frames.rejectHistory(this.identifier));
+      return;
+    }
+    for (const message of missed) this.#sendKept(message);
+    this.#host.send(frames.confirmHistory(this.identifier));
+  }
+
+  /** Sends what the client says to the others. Answers whether it may. */
+  whisper(data: unknown): boolean {
+    const stream = this.#whisperStream;
+    if (stream === undefined) return false;
+    this.#services.streams.whisper(stream, new JsonText(JSON.stringify(data)), this.#host.sid);
+    return true;
+  }
+
+  /** The connection is gone, and may come back. */
+  pause(): void {
+    if (this.#phase !== "live" && this.#phase !== "paused") return;
+    if (this.#phase === "live") {
+      this.#tails = new Map();
+      for (const stream of this.#streams.keys()) {
+        const { tail } = this.#services.streams.log(stream);
+        if (tail !== undefined) this.#tails.set(stream, tail);
+      }
+    }
+    this.#phase = "paused";
+    for (const [stream, end] of this.#streams) {
+      end?.();
+      this.#streams.set(stream, undefined);
+    }
+    this.#presence?.detach();
+  }
+
+  /** Whether a client that comes back can be told all that it missed of presence. */
+  get resumable(): boolean {
+    return this.#phase === "paused" && (this.#presence?.resumable ?? true);
+  }
+
+  /** The connection is back, and its client knows of it: it hears of everything that is not in the history. */
+  resume(): void {
+    for (const stream of this.#streams.keys()) this.#listen(stream);
+    this.#presence?.attach();
+    this.#presence?.catchUp();
+  }
+
+  /** The client did not say where it was: it gets what came since its connection broke. */
+  goOnWithoutHistory(): void {
+    const missed: StreamMessage[] = [];
+    for (const [stream, tail] of this.#tails)
+      missed.push(...(this.#services.streams.log(stream).after(tail) ?? []));
+    this.#goOn();
+    for (const message of missed) this.#sendKept(message);
+  }
+
+  /** All that was sent up to the ping has arrived. */
+  confirmed(number: number): void {
+    this.#presence?.confirmed(number);
+  }
+
+  pinged(number: number): void {
+    this.#presence?.pinged(number);
+  }
+
+  /** Ends it here; its presence stays or goes with the session's. */
+  end(): void {
+    if (this.#phase === "ended") return;
+    this.#phase = "ended";
+    this.#waiting = [];
+    for (const end of this.#streams.values()) end?.();
+    this.#streams.clear();
+    this.#endPresence();
+  }
+
+  export(): SubscriptionState {
+    const { identifier, channel, params, state } = this;
+    const presence = this.#presence;
+    return {
+      identifier,
+      channel,
+      params,
+      state,
+      streams: [...this.#streams.keys()],
+      whisperStream: this.#whisperStream,
+      tails: [...this.#tails],
+      presence: presence === undefined ? undefined : { stream: presence.stream, known: presence.known() },
+    };
+  }
+
+  /** Goes on with what another node had. */
+  import({ state, streams, whisperStream, tails, presence }: SubscriptionState): void {
+    this.state = state;
+    for (const stream of streams) this.#streams.set(stream, undefined);
+    this.#whisperStream = whisperStream;
+    this.#tails = new Map(tails);
+    if (presence !== undefined) this.#presence = this.#newPresence(presence.stream, presence.known);
+    this.#phase = "paused";
+  }
+
+  // Delivery.
+
+  #deliver(stream: string, { except, position, restarts, frame, data }: Delivery): void {
+    if (except !== undefined && this.#host.isSelf(except)) return;
+    if (this.#phase === "paused" && position !== undefined) return;
+    if (position === undefined || restarts === this.#restarts.get(stream)) {
+      this.#host.send(frame.for(this.identifier));
+      return;
+    }
+    // The client may have missed something: its place is one that nobody honours, so that it is told when it asks.
+    const uncertain = { epoch: `${position.epoch}?`, offset: position.offset };
+    this.#host.send(frames.message(this.identifier, data, { stream, position: uncertain }));
+  }
+
+  #sendKept({ stream, data, position, except }: StreamMessage): void {
+    if (except !== undefined && this.#host.isSelf(except)) return;
+    this.#host.send(frames.message(this.identifier, new JsonText(data), { stream, position }));
+  }
+
+  #missed({ since, streams }: HistoryRequest): StreamMessage[] | undefined {
+    const missed: StreamMessage[] = [];
+    for (const stream of this.#streams.keys()) {
+      const log = this.#services.streams.log(stream);
+      const position = streams.get(stream);
+      const found =
+        position !== undefined ? log.after(position) : since === undefined ? [] : log.since(since);
+      if (found === undefined) return undefined;
+      missed.push(...found);
+    }
+    return missed;
+  }
+
+  #goOn(): void {
+    if (this.#phase === "paused") this.#phase = "live";
+    this.#tails.clear();
+  }
+
+  #listen(stream: string): void {
+    const end = this.#services.streams.subscribe(stream, {
+      deliver: (delivery) => this.#deliver(stream, delivery),
+    });
+    this.#streams.set(stream, end);
+    this.#restarts.set(stream, this.#services.streams.restarts(stream));
+  }
+
+  #newPresence(stream: string, known?: PresenceKnown): MissedPresence {
+    const tell = (news: PresenceNews) => this.#host.send(news.frame.for(this.identifier));
+    return new MissedPresence(this.#services.hub, stream, tell, known);
+  }
+
+  #endPresence(): void {
+    this.#presence?.end();
+    this.#presence = undefined;
+  }
+
+  #presenceStreamOrThrow(): string {
+    const { presenceStream } = this;
+    if (presenceStream === undefined) throw new NoPresenceStreamError();
+    return presenceStream;
+  }
+
+  #whenConfirmed(run: () => void): void {
+    if (this.#phase === "subscribing") this.#waiting.push(run);
+    else if (this.#phase !== "ended") run();
+  }
+}
+
+function checkStream(stream: string, bytesMax: number): void {
+  if (typeof stream !== "string" || stream === "")
+    throw new InvalidArgumentError("stream", "must be a non-empty text");
+  if (Buffer.byteLength(stream) > bytesMax)
+    throw new InvalidArgumentError("stream", `must have at most ${bytesMax} bytes (limit streamBytesMax)`);
+}

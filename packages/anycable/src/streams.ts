@@ -1,0 +1,325 @@
+/**
+ * The streams of all nodes: who numbers the messages of one, who keeps them, and who is told of them here.
+ *
+ * Whoever publishes asks the node in charge of the stream to number the message and send it to all nodes. If that node
+ * does not answer, this one numbers it itself, in an epoch of its own: what is published reaches whoever can be reached,
+ * and a place in the history that is no longer certain is refused (see `stream-log.ts`).
+ */
+import { randomBytes } from "node:crypto";
+import { PresentlyError, type PresentlyNode, type ReplicaId } from "presently";
+import type { Position } from "./command.ts";
+import { CommandError } from "./errors.ts";
+import { message as messageFrame } from "./frames.ts";
+import { JsonText } from "./json.ts";
+import type { Durations, Limits } from "./limits.ts";
+import type { NoticeListener } from "./notice.ts";
+import { inCharge } from "./rendezvous.ts";
+import { SharedFrame } from "./shared-frame.ts";
+import { newEpoch, StreamLog, type StreamMessage } from "./stream-log.ts";
+import { decodeExcerpt, decodeStreamMessage, encodeExcerpt, encodeStreamMessage } from "./stream-wire.ts";
+
+const STREAM_CHANNEL = "anycable:stream";
+const PUBLISH_CHANNEL = "anycable:publish";
+const LOG_CHANNEL = "anycable:log";
+/** How long another node may take to say what it has of a stream, before one goes on without. */
+const LOG_TIMEOUT_MS = 1_000;
+/** How many nodes are asked for it: those that run for longest have seen most. */
+const LOG_PEERS = 2;
+/** Of a stream, what is sent to a node that has nothing of it; below what a message between nodes may have. */
+const EXCERPT_BYTES_MAX = 48_000;
+
+/** A message as it is delivered; without a position it is not kept. */
+export interface Delivery {
+  readonly except: string | undefined;
+  readonly position: Position | undefined;
+  readonly data: JsonText;
+  readonly frame: SharedFrame;
+  /** How often what is kept of the stream here had begun anew when this came. */
+  readonly restarts: number;
+}
+
+export interface StreamSubscriber {
+  deliver(delivery: Delivery): void;
+}
+
+export interface PublishOptions {
+  /** The session that is not to get it. */
+  readonly except?: string | undefined;
+  /** Not kept for those who come back. */
+  readonly transient?: boolean | undefined;
+}
+
+interface Kept {
+  readonly log: StreamLog;
+  /** Whether other nodes were asked for what they have. */
+  complete: boolean;
+  loading: Promise<void> | undefined;
+  /** How often a hole was found in it. */
+  restarts: number;
+}
+
+export interface StreamsOptions {
+  readonly node: PresentlyNode;
+  readonly limits: Limits;
+  readonly durations: Durations;
+  readonly notice: NoticeListener;
+  /** Wall clock, in milliseconds. */
+  readonly wallClock: () => number;
+}
+
+export class Streams {
+  readonly #options: StreamsOptions;
+  readonly #subscribers = new Map<string, Set<StreamSubscriber>>();
+  /** The one that was quiet for longest comes first. */
+  readonly #kept = new Map<string, Kept>();
+  /** The epochs that this node has begun, of streams that are kept. */
+  readonly #ourEpochs = new Map<string, string>();
+  readonly #endings: (() => void)[];
+  #bytes = 0;
+  #candidates: readonly ReplicaId[] | undefined;
+
+  constructor(options: StreamsOptions) {
+    this.#options = options;
+    const { node } = options;
+    this.#endings = [
+      node.onBroadcast(STREAM_CHANNEL, (payload) => this.#receive(payload)),
+      node.onRequest(PUBLISH_CHANNEL, (payload) => this.#publishFor(payload)),
+      node.onRequest(LOG_CHANNEL, (payload) => this.#excerptFor(payload)),
+      node.onReplica(() => {
+        this.#candidates = undefined;
+      }),
+    ];
+  }
+
+  close(): void {
+    for (const end of this.#endings) end();
+  }
+
+  /** How many messages are kept is bounded; how many streams have them here is this. */
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  /** Tells the subscriber of every message, until the returned function is called. */
+  subscribe(stream: string, subscriber: StreamSubscriber): () => void {
+    const subscribers = this.#subscribers.get(stream) ?? new Set();
+    this.#subscribers.set(stream, subscribers.add(subscriber));
+    return () => {
+      if (subscribers.delete(subscriber) && subscribers.size === 0) this.#subscribers.delete(stream);
+    };
+  }
+
+  /**
+   * Sends to all subscribers, on all nodes. Settles when the message has its number; those of one caller keep their order.
+   *
+   * @throws {LimitError} beyond `broadcastBytesMax` of the node
+   */
+  async publish(stream: string, data: JsonText, options: PublishOptions = {}): Promise<void> {
+    const { node, notice } = this.#options;
+    if (options.transient === true) {
+      this.whisper(stream, data, options.except);
+      return;
+    }
+    const draft = { stream, data: data.text, id: randomId(), except: options.except };
+    const charged = inCharge(stream, this.#candidateIds()) ?? node.replica;
+    if (charged !== node.replica) {
+      try {
+        await node.request(charged as ReplicaId, PUBLISH_CHANNEL, encodeStreamMessage(draft));
+        return;
+      } catch (error) {
+        if (!(error instanceof PresentlyError)) throw error;
+        if (error.code === "LIMIT_REACHED" || error.code === "INVALID_ARGUMENT") throw error;
+        const message = `${charged} does not number messages of a stream that it is in charge of: this node does`;
+        notice({ type: "publish-failed", level: "warn", message, code: error.code, error });
+      }
+    }
+    await this.#number(draft);
+  }
+
+  /** Sends to all subscribers but one, on all nodes, without a number: it is not kept. */
+  whisper(stream: string, data: JsonText, except: string | undefined): void {
+    const { node } = this.#options;
+    node.broadcast(STREAM_CHANNEL, encodeStreamMessage({ stream, data: data.text, id: "", except }));
+  }
+
+  /** Asks other nodes for what this one does not have of these streams. Gives nothing where there is nothing to ask. */
+  prepare(streams: Iterable<string>): undefined | Promise<unknown> {
+    const loading: Promise<void>[] = [];
+    for (const stream of streams) {
+      const later = this.#load(stream);
+      if (later !== undefined) loading.push(later);
+    }
+    return loading.length === 0 ? undefined : Promise.all(loading);
+  }
+
+  /** What is kept of a stream. */
+  log(stream: string): StreamLog {
+    const { log } = this.#touch(stream);
+    this.#trim(log);
+    return log;
+  }
+
+  /** How often what is kept of a stream here had to begin anew. */
+  restarts(stream: string): number {
+    return this.#touch(stream).restarts;
+  }
+
+  /** Forgets what is too old. Cost: O(what is kept). */
+  sweep(): void {
+    for (const [stream, kept] of this.#kept) {
+      this.#trim(kept.log);
+      if (kept.log.bytes === 0 && kept.log.tail === undefined && !this.#subscribers.has(stream))
+        this.#kept.delete(stream);
+    }
+  }
+
+  #publishFor(payload: unknown): unknown {
+    const draft = decodeStreamMessage(payload);
+    if (draft === undefined) throw new CommandError("not a message");
+    return this.#number(draft);
+  }
+
+  /** Gives a message its number, in the order of the calls, and sends it to all nodes. */
+  #number(draft: Omit<StreamMessage, "at" | "position" | "after">): undefined | Promise<void> {
+    const loading = this.#load(draft.stream);
+    if (loading === undefined) this.#send(draft);
+    else return loading.then(() => this.#send(draft));
+    return undefined;
+  }
+
+  #send(draft: Omit<StreamMessage, "at" | "position" | "after">): void {
+    const { node, wallClock } = this.#options;
+    const at = wallClock();
+    const { tail } = this.#touch(draft.stream).log;
+    const isOurs = tail !== undefined && this.#ourEpochs.get(draft.stream) === tail.epoch;
+    const position = isOurs
+      ? { epoch: tail.epoch, offset: tail.offset + 1 }
+      : { epoch: newEpoch(tail?.epoch, at, randomId()), offset: 1 };
+    this.#ourEpochs.set(draft.stream, position.epoch);
+    // This node hears its own broadcast during the call, and keeps the message then.
+    node.broadcast(
+      STREAM_CHANNEL,
+      encodeStreamMessage({ ...draft, at, position, after: isOurs ? undefined : tail }),
+    );
+  }
+
+  #receive(payload: unknown): void {
+    const message = decodeStreamMessage(payload);
+    if (message === undefined) {
+      const text = "a node sent a message that cannot be read: does it run another version?";
+      this.#options.notice({ type: "malformed-message", level: "warn", message: text });
+      return;
+    }
+    const { stream, data, except, position, at, after, id } = message;
+    let place = position;
+    if (position !== undefined && at !== undefined) {
+      const became = this.#keep({ stream, data, except, id, position, at, after });
+      if (became === "known") return;
+      if (became === "stale") place = undefined;
+    }
+    const subscribers = this.#subscribers.get(stream);
+    if (subscribers === undefined) return;
+    const { restarts = 0 } = this.#kept.get(stream) ?? {};
+    const text = new JsonText(data);
+    const frame = new SharedFrame((identifier) =>
+      messageFrame(identifier, text, place === undefined ? undefined : { stream, position: place }),
+    );
+    for (const subscriber of [...subscribers])
+      subscriber.deliver({ except, position: place, data: text, frame, restarts });
+  }
+
+  #keep(message: StreamMessage) {
+    const kept = this.#touch(message.stream);
+    const { log } = kept;
+    const before = log.bytes;
+    const became = log.append(message);
+    if (became === "restarted") kept.restarts++;
+    this.#bytes += log.bytes - before;
+    const { historyStreamsMax, historyBytesMax } = this.#options.limits;
+    for (const [stream, { log: oldest }] of this.#kept) {
+      if (this.#kept.size <= historyStreamsMax && this.#bytes <= historyBytesMax) break;
+      this.#bytes -= oldest.bytes;
+      this.#kept.delete(stream);
+      this.#ourEpochs.delete(stream);
+    }
+    return became;
+  }
+
+  #touch(stream: string): Kept {
+    let kept = this.#kept.get(stream);
+    if (kept === undefined) {
+      const { historyMessagesMax: messagesMax } = this.#options.limits;
+      const log = new StreamLog({ messagesMax, ageMaxMs: this.#options.durations.historyMs });
+      kept = { log, complete: false, loading: undefined, restarts: 0 };
+    } else this.#kept.delete(stream);
+    this.#kept.set(stream, kept);
+    return kept;
+  }
+
+  #trim(log: StreamLog): void {
+    const before = log.bytes;
+    log.trim(this.#options.wallClock());
+    this.#bytes += log.bytes - before;
+  }
+
+  #load(stream: string): undefined | Promise<void> {
+    const kept = this.#touch(stream);
+    if (kept.complete) return undefined;
+    const peers = this.#elders();
+    if (peers.length === 0) {
+      kept.complete = true;
+      return undefined;
+    }
+    kept.loading ??= this.#ask(stream, kept, peers).finally(() => {
+      kept.loading = undefined;
+      kept.complete = true;
+    });
+    return kept.loading;
+  }
+
+  async #ask(stream: string, kept: Kept, peers: readonly ReplicaId[]): Promise<void> {
+    const { node } = this.#options;
+    const asked = peers.map((peer) => node.request(peer, LOG_CHANNEL, stream, { timeoutMs: LOG_TIMEOUT_MS }));
+    for (const answer of await Promise.allSettled(asked)) {
+      // A node that does not say what it has leaves a shorter history, and no wrong one.
+      if (answer.status === "rejected") continue;
+      const excerpt = decodeExcerpt(answer.value);
+      if (excerpt === undefined) continue;
+      const before = kept.log.bytes;
+      const { messages: meanwhile } = kept.log.excerpt(Number.POSITIVE_INFINITY);
+      kept.log.adopt(excerpt.base, excerpt.messages);
+      for (const message of meanwhile) kept.log.append(message);
+      if (this.#kept.get(stream) === kept) this.#bytes += kept.log.bytes - before;
+    }
+  }
+
+  #excerptFor(stream: unknown): unknown {
+    const kept = typeof stream === "string" ? this.#kept.get(stream) : undefined;
+    return kept === undefined ? {} : encodeExcerpt(kept.log.excerpt(EXCERPT_BYTES_MAX));
+  }
+
+  /** Those that can number messages: this node, and those that it has a link with. */
+  #candidateIds(): readonly ReplicaId[] {
+    this.#candidates ??= this.#options.node
+      .cluster()
+      .filter(
+        ({ status, linked }) => status === "self" || (linked && (status === "up" || status === "suspect")),
+      )
+      .map(({ replica }) => replica);
+    return this.#candidates;
+  }
+
+  #elders(): readonly ReplicaId[] {
+    const { replica: own } = this.#options.node;
+    const others = this.#candidateIds().filter((replica) => replica !== own);
+    return others.sort((one, other) => incarnationOf(one) - incarnationOf(other)).slice(0, LOG_PEERS);
+  }
+}
+
+function incarnationOf(replica: ReplicaId): number {
+  return Number(replica.slice(replica.lastIndexOf("@") + 1));
+}
+
+function randomId(): string {
+  return randomBytes(6).toString("base64url");
+}
