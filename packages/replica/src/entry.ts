@@ -2,6 +2,7 @@
 import { type EventNumber, incarnationOf, nameOf, type ReplicaId } from "@presently/crdt";
 import type { Meta, Presence } from "./presence.ts";
 import type { Session } from "./session.ts";
+import type { Topic } from "./topic.ts";
 
 export class Entry implements Presence {
   readonly replica: ReplicaId;
@@ -14,8 +15,9 @@ export class Entry implements Presence {
   readonly previous: EventNumber;
   /** The event of the first entry of this chain of updates: pairs what left with what came although some in between travelled together. */
   readonly root: EventNumber;
-  /** Whether readers see it: its replica is counted, and nothing has taken its place. Kept by the roster. */
-  shown = false;
+  /** The topic on which readers see it, while they do, and its place there. Kept by the roster. */
+  home: Topic | undefined = undefined;
+  place = 0;
   /** Its local owner; undefined for entries of other replicas. */
   session: Session | undefined = undefined;
 
@@ -35,6 +37,11 @@ export class Entry implements Presence {
     this.meta = meta;
     this.previous = previous;
     this.root = root;
+  }
+
+  /** Whether readers see it: its replica is counted, and nothing has taken its place. */
+  get shown(): boolean {
+    return this.home !== undefined;
   }
 
   get ref(): string {

@@ -1,19 +1,14 @@
 /** Who is shown on which topic: the index that readers read, and the watchers' diffs that follow from its changes. */
 import { Entry } from "./entry.ts";
 import { LimitError } from "./errors.ts";
+import { KeyIndex } from "./key-index.ts";
 import type { LeaveReason, Presence, TopicCount, TopicDiff, TopicSummary, Watcher } from "./presence.ts";
+import { type Held, Topic } from "./topic.ts";
 import { type Subscription, TopicWatch } from "./topic-watch.ts";
-
-/** A topic with at least one entry. Most keys have one entry, so that a key's list is only made for the second. */
-interface Topic {
-  readonly name: string;
-  readonly keys: Map<string, Entry | Entry[]>;
-  entries: number;
-}
 
 export class Roster {
   private readonly topics = new Map<string, Topic>();
-  private readonly topicsByKey = new Map<string, Topic | Set<Topic>>();
+  private readonly keys = new KeyIndex();
   private readonly watches = new Map<string, TopicWatch>();
   private readonly dirty = new Set<TopicWatch>();
   private readonly deliveries: { diff: TopicDiff; subscriptions: readonly Subscription[] }[] = [];
@@ -31,51 +26,47 @@ export class Roster {
 
   // Reading. Everything is answered from local memory.
 
-  /** The entries of a topic. Cost: O(answer). */
+  /** The entries of a topic, key by key. Cost: O(answer). */
   list(name: string): Entry[] {
-    const entries: Entry[] = [];
-    const topic = this.topics.get(name);
-    if (topic === undefined) return entries;
-    for (const held of topic.keys.values()) {
-      if (held instanceof Entry) entries.push(held);
-      else for (const entry of held) entries.push(entry);
-    }
-    return entries;
+    return this.topics.get(name)?.list() ?? [];
   }
 
   /** The entries of one key on a topic. Cost: O(answer). */
   get(name: string, key: string): Entry[] {
-    const held = this.topics.get(name)?.keys.get(key);
-    return held === undefined ? [] : held instanceof Entry ? [held] : held.slice();
+    const held = this.heldOf(name, key);
+    return held === undefined ? [] : held instanceof Entry ? [held] : held.entries.slice();
   }
 
   /** The first entry of one key on a topic that the test holds for. Cost: O(entries of the key). */
   find(name: string, key: string, test: (entry: Entry) => boolean): Entry | undefined {
-    const held = this.topics.get(name)?.keys.get(key);
+    const held = this.heldOf(name, key);
     if (held === undefined) return undefined;
     if (held instanceof Entry) return test(held) ? held : undefined;
-    return held.find(test);
+    return held.entries.find(test);
+  }
+
+  private heldOf(name: string, key: string): Held | undefined {
+    const topic = this.topics.get(name);
+    return topic === undefined ? undefined : this.keys.get(topic, key);
   }
 
   count(name: string): TopicCount {
     const topic = this.topics.get(name);
-    return { keys: topic?.keys.size ?? 0, entries: topic?.entries ?? 0 };
+    return { keys: topic?.keys ?? 0, entries: topic?.entries ?? 0 };
   }
 
   /** Topics with at least one entry, in code unit order. Cost: O(topics log answer). */
   summaries(prefix: string): TopicSummary[] {
     const found: TopicSummary[] = [];
     for (const { name, keys, entries } of this.topics.values()) {
-      if (name.startsWith(prefix)) found.push({ topic: name, keys: keys.size, entries });
+      if (name.startsWith(prefix)) found.push({ topic: name, keys, entries });
     }
     return found.sort((one, other) => (one.topic < other.topic ? -1 : 1));
   }
 
   /** The topics on which a key is present. Cost: O(answer). */
   topicsOf(key: string): string[] {
-    const found = this.topicsByKey.get(key);
-    if (found === undefined) return [];
-    return found instanceof Set ? Array.from(found, ({ name }) => name) : [found.name];
+    return this.keys.topicsOf(key).map(({ name }) => name);
   }
 
   // Changing. Diffs are delivered when the outermost change ends.
@@ -96,50 +87,38 @@ export class Roster {
   /** Shows an entry. Nothing happens if it is shown already. Cost: O(1). */
   show(entry: Entry): void {
     if (entry.shown) return;
-    entry.shown = true;
     let topic = this.topics.get(entry.topic);
     if (topic === undefined) {
-      topic = { name: entry.topic, keys: new Map(), entries: 0 };
+      topic = new Topic(entry.topic);
       this.topics.set(entry.topic, topic);
     } else entry.topic = topic.name;
-    topic.entries++;
-    const held = topic.keys.get(entry.key);
+    const held = this.keys.get(topic, entry.key);
     if (held === undefined) {
-      topic.keys.set(entry.key, entry);
-      this.index(entry.key, topic);
-    } else if (held instanceof Entry) topic.keys.set(entry.key, [held, entry]);
-    else held.push(entry);
-    this.changed(entry.topic)?.show(entry);
+      topic.add(entry);
+      this.keys.add(topic, entry.key, entry);
+    } else this.keys.replace(topic, entry.key, topic.addTo(held, entry));
+    this.changed(topic.name)?.show(entry);
   }
 
   /** Hides an entry. Nothing happens if it is not shown. Cost: O(entries of its key). */
   hide(entry: Entry, reason: LeaveReason): void {
-    if (!entry.shown) return;
-    entry.shown = false;
-    const topic = this.topics.get(entry.topic)!;
-    topic.entries--;
-    const held = topic.keys.get(entry.key)!;
-    if (held instanceof Entry) {
-      topic.keys.delete(entry.key);
-      this.unindex(entry.key, topic);
+    const topic = entry.home;
+    if (topic === undefined) return;
+    const left = topic.remove(entry);
+    if (left !== undefined) this.keys.replace(topic, entry.key, left);
+    else {
+      this.keys.delete(topic, entry.key);
       if (topic.entries === 0) this.topics.delete(topic.name);
-    } else {
-      held.splice(held.indexOf(entry), 1);
-      if (held.length === 1) topic.keys.set(entry.key, held[0]!);
     }
-    this.changed(entry.topic)?.hide(entry, reason);
+    this.changed(topic.name)?.hide(entry, reason);
   }
 
   /** Shows `after`, of the same topic and key, in the very place of `before`, which is shown: readers see one of them at any time. Cost: as `hide`. */
   swap(before: Entry, after: Entry): void {
-    const { name, keys } = this.topics.get(before.topic)!;
-    after.topic = name;
-    const held = keys.get(before.key)!;
-    if (held instanceof Entry) keys.set(before.key, after);
-    else held[held.indexOf(before)] = after;
-    before.shown = false;
-    after.shown = true;
-    const watch = this.changed(name);
+    const topic = before.home!;
+    after.topic = topic.name;
+    this.keys.replace(topic, after.key, topic.swap(before, after));
+    const watch = this.changed(topic.name);
     watch?.show(after);
     watch?.hide(before, "left");
   }
@@ -154,20 +133,6 @@ export class Roster {
     const watch = this.watches.size === 0 ? undefined : this.watches.get(name);
     if (watch !== undefined) this.dirty.add(watch);
     return watch;
-  }
-
-  private index(key: string, topic: Topic): void {
-    const found = this.topicsByKey.get(key);
-    if (found === undefined) this.topicsByKey.set(key, topic);
-    else if (found instanceof Set) found.add(topic);
-    else this.topicsByKey.set(key, new Set([found, topic]));
-  }
-
-  private unindex(key: string, topic: Topic): void {
-    const found = this.topicsByKey.get(key)!;
-    if (!(found instanceof Set)) this.topicsByKey.delete(key);
-    else if (found.delete(topic) && found.size === 1)
-      for (const last of found) this.topicsByKey.set(key, last);
   }
 
   // Watching.

@@ -1,0 +1,62 @@
+/**
+ * Where each key is present, and what is shown of it there.
+ *
+ * Most keys are on one topic with one entry: that entry is all that is kept for them. And one table of all keys would be
+ * copied whenever it is full, which at a million keys takes a third of a second; so there are many, told apart by what is
+ * cheap to read of a key. Keys that are all alike in that make one large table of it, and nothing worse.
+ */
+import type { Held, Topic } from "./topic.ts";
+
+/** A power of two. */
+const SHARDS = 64;
+
+type Found = Held | Map<Topic, Held>;
+
+export class KeyIndex {
+  private readonly shards = Array.from({ length: SHARDS }, () => new Map<string, Found>());
+
+  /** What is shown of a key on a topic. Cost: O(1), as for all of these. */
+  get(topic: Topic, key: string): Held | undefined {
+    const found = this.shardOf(key).get(key);
+    if (found instanceof Map) return found.get(topic);
+    return found?.home === topic ? found : undefined;
+  }
+
+  /** A key of which nothing was shown on the topic appears there. */
+  add(topic: Topic, key: string, held: Held): void {
+    const shard = this.shardOf(key);
+    const found = shard.get(key);
+    if (found === undefined) shard.set(key, held);
+    else if (found instanceof Map) found.set(topic, held);
+    else shard.set(key, new Map<Topic, Held>().set(found.home!, found).set(topic, held));
+  }
+
+  /** Something else is shown of a key that is present on the topic. */
+  replace(topic: Topic, key: string, held: Held): void {
+    const shard = this.shardOf(key);
+    const found = shard.get(key);
+    if (found instanceof Map) found.set(topic, held);
+    else shard.set(key, held);
+  }
+
+  /** Nothing is shown any more of a key that was present on the topic. */
+  delete(topic: Topic, key: string): void {
+    const shard = this.shardOf(key);
+    const found = shard.get(key);
+    if (!(found instanceof Map)) shard.delete(key);
+    else if (found.delete(topic) && found.size === 1) for (const last of found.values()) shard.set(key, last);
+  }
+
+  /** The topics on which a key is present. */
+  topicsOf(key: string): Topic[] {
+    const found = this.shardOf(key).get(key);
+    if (found instanceof Map) return [...found.keys()];
+    return found === undefined ? [] : [found.home!];
+  }
+
+  private shardOf(key: string): Map<string, Found> {
+    const { length } = key;
+    const mixed = length * 31 + key.charCodeAt(length - 1) * 7 + key.charCodeAt(length >> 1);
+    return this.shards[mixed % SHARDS]!;
+  }
+}
