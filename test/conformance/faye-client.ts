@@ -1,6 +1,6 @@
 /** The npm server and client `faye`, unmodified, in Node.js: helpers that start them and listen to what goes over the wire. */
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { type FayePresence, type SetupOptions, setup } from "@presently/faye";
 import faye from "faye";
 import { createNode, type NodeOptions, type PresentlyNode } from "presently";
@@ -24,6 +24,8 @@ export class FayeNode {
   readonly bayeux: Bayeux;
   readonly presence: FayePresence;
   readonly server: Server;
+  /** A server does not close those that have become WebSockets. */
+  readonly #sockets = new Set<Socket>();
 
   static async start(nodeOptions: NodeOptions, options: FayeNodeOptions = {}): Promise<FayeNode> {
     const node = await createNode(nodeOptions);
@@ -32,8 +34,13 @@ export class FayeNode {
     const presence = setup(bayeux, bayeux.getClient(), { node, ...options.setup });
     const server = createServer();
     bayeux.attach(server);
+    const started = new FayeNode(node, bayeux, presence, server);
+    server.on("connection", (socket) => {
+      started.#sockets.add(socket);
+      socket.once("close", () => started.#sockets.delete(socket));
+    });
     await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-    return new FayeNode(node, bayeux, presence, server);
+    return started;
   }
 
   private constructor(node: PresentlyNode, bayeux: Bayeux, presence: FayePresence, server: Server) {
@@ -53,7 +60,7 @@ export class FayeNode {
     this.bayeux.close();
     await new Promise<void>((closed) => {
       this.server.close(() => closed());
-      this.server.closeAllConnections();
+      for (const socket of this.#sockets) socket.destroy();
     });
   }
 }

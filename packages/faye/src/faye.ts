@@ -33,6 +33,7 @@ export interface FayePublication {
 export interface FayeClient {
   addExtension(extension: FayeExtension): void;
   removeExtension(extension: FayeExtension): void;
+  connect(connected: () => void): void;
   publish(channel: string, data: unknown): FayePublication;
   disconnect(): unknown;
 }

@@ -24,7 +24,7 @@ class StandIn {
 
 export interface PublisherOptions {
   readonly client: FayeClient;
-  /** Messages on their way from the client to the server; beyond it the oldest is given up. */
+  /** Messages that wait for the client, or are on their way from it to the server; beyond it the oldest is given up. */
   readonly pendingMax: number;
   readonly notice: NoticeListener;
 }
@@ -34,6 +34,9 @@ export class Publisher {
   readonly #secret = randomUUID();
   readonly #pending = new Map<string, StandIn>();
   #number = 0;
+  #state: "unconnected" | "connecting" | "connected" = "unconnected";
+  /** A client that is not connected yet sends its first message after the second: they wait here instead. */
+  #waiting: [channel: string, standIn: StandIn][] = [];
   readonly #extension: FayeExtension = {
     outgoing: (message, _request, callback) => {
       if (message.data instanceof StandIn) this.#stamp(message, message.data);
@@ -48,11 +51,18 @@ export class Publisher {
 
   /** Publishes at this server, and tells the operator if that fails. In order. */
   publish(channel: string, data: unknown, ext?: unknown): void {
-    const { client, notice } = this.#options;
-    client.publish(channel, new StandIn(data, ext)).then(null, (reason) => {
-      const error = isMap(reason) ? reason.message : reason;
-      const message = `a message on ${channel} was refused by this server: ${String(error)}`;
-      notice({ type: "publish-failed", level: "warn", message, channel, error: reason });
+    const standIn = new StandIn(data, ext);
+    if (this.#state === "connected") {
+      this.#send(channel, standIn);
+      return;
+    }
+    if (this.#waiting.length >= this.#options.pendingMax) this.#waiting.shift();
+    this.#waiting.push([channel, standIn]);
+    if (this.#state === "connecting") return;
+    this.#state = "connecting";
+    this.#options.client.connect(() => {
+      this.#state = "connected";
+      for (const [to, message] of this.#waiting.splice(0)) this.#send(to, message);
     });
   }
 
@@ -74,6 +84,16 @@ export class Publisher {
   close(): void {
     this.#options.client.removeExtension(this.#extension);
     this.#pending.clear();
+    this.#waiting = [];
+  }
+
+  #send(channel: string, standIn: StandIn): void {
+    const { client, notice } = this.#options;
+    client.publish(channel, standIn).then(null, (reason) => {
+      const error = isMap(reason) ? reason.message : reason;
+      const message = `a message on ${channel} was refused by this server: ${String(error)}`;
+      notice({ type: "publish-failed", level: "warn", message, channel, error: reason });
+    });
   }
 
   #stamp(message: FayeMessage, standIn: StandIn): void {
