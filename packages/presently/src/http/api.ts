@@ -5,6 +5,7 @@ import { readBody } from "./body.ts";
 import { evictReplica, getCluster } from "./cluster-api.ts";
 import type { EventHub } from "./event-hub.ts";
 import { asObject, parseJsonObject, type Reply } from "./json.ts";
+import { metricsHandler } from "./metrics.ts";
 import type { OriginGuard } from "./origin-guard.ts";
 import { topicJson } from "./presence-json.ts";
 import type { ApiRequest, Route } from "./route.ts";
@@ -38,6 +39,7 @@ export function apiRoutes(context: ApiContext): readonly Route[] {
   return [
     { method: "GET", path: "/healthz", handle: healthz },
     { method: "GET", path: "/readyz", handle: (request) => readyz(request, node) },
+    { method: "GET", path: "/metrics", handle: metricsHandler(node) },
     { method: "GET", path: "/api/cluster", handle: (request) => getCluster(request, node) },
     { method: "GET", path: "/api/topics", handle: (request) => topics(request, node) },
     { method: "GET", path: "/api/topics/:topic", handle: (request) => topic(request, context) },

@@ -11,7 +11,7 @@ export interface ApiRequest {
 }
 
 /** Answers a request; `undefined` when it has taken the response over. Whatever it throws becomes the error reply. */
-export type Handler = (request: ApiRequest) => Reply | undefined | Promise<Reply>;
+export type Handler = (request: ApiRequest) => Reply | undefined | Promise<Reply | undefined>;
 
 /** A resource: `:name` in its path stands for one percent-encoded segment, `*` for all the rest. */
 export interface Route {

@@ -151,7 +151,10 @@ export class HttpServer {
     sendReply(response, reply);
   }
 
-  #handle(request: IncomingMessage, response: ServerResponse): Reply | undefined | Promise<Reply> {
+  #handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Reply | undefined | Promise<Reply | undefined> {
     const { path, query } = parseTarget(request.url ?? "");
     const method = request.method ?? "";
     if (method === "OPTIONS") return this.#options(path);
