@@ -49,14 +49,19 @@ export function serveEndpoint(node: PresentlyNode, options: EndpointOptions): Fa
     if (isOurs(request)) limitBody(request, bodyBytesMax);
   });
   const sockets = new Set<Duplex>();
-  http.prependListener("upgrade", (request: IncomingMessage, socket: Duplex) => {
+  // In the place of Faye's listener, not beside it: others ask whether they are alone.
+  const [upgrade] = http.listeners("upgrade");
+  http.removeAllListeners("upgrade");
+  http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (isOurs(request)) {
       sockets.add(socket);
       socket.once("close", () => sockets.delete(socket));
     } else if (!upgradesElsewhere) {
-      // Faye listens for all upgrades, and leaves those of other paths open for ever.
+      // Faye takes all upgrades for itself, and leaves those of other paths open for ever.
       socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+      return;
     }
+    upgrade?.call(http, request, socket, head);
   });
   void node.whenStopping.then(() => {
     client.disconnect();

@@ -19,6 +19,10 @@ test.each([
   [{ phoenix: "/socket", http: false }, "leave --no-http out"],
   [{ phoenix: "/socket", phoenixTokenSecretFile: "nowhere" }, "cannot be read (ENOENT)"],
   [{ phoenix: "/socket", phoenixTokenSecretFile: emptyFile() }, "is empty"],
+  [{ faye: "bayeux" }, '--faye "bayeux" must be a path'],
+  [{ faye: "/bay eux" }, "must be a path"],
+  [{ faye: "/bayeux", http: false }, "leave --no-http out"],
+  [{ faye: "/socket", phoenix: "/socket" }, "cannot both be served at /socket"],
 ])("flags that cannot be used are refused: %j", async (flags, problem) => {
   await expect(loadExtensions(flags)).rejects.toThrow(UsageError);
   await expect(loadExtensions(flags)).rejects.toThrow(problem);

@@ -3,7 +3,9 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import type { Log } from "../logger.ts";
 import type { PresentlyNode } from "../node.ts";
-import { CommandError, UsageError } from "./failure.ts";
+import { UsageError } from "./failure.ts";
+import { addFayeOptions, loadFaye } from "./faye-extension.ts";
+import { load } from "./load-package.ts";
 
 /** Begins to serve at the HTTP server of a node that has started. */
 export type Extension = (node: PresentlyNode, log: Log) => void;
@@ -44,6 +46,7 @@ export function addExtensionOptions(command: Command): void {
       "File with the secret (HS256) or the public key in PEM (RS256, ES256) that clients' tokens are signed with; " +
         "without it, clients say themselves who they are. (default: none)",
     );
+  addFayeOptions(command);
 }
 
 /**
@@ -55,6 +58,10 @@ export function addExtensionOptions(command: Command): void {
 export async function loadExtensions(
   flags: Readonly<Record<string, unknown>>,
 ): Promise<readonly Extension[]> {
+  return [...(await loadFaye(flags)), ...(await loadPhoenix(flags))];
+}
+
+async function loadPhoenix(flags: Readonly<Record<string, unknown>>): Promise<readonly Extension[]> {
   const { phoenix: path, phoenixKey: key, phoenixTokenSecretFile: file, http } = flags;
   if (path === undefined) {
     for (const [flag, value] of Object.entries({ "--phoenix-key": key, "--phoenix-token-secret-file": file }))
@@ -78,16 +85,6 @@ export async function loadExtensions(
       });
     },
   ];
-}
-
-async function load(name: string, flag: string): Promise<unknown> {
-  try {
-    return await import(name);
-  } catch (cause) {
-    const { code } = cause as { code?: unknown };
-    if (code !== "ERR_MODULE_NOT_FOUND") throw cause;
-    throw new CommandError(`${flag} needs the package ${name}: npm install ${name}`, { cause });
-  }
 }
 
 function readSecret(path: string): string {

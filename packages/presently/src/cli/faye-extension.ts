@@ -1,0 +1,50 @@
+/** `presently start --faye`: a Faye server at the node's HTTP address. */
+import type { Command } from "commander";
+import type { PresentlyNode } from "../node.ts";
+import type { Extension } from "./extensions.ts";
+import { UsageError } from "./failure.ts";
+import { load } from "./load-package.ts";
+
+/** What is used of `@presently/faye`. It depends on this package, so that its types are not to be had here. */
+interface FayePackage {
+  serveEndpoint(
+    node: PresentlyNode,
+    options: {
+      readonly faye: unknown;
+      readonly path: string;
+      readonly onNotice: (notice: { level: "error" | "warn" | "debug"; message: string }) => void;
+    },
+  ): unknown;
+}
+
+export function addFayeOptions(command: Command): void {
+  command.option(
+    "--faye <path>",
+    "Serve clients of Faye at this path of the HTTP address, /bayeux for example, with presence on channels that begin " +
+      "with /presence/; needs the packages @presently/faye and faye. (default: none)",
+  );
+}
+
+/**
+ * @throws {UsageError} for flags that cannot be used together
+ * @throws {CommandError} for a package that is not installed
+ */
+export async function loadFaye(flags: Readonly<Record<string, unknown>>): Promise<readonly Extension[]> {
+  const { faye: path, phoenix, http } = flags;
+  if (path === undefined) return [];
+  if (typeof path !== "string" || !/^(\/[\w.-]+)+$/.test(path))
+    throw new UsageError(`--faye ${JSON.stringify(path)} must be a path: write /bayeux`);
+  if (path === phoenix) throw new UsageError(`--faye and --phoenix cannot both be served at ${path}`);
+  if (http === false) throw new UsageError("--faye is served at the HTTP address: leave --no-http out");
+  const plugIn = (await load("@presently/faye", "--faye")) as FayePackage;
+  const faye = ((await load("faye", "--faye")) as { default: unknown }).default;
+  return [
+    (node, log) => {
+      plugIn.serveEndpoint(node, {
+        faye,
+        path,
+        onNotice: ({ level, message, ...facts }) => log[level](facts, `faye: ${message}`),
+      });
+    },
+  ];
+}
