@@ -10,6 +10,8 @@ import type { VersionVector } from "./version-vector.ts";
 export interface Removal {
   readonly origin: ReplicaId;
   readonly numbers: readonly EventNumber[];
+  /** Of an origin that removed entries of its own: not because their owner let go of them. The set only passes it on. */
+  readonly deliberate?: true;
 }
 
 /**

@@ -22,8 +22,17 @@ import type { VersionVector } from "./version-vector.ts";
 /** Told of every change while the call that makes it runs. Must not call back into the set. */
 export interface SetListener<V> {
   inserted(value: V, origin: ReplicaId, number: EventNumber): void;
-  /** `by` made the remove event; undefined when only a full state told that the entry is gone. */
-  deleted(value: V, origin: ReplicaId, number: EventNumber, by: ReplicaId | undefined): void;
+  /**
+   * `by` made the remove event; undefined when only a full state told that the entry is gone. `deliberate`: as the
+   * removal says.
+   */
+  deleted(
+    value: V,
+    origin: ReplicaId,
+    number: EventNumber,
+    by: ReplicaId | undefined,
+    deliberate: boolean,
+  ): void;
 }
 
 export interface ObservedRemoveSetOptions {
@@ -90,13 +99,13 @@ export class ObservedRemoveSet<V> {
 
   private removeLive(removals: readonly Removal[]): number {
     let count = 0;
-    for (const { origin, numbers } of removals) {
+    for (const { origin, numbers, deliberate = false } of removals) {
       const from = this.origins.get(origin);
       if (from === undefined) continue;
       for (const dot of numbers) {
-        if (!this.delete(from, dot, this.replica)) continue;
+        if (!this.delete(from, dot, this.replica, deliberate)) continue;
         if (dot > from.vector) from.pending.add(dot);
-        this.open.remove(origin, dot, origin === this.replica);
+        this.open.remove(origin, dot, origin === this.replica, deliberate);
         count++;
       }
     }
@@ -160,7 +169,7 @@ export class ObservedRemoveSet<V> {
     const origin = this.originOf(removal.origin);
     for (const number of removal.numbers) {
       if (number > origin.vector) origin.pending.add(number);
-      this.delete(origin, number, by);
+      this.delete(origin, number, by, removal.deliberate);
     }
   }
 
@@ -336,10 +345,15 @@ export class ObservedRemoveSet<V> {
   }
 
   /** The one place where an entry leaves the set. */
-  private delete(origin: Origin<V>, number: EventNumber, by: ReplicaId | undefined): boolean {
+  private delete(
+    origin: Origin<V>,
+    number: EventNumber,
+    by: ReplicaId | undefined,
+    deliberate = false,
+  ): boolean {
     const value = origin.take(number);
     if (value === undefined) return false;
-    this.listener.deleted(value, origin.id, number, by);
+    this.listener.deleted(value, origin.id, number, by, deliberate);
     return true;
   }
 

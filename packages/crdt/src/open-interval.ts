@@ -8,6 +8,8 @@ export class OpenInterval<V> {
   private values: (V | undefined)[] = [];
   private holes = 0;
   private removed = new Map<ReplicaId, EventNumber[]>();
+  /** Own entries, deliberately removed. */
+  private deliberate: EventNumber[] = [];
   /** Adds and removes so far. */
   size = 0;
 
@@ -18,12 +20,12 @@ export class OpenInterval<V> {
   }
 
   /** `own`: an entry of this replica; if it was added in this same interval it does not travel at all. Cost: O(log adds). */
-  remove(origin: ReplicaId, number: EventNumber, own: boolean): void {
+  remove(origin: ReplicaId, number: EventNumber, own: boolean, deliberate = false): void {
     if (own && number > this.from) {
       this.values[indexOf(this.numbers, number)] = undefined;
       this.holes++;
     }
-    const numbers = this.removed.get(origin);
+    const numbers = own && deliberate ? this.deliberate : this.removed.get(origin);
     if (numbers === undefined) this.removed.set(origin, [number]);
     else numbers.push(number);
     this.size++;
@@ -35,6 +37,7 @@ export class OpenInterval<V> {
     if (from === to) return undefined;
     const removals: Removal[] = [];
     for (const [id, numbers] of this.removed) removals.push({ origin: id, numbers });
+    if (this.deliberate.length > 0) removals.push({ origin, numbers: this.deliberate, deliberate: true });
     if (this.holes > 0) {
       this.numbers = this.numbers.filter((_, index) => this.values[index] !== undefined);
       this.values = this.values.filter((value) => value !== undefined);
@@ -45,6 +48,7 @@ export class OpenInterval<V> {
     this.values = [];
     this.holes = 0;
     if (this.removed.size > 0) this.removed = new Map();
+    if (this.deliberate.length > 0) this.deliberate = [];
     this.size = 0;
     return delta;
   }

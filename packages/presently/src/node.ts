@@ -435,7 +435,7 @@ export class PresentlyNode implements ServedNode {
     const { level, message, ...facts } = notice;
     // A node that said goodbye does not come back under the addresses that others told of it.
     if (notice.type === "replica-evicted" && notice.reason === "left")
-      this.#mesh?.forget(nameOf(notice.replica as ReplicaId));
+      this.#forgetAddresses(nameOf(notice.replica as ReplicaId));
     this.#log[level](facts, message);
     // Links and sync are what readiness hangs on, and each of their steps is a notice.
     if (!this.#ready) queueMicrotask(() => this.ready);
@@ -444,6 +444,11 @@ export class PresentlyNode implements ServedNode {
     } catch (error) {
       this.#log.error({ error: String(error) }, "onNotice threw an error");
     }
+  }
+
+  /** Its next life, which may have come during the hand-off, is where it was. */
+  #forgetAddresses(name: string): void {
+    if (!this.cluster().some(({ node }) => node === name)) this.#mesh?.forget(name);
   }
 
   #superseded(): void {

@@ -95,17 +95,18 @@ const removals = fc.array(
   record({ origin: replica, numbers: numbersAbove(0) }).filter(({ numbers }) => numbers.length > 0),
   { maxLength: 3 },
 );
+const deliberate = fc.constantFrom({}, { deliberate: true as const });
 const delta: fc.Arbitrary<DeltaMessage["delta"]> = fc
   .tuple(replica, fc.nat(2 ** 45), removals, numbersAbove(0))
   .chain(([origin, from, removals, own]) =>
     numbersAbove(from).chain((numbers) =>
-      fc.tuple(entriesOf(origin, numbers), fc.nat(100)).map(([values, more]) => ({
+      fc.tuple(entriesOf(origin, numbers), fc.nat(100), deliberate).map(([values, more, flag]) => ({
         origin,
         from,
         to: (numbers.at(-1) ?? from) + Math.max(numbers.length === 0 ? 1 : 0, more),
         numbers,
         values,
-        removals: own.length === 0 ? removals : [...removals, { origin, numbers: own }],
+        removals: own.length === 0 ? removals : [...removals, { origin, numbers: own, ...flag }],
       })),
     ),
   );

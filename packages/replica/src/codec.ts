@@ -211,20 +211,20 @@ function decodeDelta(at: Fields, allowance: Allowance): Delta {
 
 /** The origin of the delta itself, which most removals are of, is left out. */
 function encodeRemovals(removals: Removals, own: ReplicaId | undefined): unknown[] {
-  return removals.map(({ origin, numbers }) => [
-    origin === own ? null : origin,
-    encodeNumbers(
-      [...numbers].sort((one, other) => one - other),
-      0,
-    ),
-  ]);
+  return removals.map(({ origin, numbers, deliberate }) => {
+    const ascending = [...numbers].sort((one, other) => one - other);
+    const fields: unknown[] = [origin === own ? null : origin, encodeNumbers(ascending, 0)];
+    if (deliberate) fields.push(true);
+    return fields;
+  });
 }
 
 function decodeRemovals(value: unknown, own: ReplicaId | undefined, allowance: Allowance): Removals {
   return array(value).map((item) => {
     const at = fields(item, "removal");
     const origin = at[0] === null && own !== undefined ? own : replica(at[0]);
-    return { origin, numbers: decodeNumbers(at[1], 0, allowance) };
+    const numbers = decodeNumbers(at[1], 0, allowance);
+    return at[2] === true ? { origin, numbers, deliberate: true } : { origin, numbers };
   });
 }
 

@@ -33,7 +33,6 @@ export class Content {
   private readonly kicked: Entry[] = [];
   /** Own lingering entries whose identities have come back elsewhere, unknown to those who brought them: they go at the end of the change. */
   private readonly returned: Entry[] = [];
-  private removing = false;
 
   constructor(id: ReplicaId, settings: ReplicaSettings, counters: Counters, listener: ContentListener) {
     this.settings = settings;
@@ -41,8 +40,13 @@ export class Content {
     this.listener = listener;
     this.roster = new Roster(settings.watchersMax, (error, topic) => this.listenerFailed(error, { topic }));
     this.set = this.newSet(id);
-    this.locals = new LocalPresences(this.set, this.roster, this.lingering, settings, (bytes) =>
-      listener.changed(bytes),
+    this.locals = new LocalPresences(
+      this.set,
+      this.roster,
+      this.lingering,
+      (topic, key) => this.handedOff(topic, key),
+      settings,
+      (bytes) => listener.changed(bytes),
     );
   }
 
@@ -76,14 +80,13 @@ export class Content {
     }
     if (dots.size === 0) return 0;
     return this.change(() => {
-      this.removing = true;
-      try {
-        const count = this.set.remove(Array.from(dots, ([origin, numbers]) => ({ origin, numbers })));
-        this.listener.changed(count * 4);
-        return count;
-      } finally {
-        this.removing = false;
-      }
+      // What an owner's own node removes is no leave of its own accord: the others must be told so.
+      const removals = Array.from(dots, ([origin, numbers]) =>
+        origin === this.set.replica ? { origin, numbers, deliberate: true as const } : { origin, numbers },
+      );
+      const count = this.set.remove(removals);
+      this.listener.changed(count * 4);
+      return count;
     });
   }
 
@@ -163,15 +166,16 @@ export class Content {
           if (this.lingering.active && origin !== id) this.lingering.arrived(entry);
           if (origin === id || this.listener.counted(origin)) this.present(entry, true);
         },
-        deleted: (entry, origin, _number, by) => this.deleted(entry, origin === id, by),
+        deleted: (entry, origin, _number, by, deliberate) =>
+          this.deleted(entry, origin === id, by, deliberate),
       },
       { logSizeMax: this.settings.logSizeMax },
     );
   }
 
   /** Only a remove event takes an entry from a live session: what a full state dropped comes back. */
-  private deleted(entry: Entry, own: boolean, by: ReplicaId | undefined): void {
-    const removed = by !== undefined && (by !== entry.replica || this.removing);
+  private deleted(entry: Entry, own: boolean, by: ReplicaId | undefined, deliberate: boolean): void {
+    const removed = by !== undefined && (by !== entry.replica || deliberate);
     this.roster.hide(entry, removed ? "removed" : "left");
     if (this.lingering.size > 0) this.lingering.delete(entry);
     if (!own) return;
@@ -191,7 +195,7 @@ export class Content {
     const before =
       this.inheritedBy(entry) ??
       (isNew && this.lingering.size > 0 ? this.returnedBy(entry) : undefined) ??
-      (this.leaving.size > 0 ? this.takenOverBy(entry) : undefined);
+      (this.leaving.has(entry.replica) ? undefined : this.handedOff(entry.topic, entry.key));
     if (before === undefined) this.roster.show(entry);
     else this.roster.replace(before, entry);
   }
@@ -230,8 +234,8 @@ export class Content {
     );
   }
 
-  private takenOverBy({ replica, topic, key }: Entry): Entry | undefined {
-    if (this.leaving.has(replica)) return undefined;
+  private handedOff(topic: string, key: string): Entry | undefined {
+    if (this.leaving.size === 0) return undefined;
     return this.roster.find(topic, key, (other) => this.leaving.has(other.replica));
   }
 

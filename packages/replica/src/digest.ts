@@ -42,6 +42,8 @@ export function compare(
   own: Summaries,
   theirs: Summaries,
   counts: (replica: ReplicaId) => boolean,
+  /** Whether a digest without this replica is that of somebody who lacks its events: not so while it is leaving. */
+  isExpected: (replica: ReplicaId) => boolean = counts,
 ): Comparison {
   let [lacking, leading, differing] = [false, false, false];
   for (const [replica, { vector, hash }] of theirs) {
@@ -52,7 +54,7 @@ export function compare(
     else if (hash !== ours?.hash) differing = true;
   }
   for (const [replica, { vector }] of own)
-    if (vector > 0 && !theirs.has(replica) && counts(replica)) leading = true;
+    if (vector > 0 && !theirs.has(replica) && isExpected(replica)) leading = true;
   const sameEvents = !lacking && !leading;
   return { lacking, agreeing: sameEvents && !differing, diverging: sameEvents && differing };
 }

@@ -27,6 +27,15 @@ export class EntryBag {
     return true;
   }
 
+  /** Puts `after` in the place of `before`, which is there. */
+  swap(before: Entry, after: Entry): void {
+    if (this.held === before) this.held = after;
+    else {
+      this.delete(before);
+      this.add(after);
+    }
+  }
+
   all(): Iterable<Entry> {
     return this.held === undefined ? [] : this.held instanceof Set ? this.held : [this.held];
   }

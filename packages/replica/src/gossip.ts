@@ -100,7 +100,12 @@ export class Gossip {
     if (peer.digest === undefined) return undefined;
     const { replica, vector } = this.ownSummary();
     if ((peer.digest.get(replica)?.vector ?? 0) > vector) return "knows-more-of-us";
-    const { agreeing, diverging } = compare(own.summaries, peer.digest, (id) => this.counts(id));
+    const { agreeing, diverging } = compare(
+      own.summaries,
+      peer.digest,
+      (id) => this.counts(id),
+      (id) => id === replica || this.membership.follows(id),
+    );
     peer.agrees = agreeing;
     if (agreeing) peer.agree(now);
     return diverging ? "diverging" : undefined;
@@ -120,9 +125,12 @@ export class Gossip {
     return this.digest;
   }
 
-  /** A replica that has left or was evicted is in no digest: nobody could satisfy what newcomers would ask for. */
+  /**
+   * A replica that was evicted, or whose hand-off is over, is in no digest: nobody could satisfy what newcomers would ask
+   * for. Until then whoever says that it is leaving also has what it left.
+   */
   private counts(replica: ReplicaId): boolean {
-    return replica === this.content.set.replica || this.membership.follows(replica);
+    return replica === this.content.set.replica || this.membership.knows(replica);
   }
 }
 

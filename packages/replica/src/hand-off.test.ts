@@ -106,18 +106,58 @@ describe("during a hand-off", () => {
     expect(cluster.node("b").endpoint.cluster()).toHaveLength(2);
   });
 
-  test("a newcomer is not told of the leaver at all", () => {
-    const cluster = stopping(60_000, "alice");
+  test("a newcomer shows the leaver's people as the others do, and lets go of them with the others", () => {
+    const cluster = stopping(30_000, "alice", "bob");
     const newcomer = cluster.start("d");
     cluster.time.advance(5_000);
-    expect(
-      newcomer.endpoint
-        .cluster()
-        .map(({ node }) => node)
-        .sort(),
-    ).toEqual(["b", "c", "d"]);
-    expect(newcomer.watched.get(T)!.events).toEqual([]);
+    const statuses = new Map(newcomer.endpoint.cluster().map(({ node, status }) => [node, status]));
+    expect(statuses).toEqual(
+      new Map([
+        ["d", "self"],
+        ["a", "leaving"],
+        ["b", "up"],
+        ["c", "up"],
+      ]),
+    );
+    expect(eventsOf(cluster, "d").sort()).toEqual(["+alice", "+bob"]);
     expect(newcomer.endpoint.replica.synced).toBe(true);
+    cluster.node("b").endpoint.replica.session().track(T, "alice");
+    cluster.time.advance(30_000);
+    expect(eventsOf(cluster, "d").slice(2)).toEqual(["~alice", "-bob left"]);
+    for (const name of ["b", "c", "d"]) expect(cluster.node(name).endpoint.cluster()).toHaveLength(3);
+    cluster.checkWatchers();
+  });
+
+  test("a newcomer does not show twice who has already come back, also where it is the leaver's next life", () => {
+    for (const name of ["d", "a"]) {
+      const cluster = stopping(30_000, "alice", "bob");
+      cluster.node("b").endpoint.replica.session().track(T, "alice");
+      cluster.time.advance(1_000);
+      const newcomer = cluster.start(name);
+      cluster.time.advance(3_000);
+      expect(eventsOf(cluster, name).sort()).toEqual(["+alice", "+bob"]);
+      newcomer.endpoint.replica.session().track(T, "bob");
+      cluster.time.advance(40_000);
+      for (const each of ["b", "c", name])
+        expect(eventsOf(cluster, each).filter((event) => event.startsWith("-"))).toEqual([]);
+      expect(eventsOf(cluster, name).sort()).toEqual(["+alice", "+bob", "~bob"]);
+      cluster.checkWatchers();
+    }
+  });
+
+  test("who is told of it by a newcomer that is its only way in shows them too, and nobody asks again and again", () => {
+    const cluster = stopping(30_000, "alice");
+    cluster.start("d");
+    cluster.time.advance(3_000);
+    for (const name of ["b", "c"]) cluster.cut(name, "e");
+    cluster.start("e");
+    cluster.time.advance(5_000);
+    expect(eventsOf(cluster, "e")).toEqual(["+alice"]);
+    const [PULL, SYNC] = [18, 19];
+    const before = [cluster.bytes.get(PULL), cluster.bytes.get(SYNC)];
+    cluster.time.advance(60_000);
+    expect(eventsOf(cluster, "e")).toEqual(["+alice", "-alice left"]);
+    expect([cluster.bytes.get(PULL), cluster.bytes.get(SYNC)]).toEqual(before);
   });
 
   test("digests of those who stay agree", () => {

@@ -1,5 +1,5 @@
 /** Deltas that follow each other, as one: what they say twice is said once, and what came and went between them not at all. */
-import type { Delta, EventNumber, ReplicaId } from "@presently/crdt";
+import type { Delta, EventNumber, Removal, ReplicaId } from "@presently/crdt";
 
 /** Joins every run of deltas of one origin that follow each other. Cost: O(their adds and removes). */
 export function joinRuns<V>(deltas: readonly Delta<V>[]): Delta<V>[] {
@@ -20,11 +20,15 @@ function follows(one: Delta<unknown>, other: Delta<unknown>): boolean {
 function join<V>(run: readonly Delta<V>[]): Delta<V> {
   const { origin, from } = run[0]!;
   const removed = new Map<ReplicaId, Set<EventNumber>>();
+  const deliberate = new Set<EventNumber>();
   for (const { removals } of run) {
     for (const removal of removals) {
-      const numbers = removed.get(removal.origin);
-      if (numbers === undefined) removed.set(removal.origin, new Set(removal.numbers));
-      else for (const number of removal.numbers) numbers.add(number);
+      let numbers = removal.deliberate ? deliberate : removed.get(removal.origin);
+      if (numbers === undefined) {
+        numbers = new Set();
+        removed.set(removal.origin, numbers);
+      }
+      for (const number of removal.numbers) numbers.add(number);
     }
   }
   // Only what the origin itself removed may be left out: see `Delta`.
@@ -35,12 +39,13 @@ function join<V>(run: readonly Delta<V>[]): Delta<V> {
   for (const delta of run) {
     for (let index = 0; index < delta.numbers.length; index++) {
       const number = delta.numbers[index]!;
-      if (number <= last || gone?.has(number)) continue;
+      if (number <= last || gone?.has(number) || deliberate.has(number)) continue;
       numbers.push(number);
       values.push(delta.values[index]!);
     }
     last = delta.to;
   }
-  const removals = Array.from(removed, ([id, dots]) => ({ origin: id, numbers: [...dots] }));
+  const removals: Removal[] = Array.from(removed, ([id, dots]) => ({ origin: id, numbers: [...dots] }));
+  if (deliberate.size > 0) removals.push({ origin, numbers: [...deliberate], deliberate: true });
   return { origin, from, to: last, numbers, values, removals };
 }

@@ -14,6 +14,9 @@ import { Session, type SessionOptions } from "./session.ts";
 /** Told that local changes wait to be flushed, and how many bytes they add at a guess. */
 export type Changed = (bytes: number) => void;
 
+/** The shown entry of a leaving replica with this topic and key. */
+export type HandedOff = (topic: string, key: string) => Entry | undefined;
+
 /** Bytes of an entry on the wire besides its meta and key, at a guess. */
 export const ENTRY_BYTES = 8;
 
@@ -26,6 +29,7 @@ export class LocalPresences {
   private readonly settings: ReplicaSettings;
   private readonly changed: Changed;
   private readonly lingering: Lingering;
+  private readonly handedOff: HandedOff;
   private readonly dropped = new DroppedSessions();
   /** Own entries that linger, and that the peers have not been told of. */
   private untold: EventNumber[] = [];
@@ -36,12 +40,14 @@ export class LocalPresences {
     set: ObservedRemoveSet<Entry>,
     roster: Roster,
     lingering: Lingering,
+    handedOff: HandedOff,
     settings: ReplicaSettings,
     changed: Changed,
   ) {
     this.set = set;
     this.roster = roster;
     this.lingering = lingering;
+    this.handedOff = handedOff;
     this.settings = settings;
     this.changed = changed;
   }
@@ -63,7 +69,7 @@ export class LocalPresences {
     this.checkRoom(session, topic);
     this.roster.begin();
     try {
-      const before = this.lingering.first(topic, key);
+      const before = this.lingering.first(topic, key) ?? this.handedOff(topic, key);
       const entry =
         before === undefined ? this.insert(session, topic, key, meta) : this.takeOver(before, session, meta);
       this.changed(bytes + key.length + ENTRY_BYTES);
@@ -215,7 +221,9 @@ export class LocalPresences {
     this.roster.begin();
     try {
       const entry = this.entry(held.topic, held.key, meta, held.number, held.root, held.heirOf);
-      this.hold(session, entry);
+      entry.session = session;
+      session.entries.swap(held, entry);
+      if (session.dropped) this.linger(entry);
       this.set.update(held.number, entry);
       this.changed(bytes + held.key.length + ENTRY_BYTES);
       return entry;

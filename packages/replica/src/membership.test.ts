@@ -625,17 +625,23 @@ describe("a goodbye", () => {
     expect(seen.run(0, 70_000)).toEqual(["60000 evicted b@1 left"]);
   });
 
-  test("of one that is down, or that nobody knew, has nothing to hand off", () => {
+  test("of one that is down has nothing to hand off; that of one that nobody knew is for its time that of a newcomer", () => {
     const seen = new Seen();
     seen.link(0, B);
     seen.run(0, 5_000);
     expect(seen.membership.left(B, 30_000, 5_000)).toBe(true);
     expect(seen.told).toEqual(["evicted b@1 left"]);
     expect(seen.membership.left(C, 30_000, 5_000)).toBe(true);
-    expect(seen.told).toEqual([]);
+    expect([seen.told, seen.status(C), seen.membership.get(C)!.counted]).toEqual([[], "leaving", true]);
+    expect(seen.membership.leaving(10_000)).toEqual([{ replica: C, handoffMs: 25_000 }]);
     seen.beat(1, 5_100, C);
+    expect(seen.membership.left(C, 90_000, 5_200)).toBe(false);
+    expect(seen.run(5_200, 35_000)).toEqual(["35000 evicted c@1 left"]);
+    expect(seen.membership.leaving(35_000)).toEqual([]);
+    seen.beat(2, 35_100, C);
     expect(seen.membership.knows(C)).toBe(false);
-    expect(seen.membership.left(C, 30_000, 5_200)).toBe(false);
+    expect(seen.membership.left(D, 0, 35_200)).toBe(true);
+    expect(seen.membership.knows(D)).toBe(false);
   });
 
   test("of one that is doubted keeps its entries: nobody need find it any more", () => {

@@ -95,10 +95,19 @@ export class Membership {
     return this.forgotten.get(replica) === NEVER && !this.members.has(replica);
   }
 
-  /** Whether it belongs into digests: it is known, and has not said goodbye. */
+  /** Whether it is known, and has not said goodbye. */
   follows(replica: ReplicaId): boolean {
     const member = this.members.get(replica);
     return member !== undefined && member.status !== "leaving";
+  }
+
+  /** Those on their way out, and how long their hand-offs still last: what newcomers have to be told. */
+  leaving(now: Millis): { readonly replica: ReplicaId; readonly handoffMs: number }[] {
+    const leaving = [];
+    for (const { id, status, leavesAt } of this.members.values())
+      if (status === "leaving" && leavesAt > now)
+        leaving.push({ replica: id, handoffMs: Math.ceil(leavesAt - now) });
+    return leaving;
   }
 
   /** Whether any replica is on its way out, so that its keys may be taken over. */
@@ -188,11 +197,14 @@ export class Membership {
     this.judge(member, now);
   }
 
-  /** A replica stops gracefully. Answers whether that was news. */
+  /**
+   * A replica stops gracefully, or is doing so as a newcomer is told: then its people are here until its hand-off ends.
+   * Answers whether that was news.
+   */
   left(replica: ReplicaId, handoffMs: number, now: Millis): boolean {
     if (this.forgotten.get(replica) === NEVER) return false;
-    const member = this.members.get(replica);
     this.remember(replica, NEVER);
+    const member = this.members.get(replica) ?? this.meetLeaving(replica, handoffMs, now);
     if (member === undefined) return true;
     if (handoffMs === 0 || !member.counted) {
       this.evict(member, "left");
@@ -209,6 +221,15 @@ export class Membership {
       member,
     );
     return true;
+  }
+
+  /** One that we never knew, and that others still show. */
+  private meetLeaving(replica: ReplicaId, handoffMs: number, now: Millis): Member | undefined {
+    if (handoffMs === 0 || replica === this.self || this.members.size >= this.settings.replicasMax)
+      return undefined;
+    const member = new Member(replica, 0, now, now, replica);
+    this.members.set(replica, member);
+    return member;
   }
 
   /** An operator's order to forget a replica at once. Answers whether it was known. */

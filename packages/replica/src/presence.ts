@@ -21,7 +21,8 @@ export interface Presence {
 
 /**
  * Why a presence is gone: `left` (untracked, session closed, node stopped gracefully), `lost` (its node is believed
- * down), `evicted` (its node was forgotten while it was still shown), `removed` (another replica removed it).
+ * down), `evicted` (its node was forgotten while it was still shown), `removed` (somebody removed it on purpose, on
+ * whichever node).
  */
 export type LeaveReason = "left" | "lost" | "evicted" | "removed";
 

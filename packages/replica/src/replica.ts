@@ -271,9 +271,16 @@ export class Replica {
       this.followers.note(id);
       if (this.silent) return;
       if (!welcome) this.turnAway(id);
-      else this.beat([peer], now);
+      else this.greet(peer, now);
       this.tellLingering([id], this.content.locals.lingeringNumbers());
     });
+  }
+
+  /** Who comes during a hand-off must know of it before it is given what the leaver left. */
+  private greet(peer: Peer, now: Millis): void {
+    for (const { replica, handoffMs } of this.membership.leaving(now))
+      if (replica !== peer.id) this.outbox.send([peer.id], { type: "leave", replica, handoffMs });
+    this.beat([peer], now);
   }
 
   /** The link with a peer is gone. */

@@ -61,9 +61,19 @@ export class PresenceSteps {
 
   private track(process: SimulatedProcess, model: SessionModel, topic: string, key: string, meta: Meta) {
     const removes = model.has(topic, key) ? [this.dotOf(process, model, topic, key)] : [];
+    const others = this.dotsOn(process, topic, key);
     model.session.track(topic, key, meta);
     model.put(topic, key, meta);
-    return [{ adds: { topic, key, meta }, removes }];
+    // One that nobody holds any more, whose node is leaving, was replaced by the same event.
+    const before = removes.length > 0 ? undefined : model.session.get(topic, key)!.previousRef;
+    const replaced = before === undefined ? undefined : others.get(before);
+    return [{ adds: { topic, key, meta }, removes: replaced === undefined ? removes : [replaced] }];
+  }
+
+  /** Of those who are seen on a topic under a key, by reference. */
+  private dotsOn(process: SimulatedProcess, topic: string, key: string): Map<string, Dot> {
+    const presences = process.endpoint.replica.get(topic, key);
+    return new Map(presences.map((presence) => [presence.ref, dotOf(process, presence)]));
   }
 
   private update(process: SimulatedProcess, model: SessionModel, topic: string, key: string, meta: Meta) {

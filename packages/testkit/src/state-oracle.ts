@@ -105,11 +105,9 @@ export class StateOracle {
     return this.reference.removersOf(dot).some(({ replica }) => this.forgotten.has(replica));
   }
 
-  /** Whether its owner has put another in its place: that may be here already, ahead of the remove that belongs to it. */
+  /** Whether somebody has put another in its place: that may be here already, ahead of the remove that belongs to it. */
   private isUpdated(dot: Dot): boolean {
-    return this.reference
-      .removersOf(dot)
-      .some((by) => by.replica === dot.replica && this.reference.event(by)!.adds !== undefined);
+    return this.reference.removersOf(dot).some((by) => this.reference.event(by)!.adds !== undefined);
   }
 
   private checkHashes(process: SimulatedProcess, state: StateView): void {
