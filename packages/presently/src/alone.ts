@@ -1,10 +1,18 @@
-/** The transport of a node without a mesh. */
-import type { Transport } from "@presently/replica";
+/** The transport of a node without one. */
+import type { NodeTransport } from "./transport.ts";
 
 /** Carries nothing: no peer is ever up, so nothing is ever sent. */
-export const noTransport: Transport = {
+export const noTransport: NodeTransport = {
+  url: undefined,
+  peersExpected: 0,
+  refused: {},
+  start: () => Promise.resolve(),
+  rename: () => undefined,
+  forget: () => undefined,
   send: () => undefined,
   congested: () => false,
   redial: () => undefined,
   refuse: () => undefined,
+  links: () => [],
+  close: () => Promise.resolve(),
 };

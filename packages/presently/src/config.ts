@@ -30,6 +30,7 @@ export function resolveConfig(options: NodeOptions, naming: OptionNaming = (path
     incarnation: options.incarnation,
     log: options.log,
     onNotice: options.onNotice,
+    transport: options.transport,
     secrets: readSecrets(options.secret),
     mesh,
     http: http && {
@@ -49,7 +50,7 @@ type Section = (typeof sections)[number];
 
 /** Fields that are no plain values and therefore stand in no table. */
 const otherFields: Readonly<Record<Section, readonly string[]>> = {
-  "": ["secret", "incarnation", "mesh", "http", "log", "onNotice"],
+  "": ["secret", "incarnation", "mesh", "transport", "http", "log", "onNotice"],
   mesh: ["tls"],
   http: ["demoControl"],
   "mesh.tls": [],
@@ -210,7 +211,13 @@ function checkContradictions(config: NodeConfig, naming: OptionNaming): void {
       );
     }
   }
-  const { mesh, http, secrets } = config;
+  const { mesh, http, secrets, transport } = config;
+  if (mesh !== undefined && transport !== undefined)
+    throw new ConfigurationError(
+      `${naming("mesh")} and ${naming("transport")} both say how nodes are linked: give one of them`,
+    );
+  if (transport !== undefined && typeof transport !== "function")
+    throw new InvalidArgumentError(naming("transport"), "must be a function such as nats({ servers: […] })");
   if (mesh?.tls !== undefined) checkTls(mesh.tls, mesh.advertise, (path) => naming(`mesh.${path}`));
   if (mesh && secrets.length === 0 && !isLoopback(mesh.host)) {
     throw new ConfigurationError(

@@ -33,3 +33,4 @@ export type { Log, LogLevel } from "./logger.ts";
 export { createNode, type PresentlyNode, type StopCause, type StopOptions } from "./node.ts";
 export type { HttpOptions, MeshOptions, NodeOptions } from "./node-options.ts";
 export type { NodeNotice } from "./notice.ts";
+export type { NodeTransport, TransportContext, TransportFactory } from "./transport.ts";

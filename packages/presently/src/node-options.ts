@@ -3,6 +3,7 @@ import type { TlsOptions } from "@presently/mesh";
 import type { ReplicaOptions } from "@presently/replica";
 import type { Log, LogLevel } from "./logger.ts";
 import type { NodeNotice } from "./notice.ts";
+import type { TransportFactory } from "./transport.ts";
 
 /** How other nodes reach this one, and which it dials. */
 export interface MeshOptions {
@@ -82,6 +83,8 @@ export interface NodeOptions extends Omit<ReplicaOptions, "incarnation" | "rando
   /** Number of this life of the node, larger than that of every life before; default the wall clock in ms. */
   readonly incarnation?: number;
   readonly mesh?: MeshOptions;
+  /** What carries the frames instead of the mesh: see `@presently/nats`. Not together with `mesh`. */
+  readonly transport?: TransportFactory;
   readonly http?: HttpOptions;
   /** How long the others show this node's presences after `stop()`; default 0. */
   readonly handoffMs?: number;
@@ -108,7 +111,7 @@ export type HttpConfig = Filled<HttpOptions, "demoControl">;
 /** `NodeOptions` with every default filled in, checked. */
 export type NodeConfig = Filled<
   Omit<NodeOptions, "mesh" | "http" | "secret">,
-  "incarnation" | "log" | "onNotice"
+  "incarnation" | "log" | "onNotice" | "transport"
 > & {
   readonly secrets: readonly string[];
   readonly mesh: MeshConfig | undefined;

@@ -1,6 +1,5 @@
 /** A node: a replica, the mesh that links it with others, and the HTTP server that shows it. */
 import type { Server } from "node:http";
-import { Mesh, ListenError as MeshListenError } from "@presently/mesh";
 import {
   ClosedError,
   type Counters,
@@ -17,20 +16,19 @@ import {
   type SessionOptions,
   type TopicCount,
   type TopicSummary,
-  type TransportListener,
   type Watcher,
 } from "@presently/replica";
 import { noTransport } from "./alone.ts";
 import { systemClock } from "./clock.ts";
 import { resolveConfig } from "./config.ts";
-import { ListenError } from "./errors.ts";
 import type { LinkReport, ServedNode } from "./http/served-node.ts";
 import { HttpServer } from "./http/server.ts";
-import { linkReport } from "./link-report.ts";
 import { createLogger, type Log } from "./logger.ts";
-import type { MeshConfig, NodeConfig, NodeOptions } from "./node-options.ts";
+import { meshTransport } from "./mesh-transport.ts";
+import type { NodeConfig, NodeOptions } from "./node-options.ts";
 import type { NodeNotice } from "./notice.ts";
 import { notReadyReason } from "./readiness.ts";
+import type { NodeTransport, TransportFactory } from "./transport.ts";
 
 /** How long frames that are on their way out may take when the node stops. */
 const DRAIN_MS = 1_000;
@@ -50,7 +48,7 @@ export type StopCause = "asked" | "superseded";
 /**
  * Starts a node and settles when it listens; it may still be catching up with the others (see `whenReady`).
  *
- * Without `mesh` it stands alone, without `http` it is not shown over HTTP. It keeps the process alive until `stop`.
+ * Without `mesh` or `transport` it stands alone, without `http` it is not shown over HTTP. It keeps the process alive until `stop`.
  *
  * @throws {InvalidArgumentError} for an option that is missing, unknown or malformed
  * @throws {ConfigurationError} for options that contradict each other; the message names both
@@ -65,7 +63,7 @@ export class PresentlyNode implements ServedNode {
   readonly #config: NodeConfig;
   readonly #log: Log;
   readonly #endpoint: Endpoint;
-  readonly #mesh: Mesh | undefined;
+  readonly #transport: NodeTransport;
   #http: HttpServer | undefined;
   #startedAt: number | undefined;
   /** Since when configured peers that do not answer are waited for. */
@@ -112,19 +110,22 @@ export class PresentlyNode implements ServedNode {
     this.whenStopped = new Promise((resolve) => {
       this.#announceStop = resolve;
     });
-    let mesh: Mesh | undefined;
+    let transport: NodeTransport = noTransport;
     this.#endpoint = new Endpoint({
       replica: replicaOptions(config),
       clock: systemClock,
       transport: (listener, replica) => {
-        if (config.mesh !== undefined) mesh = this.#createMesh(config.mesh, replica, listener);
-        return mesh ?? noTransport;
+        const note = (notice: NodeNotice) => this.#note(notice);
+        const newerLifeSeen = (incarnation: number) => this.#endpoint.newerLifeSeen(incarnation);
+        const context = { cluster: config.cluster, replica, note, newerLifeSeen };
+        transport = transportOf(config)?.(context, listener) ?? noTransport;
+        return transport;
       },
       onNotice: (notice) => this.#note(notice),
-      onRenamed: (replica) => mesh?.rename(replica),
+      onRenamed: (replica) => transport.rename(replica),
       onSuperseded: () => this.#superseded(),
     });
-    this.#mesh = mesh;
+    this.#transport = transport;
   }
 
   get name(): string {
@@ -147,7 +148,7 @@ export class PresentlyNode implements ServedNode {
 
   /** Where other nodes reach this one; undefined without a mesh. */
   get meshUrl(): string | undefined {
-    return this.#mesh?.url;
+    return this.#transport.url;
   }
 
   /** Where the HTTP API answers; undefined without one. */
@@ -308,7 +309,7 @@ export class PresentlyNode implements ServedNode {
 
   /** The links that are up. */
   links(): readonly LinkReport[] {
-    return this.#mesh?.links().map(linkReport) ?? [];
+    return this.#transport.links();
   }
 
   /** Counts of what happened since the start, for metrics; they only grow. */
@@ -318,7 +319,7 @@ export class PresentlyNode implements ServedNode {
 
   /** Connections of the mesh that were refused, by the code of the reason. */
   get refused(): Readonly<Record<string, number>> {
-    return this.#mesh?.refused ?? {};
+    return this.#transport.refused;
   }
 
   /** Whether it has caught up with every peer that it can reach. Stays true until it stops. */
@@ -341,7 +342,7 @@ export class PresentlyNode implements ServedNode {
     const { synced } = this.#endpoint.replica;
     this.#noteBrokenSync(links, synced);
     const reason = notReadyReason({
-      peersConfigured: this.#peersConfigured(),
+      peersConfigured: this.#transport.peersExpected,
       links,
       synced,
       waitedForMs: systemClock.now() - this.#waitsSince,
@@ -388,47 +389,12 @@ export class PresentlyNode implements ServedNode {
       this.#http = await HttpServer.listen({ node: this, config: http, limits, log: this.#log });
     }
     this.#endpoint.start();
-    await this.#listenMesh();
+    await this.#transport.start();
     this.#startedAt = systemClock.now();
     this.#waitsSince = this.#startedAt;
     // A millisecond more, so that the grace is over by any clock when readiness is looked at.
     this.#graceTimer = setTimeout(() => this.ready, readyGraceMs + 1).unref();
     void this.ready;
-  }
-
-  async #listenMesh(): Promise<void> {
-    try {
-      await this.#mesh?.listen();
-    } catch (error) {
-      if (!(error instanceof MeshListenError)) throw error;
-      throw new ListenError("mesh", error.host, error.port, error.cause);
-    }
-  }
-
-  #createMesh(options: MeshConfig, replica: ReplicaId, listener: TransportListener): Mesh {
-    const { cluster, secrets } = this.#config;
-    const { advertise, tls, ...others } = options;
-    return new Mesh(
-      {
-        ...others,
-        ...(advertise === undefined ? {} : { advertise }),
-        ...(tls === undefined ? {} : { tls }),
-        cluster,
-        replica,
-        secrets,
-        random: Math.random,
-        log: (notice) => this.#note(notice),
-        onStaleIncarnation: (newest) => this.#endpoint.newerLifeSeen(newest),
-        onIdTaken: () => this.#endpoint.newerLifeSeen(this.incarnation),
-      },
-      listener,
-    );
-  }
-
-  /** Peers may be configured alike on all nodes; a node's own address among them is nobody to wait for. */
-  #peersConfigured(): number {
-    const own = this.meshUrl === undefined ? undefined : new URL(this.meshUrl).href;
-    return this.#config.mesh?.peers.filter((peer) => new URL(peer).href !== own).length ?? 0;
   }
 
   #note(notice: NodeNotice): void {
@@ -448,7 +414,7 @@ export class PresentlyNode implements ServedNode {
 
   /** Its next life, which may have come during the hand-off, is where it was. */
   #forgetAddresses(name: string): void {
-    if (!this.cluster().some(({ node }) => node === name)) this.#mesh?.forget(name);
+    if (!this.cluster().some(({ node }) => node === name)) this.#transport.forget(name);
   }
 
   #superseded(): void {
@@ -466,8 +432,13 @@ export class PresentlyNode implements ServedNode {
     this.#endpoint.leave(handoffMs);
     this.#endpoint.close();
     this.#announceStopping();
-    await Promise.all([this.#mesh?.close({ drainMs: DRAIN_MS }), this.#http?.close()]);
+    await Promise.all([this.#transport.close({ drainMs: DRAIN_MS }), this.#http?.close()]);
   }
+}
+
+/** The WebSocket mesh, or what was handed in instead of it; undefined for a node that stands alone. */
+function transportOf({ mesh, secrets, transport }: NodeConfig): TransportFactory | undefined {
+  return transport ?? (mesh === undefined ? undefined : meshTransport(mesh, secrets));
 }
 
 /** The replica's share of the configuration. */
