@@ -1,2 +1,6 @@
-/** Presence for Colyseus servers of several processes, over a Presently cluster and without Redis. */
-export {};
+export { PresentlyDriver, type SavingRoom } from "./driver.ts";
+export { RendezvousError } from "./local-rendezvous.ts";
+export type { LocalOptions, PresenceNode, PresenceSettings } from "./options.ts";
+export { PresentlyPresence } from "./presence.ts";
+export type { ListedRoom, ListingOperations, ListingOrder } from "./room-listing.ts";
+export type { Subscriptions, TopicCallback } from "./subscriptions.ts";

@@ -66,6 +66,8 @@ export class WaitingPops {
       .then(() => this.serve())
       .finally(() => {
         this.serving = false;
+        // Whoever called in the moment between the last look and this one.
+        if (this.again) this.wake();
       });
   }
 

@@ -1,0 +1,177 @@
+/** Colyseus' room listings over the key space of a presence: several processes need no other store. */
+import type { KeyChange, Keyspace } from "@presently/keyspace";
+import type { PresentlyPresence } from "./presence.ts";
+import {
+  applyOperations,
+  inOrder,
+  type ListedRoom,
+  type ListingOperations,
+  type ListingOrder,
+  listingOf,
+  meets,
+} from "./room-listing.ts";
+
+const ROOMS = "roomcaches";
+/** How long a new room waits until every process lists it; after that whoever is late may not find it yet. */
+const LISTED_TIMEOUT_MS = 1_000;
+
+/** A listing as Colyseus 0.16 holds it: it saves itself. */
+export interface SavingRoom extends ListedRoom {
+  save(): Promise<void>;
+  updateOne(operations: ListingOperations): Promise<void>;
+  remove(): Promise<void>;
+}
+
+/**
+ * Give it to a Colyseus server beside its presence: `new Server({ presence, driver: new PresentlyDriver(presence) })`.
+ * Has the methods that 0.16 calls, and those of 0.17 and later.
+ *
+ * Whole: a room is listed by every process before whoever created it is told, and changes follow within milliseconds;
+ * queries read local memory. A room stands for its process: it is hidden while that is not seen, and gone with it. One
+ * that others have removed while its process stalled is listed again by that process. Partition: each side lists its own
+ * rooms. After: all.
+ */
+export class PresentlyDriver {
+  private readonly keyspace: Promise<Keyspace>;
+  /** Rooms of this process, to be listed again should others remove them. */
+  private readonly own = new Map<string, ListedRoom>();
+  /** What was parsed last, by room id: a listing is read far more often than it changes. */
+  private readonly parsed = new Map<string, { readonly json: string; readonly room: ListedRoom }>();
+  private endWatch: () => void = () => undefined;
+
+  constructor(presence: PresentlyPresence) {
+    this.keyspace = presence.keyspace.then((keyspace) => {
+      this.endWatch = keyspace.watch((change) => this.noteChange(keyspace, change));
+      return keyspace;
+    });
+    // Whoever calls a method is told of it; the presence reports it.
+    this.keyspace.catch(() => undefined);
+  }
+
+  /** A listing that is not saved yet. */
+  createInstance(values: Readonly<Record<string, unknown>> = {}): SavingRoom {
+    return this.saving(listingOf(values));
+  }
+
+  async has(roomId: string): Promise<boolean> {
+    return (await this.keyspace).getField(ROOMS, roomId) !== undefined;
+  }
+
+  /** The rooms that meet the conditions. Cost: O(rooms). */
+  async query(
+    conditions: Readonly<Record<string, unknown>> = {},
+    order?: ListingOrder,
+  ): Promise<SavingRoom[]> {
+    const rooms = this.rooms(await this.keyspace).filter((room) => meets(room, conditions));
+    return inOrder(rooms, order).map((room) => this.saving({ ...room }));
+  }
+
+  /** The first room that meets the conditions. Cost: O(1) by room id, else O(rooms). */
+  async findOne(
+    conditions: Readonly<Record<string, unknown>>,
+    order?: ListingOrder,
+  ): Promise<SavingRoom | undefined> {
+    const keyspace = await this.keyspace;
+    if (typeof conditions.roomId === "string") {
+      const json = keyspace.getField(ROOMS, conditions.roomId);
+      const room = json === undefined ? undefined : this.parse(conditions.roomId, json);
+      return room !== undefined && meets(room, conditions) ? this.saving({ ...room }) : undefined;
+    }
+    const [first] = inOrder(
+      this.rooms(keyspace).filter((room) => meets(room, conditions)),
+      order,
+    );
+    return first && this.saving({ ...first });
+  }
+
+  /** Removes the rooms of a process. Should it be alive after all, it lists them again. */
+  async cleanup(processId: string): Promise<void> {
+    const keyspace = await this.keyspace;
+    for (const room of this.rooms(keyspace)) {
+      if (room.processId !== processId) continue;
+      this.own.delete(room.roomId);
+      keyspace.deleteField(ROOMS, room.roomId);
+    }
+  }
+
+  /**
+   * Saves a listing; answers whether it did. With `create` it is a new one, and every process that can be reached has it
+   * when this settles; else it must be one of this process' rooms.
+   */
+  async persist(room: ListedRoom, create = false): Promise<boolean> {
+    if (!room.roomId || !(create || this.own.has(room.roomId))) return false;
+    const keyspace = await this.keyspace;
+    this.own.set(room.roomId, room);
+    keyspace.setField(ROOMS, room.roomId, JSON.stringify(room), { bound: true });
+    if (create) await keyspace.confirmed({ by: "all", timeoutMs: LISTED_TIMEOUT_MS });
+    return true;
+  }
+
+  async update(room: ListedRoom, operations: ListingOperations): Promise<boolean> {
+    applyOperations(room, operations);
+    return await this.persist(room);
+  }
+
+  async remove(roomId: string): Promise<boolean> {
+    this.own.delete(roomId);
+    return (await this.keyspace).deleteField(ROOMS, roomId);
+  }
+
+  /** Removes all listings of all processes. */
+  async clear(): Promise<void> {
+    this.own.clear();
+    (await this.keyspace).delete(ROOMS);
+  }
+
+  /** Ends the driver; the presence ends by its own `shutdown`. */
+  shutdown(): void {
+    this.own.clear();
+    this.endWatch();
+  }
+
+  private saving(room: ListedRoom): SavingRoom {
+    let removed = false;
+    const methods = {
+      save: async () => {
+        if (!removed) await this.persist(room, !this.own.has(room.roomId));
+      },
+      updateOne: async (operations: ListingOperations) => {
+        applyOperations(room, operations);
+        if (!removed) await this.persist(room);
+      },
+      remove: async () => {
+        removed = true;
+        if (room.roomId) await this.remove(room.roomId);
+      },
+    };
+    // As in Colyseus' own, they are not seen by whoever copies or sends a listing.
+    for (const [name, value] of Object.entries(methods))
+      Object.defineProperty(room, name, { value, enumerable: false, writable: true, configurable: true });
+    return room as SavingRoom;
+  }
+
+  private rooms(keyspace: Keyspace): ListedRoom[] {
+    const fields = keyspace.fields(ROOMS);
+    if (this.parsed.size > 2 * fields.length + 16) this.parsed.clear();
+    return fields.map(([roomId, json]) => this.parse(roomId, json));
+  }
+
+  private parse(roomId: string, json: string): ListedRoom {
+    const known = this.parsed.get(roomId);
+    if (known?.json === json) return known.room;
+    const room = listingOf(JSON.parse(json));
+    this.parsed.set(roomId, { json, room });
+    return room;
+  }
+
+  /** A room of ours that somebody else has taken for dead. */
+  private noteChange(keyspace: Keyspace, { type, item, origin, by }: KeyChange): void {
+    if (type !== "deleted" || item.key !== ROOMS || origin !== keyspace.origin || by === keyspace.origin)
+      return;
+    queueMicrotask(() => {
+      const room = this.own.get(item.field);
+      if (room === undefined || keyspace.getField(ROOMS, item.field) !== undefined) return;
+      this.persist(room).catch(() => undefined);
+    });
+  }
+}

@@ -1,0 +1,39 @@
+/** What a presence is made with. */
+import type { KeyspaceOptions } from "@presently/keyspace";
+import type { NodeOptions, PresentlyNode } from "presently";
+
+/** Besides the node. */
+export interface PresenceSettings {
+  /** Bounds and durations of the keys; its `name`, default `colyseus`, keeps several games of one cluster apart. */
+  readonly keyspace?: KeyspaceOptions;
+  /**
+   * Keys whose fields and members stand for the process that writes them, and are gone with it. Default: those that
+   * Colyseus writes so, `roomcount` and `colyseus:nodes`.
+   */
+  readonly boundKeys?: readonly string[];
+  /** Processes that a starting one waits for before its first `subscribe` settles; default 1, itself. */
+  readonly processes?: number;
+  /** How long it waits for them at most; default 3,000. */
+  readonly startGraceMs?: number;
+  /** Told of what a callback threw, and of what went wrong in the background; default: a warning of the process. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** Nothing, for one process; a node that runs, which stays yours; or the options of a node that the presence starts and stops. */
+export type PresenceNode = PresentlyNode | NodeOptions;
+
+/** Options of `PresentlyPresence.local`. */
+export interface LocalOptions extends PresenceSettings {
+  /** Processes with the same name find each other; default: those that run the same script in the same folder. */
+  readonly name?: string;
+  /** Where they find each other; default a folder of this user's in the system's folder for temporary files. */
+  readonly folder?: string;
+  /** Further options of the nodes. */
+  readonly node?: Omit<NodeOptions, "name" | "cluster" | "secret" | "mesh">;
+}
+
+export const PRESENCE_DEFAULTS = {
+  boundKeys: ["roomcount", "colyseus:nodes"],
+  processes: 1,
+  startGraceMs: 3_000,
+} as const;

@@ -1,0 +1,58 @@
+/** Who listens to which topic in this process. */
+
+/** Told of each message of a topic. */
+// biome-ignore lint/complexity/noBannedTypes: the type that Colyseus declares for callbacks
+export type TopicCallback = Function;
+
+export class Subscriptions {
+  private readonly callbacks = new Map<string, TopicCallback[]>();
+  private readonly failed: (error: unknown, topic: string) => void;
+
+  /** `failed` is told what a callback threw; the others are still told of the message. */
+  constructor(failed: (error: unknown, topic: string) => void) {
+    this.failed = failed;
+  }
+
+  /** A callback may be added several times, and is then told as often. */
+  add(topic: string, callback: TopicCallback): void {
+    const callbacks = this.callbacks.get(topic);
+    if (callbacks === undefined) this.callbacks.set(topic, [callback]);
+    else callbacks.push(callback);
+  }
+
+  /** Removes the callback that was added last, or all of the topic if none is named. */
+  remove(topic: string, callback?: TopicCallback): void {
+    const callbacks = this.callbacks.get(topic);
+    if (callbacks === undefined) return;
+    if (callback !== undefined) {
+      const index = callbacks.lastIndexOf(callback);
+      if (index >= 0) callbacks.splice(index, 1);
+    }
+    if (callback === undefined || callbacks.length === 0) this.callbacks.delete(topic);
+  }
+
+  clear(): void {
+    this.callbacks.clear();
+  }
+
+  /** How many callbacks a topic has; Colyseus' own tests ask for it. */
+  listenerCount(topic: string): number {
+    return this.callbacks.get(topic)?.length ?? 0;
+  }
+
+  topics(): string[] {
+    return [...this.callbacks.keys()];
+  }
+
+  /** Tells all who listened when the message came, also those that one of them removes meanwhile. */
+  deliver(topic: string, message: unknown): void {
+    for (const callback of [...(this.callbacks.get(topic) ?? [])]) {
+      try {
+        const outcome = callback(message);
+        if (outcome instanceof Promise) outcome.catch((error) => this.failed(error, topic));
+      } catch (error) {
+        this.failed(error, topic);
+      }
+    }
+  }
+}
