@@ -27,7 +27,7 @@ async function start(options: Parameters<typeof startLoadedNode>[0]): Promise<Lo
 
 /** The steps that a node has said it took, and the peer that brought the last part of each. */
 function progressOf({ output }: LoadedNode): { entries: number; from: string }[] {
-  const said = output.matchAll(/"msg":"(\d+) entries received so far, now from (\S+?)@\d+"/g);
+  const said = output.matchAll(/"msg":"(\d+) of \d+ entries received so far, now from (\S+?)@\d+"/g);
   return Array.from(said, ([, entries, from]) => ({ entries: Number(entries), from: from! }));
 }
 

@@ -3,6 +3,7 @@ import { ago } from "./ago.js";
 import { clusterModel } from "./cluster-model.js";
 import { drawCluster } from "./cluster-picture.js";
 import { byId, element, reconcile, setAttribute, setText } from "./dom.js";
+import { showSync } from "./sync-view.js";
 
 const STATUS_WORDS = {
   up: "up",
@@ -48,6 +49,7 @@ export class ClusterView {
   show() {
     const { self, nodes, links } = clusterModel(this.report, this.silent, this.#demo?.state);
     setText(byId("cluster-view"), self === undefined ? "asking…" : `as ${self} sees it`);
+    showSync(this.silent ? undefined : this.report);
     drawCluster(this.#parts, nodes, links);
     reconcile(byId("nodes"), nodes, {
       key: ({ name }) => name,

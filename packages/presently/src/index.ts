@@ -19,6 +19,7 @@ export {
   type RequestErrorCode,
   type Session,
   type SessionOptions,
+  type SyncProgress,
   type TopicChange,
   type TopicCount,
   type TopicDiff,

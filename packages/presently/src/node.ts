@@ -14,6 +14,7 @@ import {
   type ReplicaReport,
   type Session,
   type SessionOptions,
+  type SyncProgress,
   type TopicCount,
   type TopicSummary,
   type Watcher,
@@ -332,6 +333,11 @@ export class PresentlyNode implements ServedNode {
     return this.#whenReady;
   }
 
+  /** How far the state is that another node is giving this one; undefined if none is. */
+  get syncProgress(): SyncProgress | undefined {
+    return this.#endpoint.replica.syncProgress;
+  }
+
   /** Why it is not ready, for people. */
   get notReadyReason(): string | undefined {
     if (this.stopping) return "the node is stopping";
@@ -345,6 +351,7 @@ export class PresentlyNode implements ServedNode {
       peersConfigured: this.#transport.peersExpected,
       links,
       synced,
+      progress: this.syncProgress,
       waitedForMs: systemClock.now() - this.#waitsSince,
       graceMs: this.#config.readyGraceMs,
     });

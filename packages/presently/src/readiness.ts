@@ -1,4 +1,5 @@
 /** Whether a starting node may be counted on yet. */
+import type { SyncProgress } from "@presently/replica";
 
 /** What a node knows of its start. */
 export interface StartProgress {
@@ -8,6 +9,8 @@ export interface StartProgress {
   readonly links: number;
   /** Whether everything that the linked peers know is here. */
   readonly synced: boolean;
+  /** How far the state is that one of them is giving. */
+  readonly progress?: SyncProgress | undefined;
   /** Since the start, or since a link was lost before it had caught up on it: then the wait begins anew. */
   readonly waitedForMs: number;
   /** How long configured peers that do not answer are waited for. */
@@ -23,9 +26,14 @@ export interface StartProgress {
  */
 export function notReadyReason(progress: StartProgress): string | undefined {
   const { peersConfigured, links, synced, waitedForMs, graceMs } = progress;
-  if (!synced) return `catching up with ${links === 1 ? "1 peer" : `${links} peers`}`;
+  if (!synced) return `catching up with ${links === 1 ? "1 peer" : `${links} peers`}${howFar(progress)}`;
   if (links < peersConfigured && waitedForMs < graceMs) {
     return `linked with ${links} of ${peersConfigured} configured peers, waiting for the others`;
   }
   return undefined;
+}
+
+function howFar({ progress }: StartProgress): string {
+  if (progress === undefined) return "";
+  return `: ${progress.entriesReceived} of ${progress.entriesExpected} entries have come`;
 }

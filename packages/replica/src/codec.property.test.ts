@@ -142,6 +142,7 @@ const messages = {
     entries: fc.array(entries, { maxLength: 3 }),
     live: fc.array(record({ replica, vector: count, hash: count, ranges }), { maxLength: 4 }),
     pending: removals,
+    expected: count,
   }),
   probe: record({ type: fc.constant("probe"), replica }),
   linger: record({ type: fc.constant("linger"), numbers: numbersAbove(0) }),

@@ -106,6 +106,7 @@ function encodeFields(message: Message): unknown[] {
           encodeNumbers(ranges, 0),
         ]),
         encodeRemovals(message.pending, undefined),
+        message.expected,
       ];
     case "probe":
       return [message.replica];
@@ -165,6 +166,7 @@ function decodeFields(name: Message["type"], at: Fields): Message {
         }),
         live: array(at[5]).map((item) => decodeLive(item, allowance)),
         pending: decodeRemovals(at[6], undefined, allowance),
+        expected: at[7] === undefined ? 0 : count(at[7]),
       };
     case "probe":
       return { type: "probe", replica: replica(at[0]) };

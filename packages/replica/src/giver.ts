@@ -8,6 +8,12 @@ import type { ReplicaSettings } from "./options.ts";
 
 type Part = Partial<Pick<SyncMessage, "deltas" | "entries" | "live" | "pending" | "full">>;
 
+/** The parts of an answer, and how many entries of the full form they bring. */
+interface Contents {
+  readonly parts: Iterable<Part>;
+  readonly expected: number;
+}
+
 /** Frames a peer is sent before the others have their turn and the event loop goes on. */
 const FRAMES_PER_TURN = 4;
 /** Numbers of ranges in one frame. */
@@ -37,7 +43,7 @@ export class Giver {
   serve(peer: ReplicaId, pull: PullMessage): boolean {
     this.transfers.delete(peer);
     if (this.transfers.size >= this.settings.syncsMax) return false;
-    this.transfers.set(peer, messages(pull.id, this.parts(pull)));
+    this.transfers.set(peer, messages(pull.id, this.contents(pull)));
     return true;
   }
 
@@ -62,13 +68,16 @@ export class Giver {
     return ready;
   }
 
-  private parts(pull: PullMessage): Iterable<Part> {
+  private contents(pull: PullMessage): Contents {
     const vector = new Map(pull.vector);
     const deltas = pull.full ? undefined : this.deltasSince(vector);
-    if (deltas !== undefined) return this.grouped(deltas);
+    if (deltas !== undefined) return { parts: this.grouped(deltas), expected: 0 };
     const has = new Map(vector);
     for (const [replica, upTo] of pull.staged) has.set(replica, Math.max(upTo, has.get(replica) ?? 0));
-    return this.whole(this.set.snapshot(), has);
+    const state = this.set.snapshot();
+    let expected = 0;
+    for (const { origin, numbers } of state.entries) expected += countAbove(numbers, has.get(origin) ?? 0);
+    return { parts: this.whole(state, has), expected };
   }
 
   /** Undefined if the log of any origin no longer reaches back to what the asker has. */
@@ -149,12 +158,13 @@ export class Giver {
 }
 
 /** The parts as messages, the last of them marked; an answer with nothing in it is one message as well. */
-function* messages(pull: number, parts: Iterable<Part>): Iterator<SyncMessage> {
+function* messages(pull: number, { parts, expected }: Contents): Iterator<SyncMessage> {
   const message = (part: Part, last: boolean): SyncMessage => ({
     type: "sync",
     pull,
     last,
     full: part.full ?? false,
+    expected,
     deltas: part.deltas ?? [],
     entries: part.entries ?? [],
     live: part.live ?? [],
@@ -166,6 +176,18 @@ function* messages(pull: number, parts: Iterable<Part>): Iterator<SyncMessage> {
     previous = part;
   }
   yield message(previous ?? {}, true);
+}
+
+/** How many of these ascending numbers are above another. Cost: O(log numbers). */
+function countAbove(ascending: readonly EventNumber[], above: EventNumber): number {
+  let low = 0;
+  let high = ascending.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ascending[middle]! <= above) low = middle + 1;
+    else high = middle;
+  }
+  return ascending.length - low;
 }
 
 function deltaBytes(delta: Delta<Entry>): number {

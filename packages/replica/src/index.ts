@@ -26,6 +26,7 @@ export type {
   Presence,
   ReplicaReport,
   ReplicaStatus,
+  SyncProgress,
   TopicChange,
   TopicCount,
   TopicDiff,

@@ -69,6 +69,8 @@ export interface SyncMessage {
   readonly pending: readonly Removal[];
   /** Whether this is the full form. */
   readonly full: boolean;
+  /** Entries of the full form that the whole answer brings: for whoever wants to know how far it is. */
+  readonly expected: number;
 }
 
 /** "I lost my link with this replica: can you hear it?" */

@@ -72,6 +72,16 @@ export interface TopicSummary extends TopicCount {
 /** Liveness of a replica as this one sees it. `leaving` counts as present until its hand-off ends. */
 export type ReplicaStatus = "self" | "up" | "suspect" | "leaving" | "down";
 
+/** How far a full state is that a replica is being given, as a starting node is by another one. */
+export interface SyncProgress {
+  /** Who gives it. */
+  readonly from: ReplicaId;
+  /** Entries that have come, those that came from others before the link with them was lost among them. */
+  readonly entriesReceived: number;
+  /** Entries that there will be. */
+  readonly entriesExpected: number;
+}
+
 /** What this replica believes of another, for operators. */
 export interface ReplicaReport {
   readonly replica: ReplicaId;

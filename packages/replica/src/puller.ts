@@ -11,6 +11,7 @@ import type { PullMessage, SyncMessage } from "./messages.ts";
 import type { ReplicaSettings } from "./options.ts";
 import type { Millis } from "./outbox.ts";
 import type { Peer } from "./peer.ts";
+import type { SyncProgress } from "./presence.ts";
 
 export interface PullerListener {
   send(peer: ReplicaId, message: PullMessage): void;
@@ -34,6 +35,9 @@ interface Pull {
   readonly vector: Map<ReplicaId, EventNumber>;
   readonly live: Map<ReplicaId, { ranges: EventNumber[]; hash: number }>;
   ranges: number;
+  /** Entries that had been received before it, and that it is to bring; undefined while that is not known. */
+  readonly receivedBefore: number;
+  expected: number | undefined;
 }
 
 export class Puller {
@@ -46,6 +50,10 @@ export class Puller {
   private readonly listener: PullerListener;
   /** Entries received by full syncs so far, for progress reports. */
   entriesReceived = 0;
+  /** Of these, those that belong to states which are merged. */
+  private entriesMerged = 0;
+  /** As of the last part of an answer. */
+  lastProgress: SyncProgress | undefined = undefined;
 
   constructor(set: ObservedRemoveSet<Entry>, settings: ReplicaSettings, listener: PullerListener) {
     this.set = set;
@@ -83,11 +91,19 @@ export class Puller {
   start(peer: Peer, now: Millis): void {
     if (this.pull !== undefined) return;
     const id = ++this.lastId;
-    this.pull = { id, peer, progressAt: now, vector: new Map(), live: new Map(), ranges: 0 };
+    this.pull = {
+      ...{ id, peer, progressAt: now, vector: new Map(), live: new Map(), ranges: 0 },
+      ...{ receivedBefore: this.entriesReceived, expected: undefined },
+    };
     const vector = [...this.set.vector()];
     const staged = [...this.staged];
     this.listener.send(peer.id, { type: "pull", id, vector, staged, full: peer.diverges });
     peer.diverges = false;
+  }
+
+  /** How far the full state is that is on its way here; undefined if none is. */
+  get progress(): SyncProgress | undefined {
+    return this.pull?.expected === undefined ? undefined : this.lastProgress;
   }
 
   /** The link with a peer is gone. */
@@ -100,13 +116,23 @@ export class Puller {
     const pull = this.pull;
     if (pull === undefined || pull.id !== message.pull || pull.peer.id !== from) return;
     pull.progressAt = now;
+    if (message.full) pull.expected = message.expected;
     for (const delta of message.deltas) if (this.listener.knows(delta.origin)) this.set.apply(delta);
     for (const entries of message.entries) this.stage(entries.origin, entries);
     this.collect(pull, message);
+    this.noteProgress(pull);
     if (!message.last) return;
     this.pull = undefined;
     if (message.full) this.merge(pull, message.pending);
     this.listener.finished(from);
+  }
+
+  private noteProgress({ peer, expected = 0, receivedBefore }: Pull): void {
+    this.lastProgress = {
+      from: peer.id,
+      entriesReceived: this.entriesReceived - this.entriesMerged,
+      entriesExpected: receivedBefore - this.entriesMerged + expected,
+    };
   }
 
   private stage(origin: ReplicaId, entries: SyncMessage["entries"][number]): void {
@@ -137,6 +163,7 @@ export class Puller {
     const { vector, live } = pull;
     const outcome = this.set.merge({ vector, live, pending, entries: [] });
     this.staged.clear();
+    this.entriesMerged = this.entriesReceived;
     this.listener.merged(pull.peer.id, outcome === "merged");
   }
 

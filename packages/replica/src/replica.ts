@@ -25,7 +25,7 @@ import type { Notice } from "./notice.ts";
 import { type ReplicaOptions, type ReplicaSettings, resolveReplicaOptions } from "./options.ts";
 import type { Millis, Outbox } from "./outbox.ts";
 import { Peer } from "./peer.ts";
-import type { Presence, ReplicaReport, TopicCount, TopicSummary, Watcher } from "./presence.ts";
+import type { Presence, ReplicaReport, SyncProgress, TopicCount, TopicSummary, Watcher } from "./presence.ts";
 import { Puller } from "./puller.ts";
 import { reportOn, reportOnSelf } from "./report.ts";
 import type { Session, SessionOptions } from "./session.ts";
@@ -242,6 +242,11 @@ export class Replica {
     for (const member of this.membership.all())
       reports.push(reportOn(member, set, this.peers.get(member.id), now));
     return reports;
+  }
+
+  /** How far the full state is that is on its way here; undefined if none is. What a log can tell comes without. */
+  get syncProgress(): SyncProgress | undefined {
+    return this.puller.progress;
   }
 
   /** Whether it has caught up with every peer that it has a link with. */
@@ -482,9 +487,10 @@ export class Replica {
     const steps = Math.floor(this.puller.entriesReceived / PROGRESS_STEP);
     this.gossip.touch();
     this.puller.receive(peer.id, message, now);
-    const received = this.puller.entriesReceived;
-    if (Math.floor(received / PROGRESS_STEP) > steps) {
-      this.say("sync-progress", "info", `${received} entries received so far, now from ${peer.id}`, peer.id);
+    if (Math.floor(this.puller.entriesReceived / PROGRESS_STEP) > steps) {
+      const { entriesReceived, entriesExpected } = this.puller.lastProgress!;
+      const message = `${entriesReceived} of ${entriesExpected} entries received so far, now from ${peer.id}`;
+      this.say("sync-progress", "info", message, peer.id);
     }
   }
 

@@ -58,8 +58,14 @@ function agreement({ status, agrees, agreedAgoMs }: ReplicaJson): string {
 }
 
 /** What an operator should know of, where there is any. */
-function troubles({ counters, refused }: ClusterJson): string[] {
+function troubles({ counters, refused, sync }: ClusterJson): string[] {
   const lines: string[] = [];
+  if (sync) {
+    const { from, entriesReceived, entriesExpected } = sync;
+    lines.push(
+      `brought up to date by ${printable(from)}: ${entriesReceived} of ${entriesExpected} entries have come`,
+    );
+  }
   const { divergences, nameConflicts } = counters;
   if (divergences > 0) lines.push(`divergences found and repaired: ${divergences}`);
   if (nameConflicts > 0) lines.push(`name conflicts: ${nameConflicts}`);

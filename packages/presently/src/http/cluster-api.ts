@@ -1,5 +1,5 @@
 /** The resources under `/api/cluster`: what this node believes of the others, what happened, and forgetting a replica. */
-import type { Counters, ReplicaId, ReplicaReport } from "@presently/replica";
+import type { Counters, ReplicaId, ReplicaReport, SyncProgress } from "@presently/replica";
 import { HttpRequestError } from "../errors.ts";
 import type { Reply } from "./json.ts";
 import type { OriginGuard } from "./origin-guard.ts";
@@ -25,6 +25,8 @@ export interface ClusterJson {
   readonly ready: boolean;
   /** Why it is not, for people; null if it is. */
   readonly notReadyReason: string | null;
+  /** How far the state is that another node is giving this one; null if none is. */
+  readonly sync: SyncProgress | null;
   readonly replicas: readonly ReplicaJson[];
   readonly links: readonly LinkReport[];
   /** What the replica did and saw since the start; they only grow. */
@@ -53,6 +55,7 @@ export function getCluster({ query }: ApiRequest, node: ServedNode): Reply {
     cluster: node.clusterName,
     ready: notReadyReason === null,
     notReadyReason,
+    sync: node.syncProgress ?? null,
     replicas,
     links,
     counters: node.counters,

@@ -5,6 +5,7 @@ import type {
   ReplicaId,
   ReplicaReport,
   Session,
+  SyncProgress,
   TopicSummary,
   Watcher,
 } from "@presently/replica";
@@ -36,6 +37,8 @@ export interface ServedNode {
   /** Why the node is not ready, for people; undefined once it is. */
   readonly notReadyReason: string | undefined;
   readonly stopping: boolean;
+  /** How far the state is that another node is giving this one; undefined if none is. */
+  readonly syncProgress: SyncProgress | undefined;
   /** What happened since the start; they only grow. */
   readonly counters: Readonly<Counters>;
   /** Connections of the mesh that were refused, by the code of the reason. */
