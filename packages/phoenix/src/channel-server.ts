@@ -11,20 +11,20 @@ import { ClosedError, InvalidArgumentError, type Meta } from "presently";
 import { Channel, type ChannelControl, type MetaChange } from "./channel.ts";
 import type { EndReason } from "./channel-definition.ts";
 import type { ChannelServerOptions } from "./channel-host.ts";
+import { ChannelOutlet } from "./channel-outlet.ts";
+import { ChannelPresence } from "./channel-presence.ts";
 import type { ConnectionInfo } from "./connection-info.ts";
 import type { Frame } from "./frame.ts";
 import { Mailbox } from "./mailbox.ts";
 import { type EncodedJson, EVENT, type Message, type Payload, type Ref } from "./message.ts";
 import type { Callback } from "./notice.ts";
-import { nowInSeconds } from "./online-at.ts";
 import type { PresenceEntry, PresenceMap } from "./presence-map.ts";
 import { type Answer, answerOf, type Reply, type ReplyRef } from "./reply.ts";
 import { settle } from "./settle.ts";
 import type { SharedBroadcast } from "./shared-broadcast.ts";
-import type { Member, Topic } from "./topic.ts";
-import type { Tracker } from "./tracker.ts";
+import type { Member } from "./topic.ts";
 
-/** Frames that may wait for the answer to a join, and tasks that may wait for a slow callback. */
+/** Tasks that may wait for a slow callback. */
 const WAITING_MAX = 1_000;
 
 export class ChannelServer implements Member, ChannelControl {
@@ -35,27 +35,30 @@ export class ChannelServer implements Member, ChannelControl {
   readonly #options: ChannelServerOptions;
   readonly #channel: Channel<unknown>;
   readonly #mailbox = new Mailbox();
-  readonly #tracker: Tracker;
-  readonly #held: Topic;
+  readonly #outlet: ChannelOutlet;
+  readonly #presence: ChannelPresence;
   #state: "joining" | "joined" | "closed" = "joining";
-  #waiting: Frame[] = [];
-  #farewells: readonly Frame[];
-  #attached = false;
   /** The message that is being handled. */
   #handling: ReplyRef | undefined;
 
   constructor(options: ChannelServerOptions) {
-    const { message, services, assigns } = options;
+    const { host, message, services, definition, assigns, farewells } = options;
     this.#options = options;
     this.id = services.exchange.memberId();
     this.topic = message.topic;
     this.joinRef = message.joinRef;
     this.params = message.payload;
-    this.#farewells = options.farewells;
-    this.#tracker = services.newTracker();
-    this.#held = services.exchange.hold(this.topic);
+    this.#outlet = new ChannelOutlet(host, message, farewells);
+    const tracker = services.newTracker();
+    this.#presence = new ChannelPresence({
+      topic: this.topic,
+      held: services.exchange.hold(this.topic),
+      member: this,
+      tracker,
+      definition: definition.presence,
+    });
     this.#channel = new Channel<unknown>(this, copyOf(assigns));
-    services.presence.adopt(this.#channel, this.#tracker);
+    services.presence.adopt(this.#channel, tracker);
   }
 
   get socketId(): string | undefined {
@@ -72,12 +75,12 @@ export class ChannelServer implements Member, ChannelControl {
 
   /** Farewells that have not been sent yet, for whoever takes this one's place. */
   get farewells(): readonly Frame[] {
-    return this.#farewells;
+    return this.#outlet.farewells;
   }
 
   /** The frame that tells the client that this channel is no more. */
   get closeFrame(): Frame {
-    return this.#ownFrame(EVENT.close, {}, this.joinRef);
+    return this.#outlet.closeFrame;
   }
 
   // What the connection calls.
@@ -101,17 +104,11 @@ export class ChannelServer implements Member, ChannelControl {
   /** Ends the channel without telling the client. What it tracks is untracked, unless the node hands it off. */
   end(reason: EndReason): void {
     if (this.#state === "closed") return;
-    const { presence } = this.#options.definition;
-    const lingerMs = (presence || undefined)?.lingerMs ?? 0;
     const wasJoined = this.#state === "joined";
     this.#state = "closed";
     this.#mailbox.clear();
-    this.#waiting = [];
-    this.#held.delete(this);
-    this.#held.release();
-    if (reason === "drained") this.#tracker.closeLater();
-    else if (reason === "closed" && lingerMs > 0) this.#tracker.closeLater(lingerMs);
-    else this.#tracker.close();
+    this.#outlet.close();
+    this.#presence.end(reason);
     this.#options.host.ended(this);
     const { terminate } = this.#options.definition;
     if (!wasJoined || terminate === undefined) return;
@@ -135,7 +132,7 @@ export class ChannelServer implements Member, ChannelControl {
       return;
     }
     const frame = broadcast.frameFor(host.serializer);
-    if (frame !== undefined) this.#send(frame);
+    if (frame !== undefined) this.#outlet.send(frame);
     else {
       const message = `a broadcast of bytes has no frame for a client of version ${host.serializer.version}`;
       const { topic, event } = broadcast;
@@ -144,13 +141,13 @@ export class ChannelServer implements Member, ChannelControl {
   }
 
   pushState(state: EncodedJson): void {
-    this.push(EVENT.state, state);
+    this.#outlet.push(EVENT.state, state);
   }
 
   // What callbacks call, through `Channel`.
 
   push(event: string, payload: Payload): void {
-    if (this.#state !== "closed") this.#send(this.#ownFrame(event, payload));
+    this.#outlet.push(event, payload);
   }
 
   broadcast(event: string, payload: Payload, toItself: boolean): void {
@@ -165,30 +162,27 @@ export class ChannelServer implements Member, ChannelControl {
 
   reply(ref: ReplyRef, reply: Reply): void {
     const answer = answerOf(reply);
-    if (this.#state !== "closed") this.#answer(ref, answer);
+    if (this.#state !== "closed") this.#outlet.answer(ref, answer);
   }
 
   track(key: string | number, meta: Meta): string {
     this.#assertOpen();
     // Asked for first, so that the client sees itself come, whenever the state reaches it.
-    if (this.#state === "joining") this.#attach();
-    return this.#tracker.track(this.topic, key, meta);
+    if (this.#state === "joining") this.#presence.attach();
+    return this.#presence.track(key, meta);
   }
 
   untrack(key: string | number): void {
-    this.#tracker.untrack(this.topic, key);
+    this.#presence.untrack(key);
   }
 
   update(key: string | number, change: MetaChange): string {
     this.#assertOpen();
-    return this.#tracker.update(this.topic, key, change);
+    return this.#presence.update(key, change);
   }
 
   pushPresenceState(): void {
-    if (this.#state === "closed") return;
-    this.#attached = true;
-    this.#held.feed.detach(this);
-    this.#held.feed.attach(this);
+    if (this.#state !== "closed") this.#presence.attachAgain();
   }
 
   list(): Promise<PresenceMap> {
@@ -201,9 +195,8 @@ export class ChannelServer implements Member, ChannelControl {
 
   stop(): void {
     if (this.#state === "closed") return;
-    const { closeFrame } = this;
     this.end("stopped");
-    this.#options.host.send(closeFrame);
+    this.#outlet.sendNow(this.closeFrame);
   }
 
   // The join.
@@ -214,37 +207,23 @@ export class ChannelServer implements Member, ChannelControl {
     let frame: Frame;
     try {
       answer = answerOf(result);
-      frame = this.#joinFrame(answer);
-      if (answer.status === "ok") this.#enter();
+      frame = this.#outlet.joinFrame(answer);
+      // What the topic sends from here on waits behind the answer.
+      if (answer.status === "ok") this.#presence.enter();
     } catch (error) {
       this.#joinFailed(error);
       return;
     }
-    this.#answerJoin(frame);
+    this.#outlet.answerJoin(frame);
     if (answer.status === "ok") this.#entered();
     else this.end("stopped");
   }
 
-  /** From here on the topic reaches us; what it sends waits behind the answer. */
-  #enter(): void {
-    if (this.#options.definition.presence !== false) this.#attach();
-    this.#held.add(this);
-  }
-
   #entered(): void {
     this.#state = "joined";
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const frame of waiting) this.#options.host.send(frame);
-    const { presence } = this.#options.definition;
-    if (!presence || presence.key === undefined) return;
+    this.#outlet.open();
     try {
-      const key = presence.key(this.#channel, this.params);
-      // A key may be tracked by `join` already.
-      if (key === undefined || this.#tracker.holds(this.topic, key)) return;
-      // Who was away for a moment has the meta of before, unless the application makes its own.
-      if (presence.meta === undefined && this.#tracker.resume(this.topic, key)) return;
-      this.track(key, presence.meta?.(this.#channel, this.params) ?? { online_at: nowInSeconds() });
+      this.#presence.trackJoiner(this.#channel, this.params);
     } catch (error) {
       this.#crash("presence", error);
     }
@@ -253,27 +232,9 @@ export class ChannelServer implements Member, ChannelControl {
   #joinFailed(error: unknown): void {
     if (this.#state === "closed") return;
     this.#report("join", error);
-    this.#answerJoin(this.#joinFrame({ status: "error", payload: { reason: "join crashed" } }));
+    const answer: Answer = { status: "error", payload: { reason: "join crashed" } };
+    this.#outlet.answerJoin(this.#outlet.joinFrame(answer));
     this.end("crashed");
-  }
-
-  #joinFrame({ status, payload }: Answer): Frame {
-    const { host, message } = this.#options;
-    const { joinRef, topic } = this;
-    return host.serializer.reply({ joinRef, ref: message.ref, topic, status, payload });
-  }
-
-  #answerJoin(frame: Frame): void {
-    const { host } = this.#options;
-    host.send(frame);
-    for (const farewell of this.#farewells) host.send(farewell);
-    this.#farewells = [];
-  }
-
-  #attach(): void {
-    if (this.#attached || this.#options.definition.presence === false) return;
-    this.#attached = true;
-    this.#held.feed.attach(this);
   }
 
   // Messages.
@@ -293,7 +254,7 @@ export class ChannelServer implements Member, ChannelControl {
         this.#handling = undefined;
         if (result === undefined || this.#state === "closed") return;
         try {
-          this.#answer(handling, answerOf(result));
+          this.#outlet.answer(handling, answerOf(result));
         } catch (error) {
           this.#crash("handleIn", error, event);
         }
@@ -306,38 +267,21 @@ export class ChannelServer implements Member, ChannelControl {
   }
 
   #leave({ ref }: Message): undefined {
-    const { closeFrame } = this;
-    this.#answer({ joinRef: this.joinRef, ref, topic: this.topic }, { status: "ok", payload: {} });
+    const { joinRef, topic } = this;
+    this.#outlet.answer({ joinRef, ref, topic }, { status: "ok", payload: {} });
     this.end("left");
-    this.#options.host.send(closeFrame);
+    this.#outlet.sendNow(this.closeFrame);
     return undefined;
-  }
-
-  #answer({ joinRef, ref, topic }: ReplyRef, { status, payload }: Answer): void {
-    const { host } = this.#options;
-    host.send(host.serializer.reply({ joinRef, ref, topic, status, payload }));
   }
 
   #crash(callback: Callback, error: unknown, event?: string): void {
     this.#report(callback, error, event);
     if (this.#state === "closed") return;
-    const frame = this.#ownFrame(EVENT.error, { reason: "channel_crash" }, this.joinRef);
     this.end("crashed");
-    this.#options.host.send(frame);
+    this.#outlet.sendNow(this.#outlet.crashFrame);
   }
 
   // Helpers.
-
-  #ownFrame(event: string, payload: Payload, ref: Ref = null): Frame {
-    const { joinRef, topic } = this;
-    return this.#options.host.serializer.push({ joinRef, ref, topic, event, payload });
-  }
-
-  #send(frame: Frame): void {
-    if (this.#state === "joined") this.#options.host.send(frame);
-    else if (this.#waiting.length < WAITING_MAX) this.#waiting.push(frame);
-    else this.#options.host.overloaded(this.topic);
-  }
 
   #post(task: () => undefined | Promise<void>): void {
     if (this.#state === "closed") return;
