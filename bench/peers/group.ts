@@ -9,6 +9,7 @@ import { bytesBetween } from "../processes/bytes-between.ts";
 import { type Answer, type OrderName, type Orders, READY, type Request } from "../processes/member-orders.ts";
 import { PEERS, type Peer, type PeerName } from "./index.ts";
 import type { ChangeType } from "./member.ts";
+import { RedisServer } from "./redis-server.ts";
 
 const memberScript = fileURLToPath(new URL("../processes/member.ts", import.meta.url));
 const crowdScript = fileURLToPath(new URL("../processes/crowd.ts", import.meta.url));
@@ -73,18 +74,25 @@ export interface GroupOptions {
   readonly seats?: number;
   /** The rooms that people will be in, and that all but the first process watch. */
   readonly rooms: readonly string[];
-  readonly redisPort: number | undefined;
+}
+
+/** The processes that a system needs besides its own. */
+interface Surroundings {
+  readonly crowd: ChildProcess | undefined;
+  readonly redis: RedisServer | undefined;
 }
 
 export class Group {
   readonly peer: Peer;
   readonly members: readonly MemberProcess[];
-  readonly #crowd: ChildProcess | undefined;
+  readonly #around: Surroundings;
 
   /** Settles when every other process has seen somebody join and leave at the first. */
   static async open(name: PeerName, options: GroupOptions): Promise<Group> {
-    const { size = 2, seats = 1, rooms, redisPort } = options;
+    const { size = 2, seats = 1, rooms } = options;
     const peer = PEERS[name];
+    // One each, for what is published in one reaches everybody in it.
+    const redis = peer.redis ? await RedisServer.start() : undefined;
     const members: MemberProcess[] = [];
     const addresses: string[] = [];
     for (let index = 0; index < size; index++) {
@@ -93,23 +101,23 @@ export class Group {
       const place = {
         name: `n${index}`,
         peers: addresses.filter((address) => address !== ""),
-        redisPort,
+        redisPort: redis?.port,
         seats: index === 0 ? seats : 0,
       };
       addresses.push((await member.ask("open", { peer: name, place })).address);
     }
     const crowd = peer.crowd ? await gather(addresses[0]!, seats) : undefined;
-    const group = new Group(peer, members, crowd);
+    const group = new Group(peer, members, { crowd, redis });
     await group.first.ask("seated", { rooms: [...rooms, MEETING] });
     await Promise.all(group.others.map((member) => member.ask("watch", { rooms: [...rooms, MEETING] })));
     await group.#meet();
     return group;
   }
 
-  private constructor(peer: Peer, members: readonly MemberProcess[], crowd: ChildProcess | undefined) {
+  private constructor(peer: Peer, members: readonly MemberProcess[], around: Surroundings) {
     this.peer = peer;
     this.members = members;
-    this.#crowd = crowd;
+    this.#around = around;
   }
 
   get first(): MemberProcess {
@@ -139,13 +147,16 @@ export class Group {
     await Promise.all(this.others.map((member) => member.ask("forget", {})));
   }
 
+  /** Ends its processes. */
   async close(): Promise<void> {
+    const { crowd, redis } = this.#around;
     await Promise.all(this.members.map((member) => member.kill()));
-    if (this.#crowd !== undefined) {
-      const exited = once(this.#crowd, "exit");
-      this.#crowd.kill("SIGKILL");
+    if (crowd !== undefined) {
+      const exited = once(crowd, "exit");
+      crowd.kill("SIGKILL");
       await exited;
     }
+    await redis?.stop();
   }
 
   /** Somebody joins and leaves until all have seen it; what else they have seen by then is forgotten. */

@@ -31,6 +31,8 @@ export interface Orders {
 export interface Queried {
   readonly queries: number;
   readonly elapsedMs: number;
+  /** Questions that were not answered: some systems give up after a time. */
+  readonly failures: number;
   /** How many the last query gave. */
   readonly members: number;
 }

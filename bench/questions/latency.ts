@@ -2,7 +2,6 @@
 import { lineChart } from "../chart.ts";
 import { openGroups } from "../peers/group.ts";
 import { PEERS, type PeerName } from "../peers/index.ts";
-import { RedisServer } from "../peers/redis-server.ts";
 import { picture, progress, progressDone, report } from "../report.ts";
 import { interleaved, quantile, showNumber, showSpread, spreadOf } from "../rounds.ts";
 
@@ -23,10 +22,9 @@ interface Round {
   readonly unseen: number;
 }
 
-const redis = await RedisServer.start();
 const names = Object.keys(PEERS) as PeerName[];
 progress(`starting ${names.length} systems`);
-const groups = await openGroups(names, () => ({ rooms: [ROOM], seats: PEOPLE, redisPort: redis.port }));
+const groups = await openGroups(names, () => ({ rooms: [ROOM], seats: PEOPLE }));
 
 const measured = await interleaved(groups, ROUNDS, async (group, round): Promise<Round> => {
   progress(`round ${round + 1} of ${ROUNDS}: ${group.peer.title}`);
@@ -45,7 +43,6 @@ const measured = await interleaved(groups, ROUNDS, async (group, round): Promise
 });
 progressDone();
 await Promise.all(groups.map((group) => group.close()));
-await redis.stop();
 
 const pooled = measured.map((rounds) => rounds.flatMap(({ delays }) => delays));
 const msOf = (delays: readonly Delay[]) => delays.map(({ ms }) => ms);
