@@ -9,11 +9,17 @@ const NAMES = ["a", "b", "c"];
 const QUIET_MS = 15_000;
 
 type Step =
-  | { do: "set" | "setField" | "sadd" | "srem"; at: number; key: number; value: number }
-  | { do: "delete" | "deleteField"; at: number; key: number; value: number }
+  | {
+      do: "set" | "setField" | "sadd" | "srem" | "delete" | "deleteField";
+      at: number;
+      key: number;
+      value: number;
+    }
   | { do: "add"; at: number; value: number }
   | { do: "expire"; at: number; key: number; ttlMs: number }
-  | { do: "ticket" | "push" | "pop"; at: number }
+  | { do: "ticket"; at: number }
+  | { do: "push"; at: number }
+  | { do: "pop"; at: number }
   | { do: "cut"; at: number; other: number }
   | { do: "heal" }
   | { do: "restart"; at: number; graceful: boolean; prompt: boolean }
