@@ -14,6 +14,8 @@ export class CableNode<Identifiers = unknown> {
   readonly node: PresentlyNode;
   readonly cable: Cable<Identifiers>;
   readonly server: Server;
+  /** Kept, as it is asked for after the server has closed, too. */
+  readonly port: number;
 
   static async start<Identifiers>(
     nodeOptions: NodeOptions,
@@ -31,10 +33,7 @@ export class CableNode<Identifiers = unknown> {
     this.node = node;
     this.cable = cable;
     this.server = server;
-  }
-
-  get port(): number {
-    return (this.server.address() as AddressInfo).port;
+    this.port = (server.address() as AddressInfo).port;
   }
 
   /** What a client is given. */
