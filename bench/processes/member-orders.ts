@@ -13,6 +13,7 @@ export interface Orders {
   watch(given: { rooms: readonly string[] }): undefined;
   /** `count` people join, then change, then leave, one at a time and at random times. Gives when each was told to. */
   pace(given: { room: string; count: number; pauseMs: readonly [from: number, to: number] }): readonly Seen[];
+  one(given: { type: ChangeType; room: string; index: number }): undefined;
   /** `count` people at once, spread over the rooms. Gives when the first was told to. */
   burst(given: { type: ChangeType; rooms: readonly string[]; count: number }): { startedMs: number };
   /** Waits until so many changes were seen since the last time that they were asked for, and gives them. */

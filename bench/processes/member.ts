@@ -55,6 +55,9 @@ const carriers: Carriers = {
       }
     return sent;
   },
+  one({ type, room, index }: Parameters<Orders["one"]>[0]) {
+    change(type, room, index);
+  },
   async burst({ type, rooms, count }: Parameters<Orders["burst"]>[0]) {
     const startedMs = nowMs();
     for (let index = 0; index < count; index++) {
