@@ -1,6 +1,7 @@
 export {
   ClosedError,
   ConfigurationError,
+  type CountListener,
   InvalidArgumentError,
   type Leave,
   type LeaveReason,
@@ -35,3 +36,15 @@ export { createNode, type PresentlyNode, type StopCause, type StopOptions } from
 export type { HttpOptions, MeshOptions, NodeOptions } from "./node-options.ts";
 export type { NodeNotice } from "./notice.ts";
 export type { NodeTransport, TransportContext, TransportFactory } from "./transport.ts";
+export {
+  attendTopic,
+  SIGNATURE_HEADER,
+  signWebhook,
+  startWebhooks,
+  verifyWebhook,
+  type WebhookCounters,
+  type WebhookEventType,
+  type WebhookNotice,
+  type WebhookOptions,
+  type Webhooks,
+} from "./webhooks/index.ts";

@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import {
   ClosedError,
   type Counters,
+  type CountListener,
   Endpoint,
   type MessageListener,
   nameOf,
@@ -208,6 +209,16 @@ export class PresentlyNode implements ServedNode {
    */
   watch(topic: string, watcher: Watcher): () => void {
     return this.#endpoint.replica.watch(topic, watcher);
+  }
+
+  /**
+   * Tells `listener` how many are on a topic (`keys`, `entries`), at once and whenever that has changed, at most every
+   * `countIntervalMs`; returns what ends it. For topics so large that nobody needs to know who it is.
+   *
+   * @throws {LimitError} beyond `watchersMax`
+   */
+  watchCount(topic: string, listener: CountListener): () => void {
+    return this.#endpoint.replica.watchCount(topic, listener);
   }
 
   /** Makes all changes of `work`, which must not wait for anything, one delta and one diff. */

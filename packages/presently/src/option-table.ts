@@ -82,7 +82,7 @@ const ofReplica = (
   kind: "integer",
   unit,
   default: REPLICA_DEFAULTS[path],
-  min: path === "flushIntervalMs" ? 0 : 1,
+  min: path === "flushIntervalMs" || path === "diffIntervalMs" ? 0 : 1,
   max: unit === "ms" ? TIMER_MS_MAX : COUNT_MAX,
   help,
 });
@@ -289,6 +289,24 @@ export const optionTable: readonly OptionSpec[] = [
     "--entries-per-node-max",
     "entries",
     "Entries of all sessions of this node.",
+  ),
+  ofReplica(
+    "diffIntervalMs",
+    "--diff-interval-ms",
+    "ms",
+    "Diffs of large topics are told at most this often, each the net change since the last one. 0: every change at once.",
+  ),
+  ofReplica(
+    "diffIntervalEntries",
+    "--diff-interval-entries",
+    "entries",
+    "From how many entries on a topic counts as large for `diffIntervalMs`.",
+  ),
+  ofReplica(
+    "countIntervalMs",
+    undefined,
+    "ms",
+    "Those who watch nothing but the count of a topic are told of it at most this often.",
   ),
   ofReplica("watchersMax", "--watchers-max", "watchers", "Watchers of this node, on all topics together."),
   ofReplica(

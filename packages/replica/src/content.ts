@@ -14,6 +14,8 @@ export interface ContentListener {
   counted(replica: ReplicaId): boolean;
   /** Local changes wait to be sent; about so many bytes. */
   changed(bytes: number): void;
+  /** Time has something to do here soon. */
+  wake(): void;
   notice(notice: Notice): void;
 }
 
@@ -38,7 +40,10 @@ export class Content {
     this.settings = settings;
     this.counters = counters;
     this.listener = listener;
-    this.roster = new Roster(settings.watchersMax, (error, topic) => this.listenerFailed(error, { topic }));
+    this.roster = new Roster(settings, {
+      failed: (error, topic) => this.listenerFailed(error, { topic }),
+      wake: () => listener.wake(),
+    });
     this.set = this.newSet(id);
     this.locals = new LocalPresences(
       this.set,

@@ -20,6 +20,7 @@ export type { Notice, NoticeType } from "./notice.ts";
 export { REPLICA_DEFAULTS, type ReplicaOptions, type ReplicaSettings, seededRandom } from "./options.ts";
 export type { Millis, Outbox } from "./outbox.ts";
 export type {
+  CountListener,
   Leave,
   LeaveReason,
   Meta,

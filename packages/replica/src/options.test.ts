@@ -38,7 +38,7 @@ describe("options", () => {
 
   for (const option of NUMERIC) {
     test(`${option} must be a whole number of something`, () => {
-      const least = option === "flushIntervalMs" ? 0 : 1;
+      const least = option === "flushIntervalMs" || option === "diffIntervalMs" ? 0 : 1;
       for (const value of [least - 1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, "100", null, 10n]) {
         const call = () => resolveReplicaOptions({ ...ID, [option]: value } as ReplicaOptions);
         expect(call).toThrow(InvalidArgumentError);

@@ -42,6 +42,15 @@ export interface ReplicaOptions {
   readonly entriesPerNodeMax?: number;
   /** Open sessions. Default 1,000,000. */
   readonly sessionsMax?: number;
+  /**
+   * Diffs of topics with at least `diffIntervalEntries` entries are told at most this often, each the net change since the
+   * last one. Default 0 ms: every change at once, during the call that makes it. Raise it where many come and go at a time.
+   */
+  readonly diffIntervalMs?: number;
+  /** From how many entries on a topic's diffs are told every `diffIntervalMs`. Default 1,000. */
+  readonly diffIntervalEntries?: number;
+  /** Those who watch nothing but a count are told of it at most this often. Default 100 ms. */
+  readonly countIntervalMs?: number;
   /** Watchers of all topics together. Default 1,000,000. */
   readonly watchersMax?: number;
   /** Adds and removes kept per replica for peers that missed a few; beyond it they get the full state. Default 10,000. */
@@ -75,6 +84,9 @@ const DEFAULTS = {
   entriesPerTopicMax: 1_000_000,
   entriesPerNodeMax: 1_000_000,
   sessionsMax: 1_000_000,
+  diffIntervalMs: 0,
+  diffIntervalEntries: 1_000,
+  countIntervalMs: 100,
   watchersMax: 1_000_000,
   logSizeMax: 10_000,
   replicasMax: 1_024,
@@ -103,7 +115,7 @@ export function resolveReplicaOptions(options: ReplicaOptions): ReplicaSettings 
   const random = options.random ?? seededRandom(`${options.name}@${options.incarnation}`);
   const settings: ReplicaSettings = { ...DEFAULTS, ...(given as ReplicaOptions), random };
   for (const option of Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]) {
-    const least = option === "flushIntervalMs" ? 0 : 1;
+    const least = option === "flushIntervalMs" || option === "diffIntervalMs" ? 0 : 1;
     if (!Number.isSafeInteger(settings[option]) || settings[option] < least) {
       throw new InvalidArgumentError(
         option,

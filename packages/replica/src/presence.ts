@@ -65,6 +65,9 @@ export interface TopicCount {
   readonly entries: number;
 }
 
+/** Told how many are on a topic. */
+export type CountListener = (count: TopicCount) => void;
+
 export interface TopicSummary extends TopicCount {
   readonly topic: string;
 }

@@ -25,7 +25,15 @@ import type { Notice } from "./notice.ts";
 import { type ReplicaOptions, type ReplicaSettings, resolveReplicaOptions } from "./options.ts";
 import type { Millis, Outbox } from "./outbox.ts";
 import { Peer } from "./peer.ts";
-import type { Presence, ReplicaReport, SyncProgress, TopicCount, TopicSummary, Watcher } from "./presence.ts";
+import type {
+  CountListener,
+  Presence,
+  ReplicaReport,
+  SyncProgress,
+  TopicCount,
+  TopicSummary,
+  Watcher,
+} from "./presence.ts";
 import { Puller } from "./puller.ts";
 import { reportOn, reportOnSelf } from "./report.ts";
 import type { Session, SessionOptions } from "./session.ts";
@@ -86,6 +94,7 @@ export class Replica {
       {
         counted: (replica) => this.membership.get(replica)?.counted ?? false,
         changed: (bytes) => this.changed(bytes),
+        wake: () => outbox.wake(0),
         notice: (notice) => outbox.notice(notice),
       },
     );
@@ -191,6 +200,16 @@ export class Replica {
    */
   watch(topic: string, watcher: Watcher): () => void {
     return this.content.roster.watch(topic, watcher);
+  }
+
+  /**
+   * Tells `listener` how many are on a topic, at once and whenever that has changed, at most every `countIntervalMs`, and
+   * the newest count in the end; returns a function that ends it. Costs O(1) a change, whatever the size of the topic.
+   *
+   * @throws {LimitError} beyond `watchersMax`
+   */
+  watchCount(topic: string, listener: CountListener): () => void {
+    return this.content.roster.watchCount(topic, listener);
   }
 
   /** Makes all changes of `work` one diff, and one delta as far as frames allow. Returns what `work` returns. */
@@ -357,6 +376,7 @@ export class Replica {
         this.membership.tick(now),
         this.puller.tick(now),
         this.content.locals.tick(now),
+        this.content.roster.tick(now),
         this.messenger.tick(now),
       );
     });

@@ -128,9 +128,15 @@ class Believer {
 
 class World {
   readonly entries = newEntries();
-  readonly roster = new Roster(1_000, (error) => {
-    throw error;
-  });
+  readonly roster = new Roster(
+    { watchersMax: 1_000, diffIntervalMs: 0, diffIntervalEntries: 1, countIntervalMs: 1 },
+    {
+      failed: (error) => {
+        throw error;
+      },
+      wake: () => undefined,
+    },
+  );
   /** The naive roster: all that is shown, in order of appearance. */
   readonly shown = new Set<Entry>();
   readonly believers: Believer[] = [];

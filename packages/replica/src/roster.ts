@@ -1,10 +1,35 @@
 /** Who is shown on which topic: the index that readers read, and the watchers' diffs that follow from its changes. */
+import { CountWatches } from "./count-watches.ts";
 import { Entry } from "./entry.ts";
 import { LimitError } from "./errors.ts";
 import { KeyIndex } from "./key-index.ts";
-import type { LeaveReason, Presence, TopicCount, TopicDiff, TopicSummary, Watcher } from "./presence.ts";
+import type { Millis } from "./outbox.ts";
+import type {
+  CountListener,
+  LeaveReason,
+  Presence,
+  TopicCount,
+  TopicDiff,
+  TopicSummary,
+  Watcher,
+} from "./presence.ts";
 import { type Held, Topic } from "./topic.ts";
 import { type Subscription, TopicWatch } from "./topic-watch.ts";
+
+export interface RosterOptions {
+  readonly watchersMax: number;
+  /** Diffs of topics with at least `diffIntervalEntries` entries are told so far apart; 0: at once. */
+  readonly diffIntervalMs: Millis;
+  readonly diffIntervalEntries: number;
+  readonly countIntervalMs: Millis;
+}
+
+export interface RosterListener {
+  /** What a watcher threw; the others are still told of the diff. */
+  failed(error: unknown, topic: string): void;
+  /** `tick` has something to do. */
+  wake(): void;
+}
 
 export class Roster {
   private readonly topics = new Map<string, Topic>();
@@ -15,13 +40,22 @@ export class Roster {
   private depth = 0;
   private delivering = false;
   private watchers = 0;
-  private readonly watchersMax: number;
-  private readonly failed: (error: unknown, topic: string) => void;
+  private readonly options: RosterOptions;
+  private readonly listener: RosterListener;
+  private readonly counts: CountWatches;
+  /** Those of large topics that have changed, and whose diffs are put off. */
+  private readonly putOff = new Set<TopicWatch>();
+  private toldAt: Millis = Number.NEGATIVE_INFINITY;
 
-  /** `failed` is told what a watcher threw; the others are still told of the diff. */
-  constructor(watchersMax: number, failed: (error: unknown, topic: string) => void) {
-    this.watchersMax = watchersMax;
-    this.failed = failed;
+  constructor(options: RosterOptions, listener: RosterListener) {
+    this.options = options;
+    this.listener = listener;
+    this.counts = new CountWatches(
+      options.countIntervalMs,
+      (topic) => this.count(topic),
+      () => listener.wake(),
+      (error, topic) => listener.failed(error, topic),
+    );
   }
 
   // Reading. Everything is answered from local memory.
@@ -78,10 +112,34 @@ export class Roster {
   end(): void {
     if (--this.depth > 0) return;
     if (this.dirty.size > 0) {
-      for (const watch of this.dirty) this.finish(watch);
+      for (const watch of this.dirty) if (!this.putsOff(watch)) this.finish(watch);
       this.dirty.clear();
     }
-    if (!this.delivering && this.deliveries.length > 0) this.deliver();
+    this.deliver();
+  }
+
+  /** Whether a topic is so large that its diffs are told in larger steps. */
+  private putsOff(watch: TopicWatch): boolean {
+    const { diffIntervalMs, diffIntervalEntries } = this.options;
+    if (diffIntervalMs === 0 || this.count(watch.topic).entries < diffIntervalEntries) return false;
+    if (this.putOff.size === 0) this.listener.wake();
+    this.putOff.add(watch);
+    return true;
+  }
+
+  /** Tells what was put off, and new counts, once it is time; answers when it next wants to be called. */
+  tick(now: Millis): Millis {
+    return Math.min(this.tellPutOff(now), this.counts.tick(now));
+  }
+
+  private tellPutOff(now: Millis): Millis {
+    if (this.putOff.size === 0) return Number.POSITIVE_INFINITY;
+    const dueAt = this.toldAt + this.options.diffIntervalMs;
+    if (now < dueAt) return dueAt;
+    this.toldAt = now;
+    for (const watch of this.putOff) this.finish(watch);
+    if (this.depth === 0) this.deliver();
+    return Number.POSITIVE_INFINITY;
   }
 
   /** Shows an entry. Nothing happens if it is shown already. Cost: O(1). */
@@ -132,6 +190,7 @@ export class Roster {
   private changed(name: string): TopicWatch | undefined {
     const watch = this.watches.size === 0 ? undefined : this.watches.get(name);
     if (watch !== undefined) this.dirty.add(watch);
+    if (this.counts.active) this.counts.note(name);
     return watch;
   }
 
@@ -143,21 +202,39 @@ export class Roster {
    * @throws {LimitError} beyond `watchersMax`
    */
   watch(name: string, watcher: Watcher): () => void {
-    if (this.watchers >= this.watchersMax)
-      throw new LimitError("watchersMax", this.watchersMax, "too many watchers");
+    this.checkRoom();
     let watch = this.watches.get(name);
     if (watch === undefined) {
       watch = new TopicWatch(name);
       this.watches.set(name, watch);
     }
-    // Changes under way are in the state that this watcher is told, so they must not come to it as a diff as well.
+    // Changes under way, or put off, are in the state that this watcher is told: they must not come to it as a diff as well.
     this.finish(watch);
+    if (this.depth === 0) this.deliver();
     const subscription: Subscription = { watcher, active: true };
     watch.subscriptions = [...watch.subscriptions, subscription];
     this.watchers++;
     const presences: readonly Presence[] = this.list(name);
     this.tell(subscription, { type: "state", topic: name, number: watch.number, presences });
     return () => this.unsubscribe(watch, subscription);
+  }
+
+  /** Tells the listener the count at once, and later ones, at most every `countIntervalMs`. Errors as of `watch`. */
+  watchCount(name: string, listener: CountListener): () => void {
+    this.checkRoom();
+    this.watchers++;
+    let end: (() => void) | undefined = this.counts.watch(name, listener);
+    return () => {
+      if (end === undefined) return;
+      this.watchers--;
+      end();
+      end = undefined;
+    };
+  }
+
+  private checkRoom(): void {
+    const { watchersMax } = this.options;
+    if (this.watchers >= watchersMax) throw new LimitError("watchersMax", watchersMax, "too many watchers");
   }
 
   private unsubscribe(watch: TopicWatch, subscription: Subscription): void {
@@ -168,15 +245,18 @@ export class Roster {
     if (watch.subscriptions.length > 0) return;
     this.watches.delete(watch.topic);
     this.dirty.delete(watch);
+    this.putOff.delete(watch);
   }
 
   private finish(watch: TopicWatch): void {
+    this.putOff.delete(watch);
     const diff = watch.takeDiff();
     if (diff !== undefined) this.deliveries.push({ diff, subscriptions: watch.subscriptions });
   }
 
   /** A watcher may make changes itself: their diffs wait until this one has reached everybody. */
   private deliver(): void {
+    if (this.delivering || this.deliveries.length === 0) return;
     this.delivering = true;
     for (let index = 0; index < this.deliveries.length; index++) {
       const { diff, subscriptions } = this.deliveries[index]!;
@@ -191,7 +271,7 @@ export class Roster {
     try {
       subscription.watcher(change);
     } catch (error) {
-      this.failed(error, change.topic);
+      this.listener.failed(error, change.topic);
     }
   }
 }
