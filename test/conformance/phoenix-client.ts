@@ -57,12 +57,13 @@ export async function startPhoenixNodes<Assigns>(
   names: readonly string[],
   serve: (socket: PhoenixSocket<Assigns>) => void,
   options: PhoenixSocketOptions<Assigns> = {},
+  nodeOptions: Partial<NodeOptions> = {},
 ): Promise<PhoenixNode<Assigns>[]> {
   const nodes: PhoenixNode<Assigns>[] = [];
   for (const name of names) {
     const peers = nodes.map(({ node }) => node.meshUrl!);
     const started = await PhoenixNode.start<Assigns>(
-      { name, cluster: "phoenix", secret, mesh: { port: 0, peers } },
+      { ...nodeOptions, name, cluster: "phoenix", secret, mesh: { port: 0, peers } },
       options,
     );
     serve(started.socket);

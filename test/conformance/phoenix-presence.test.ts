@@ -1,6 +1,7 @@
 /** Presence, as the npm client's `Presence` sees it, on clusters of real nodes in one process. */
-import type { PhoenixNotice, PhoenixSocket, PresenceMap } from "@presently/phoenix";
+import type { PhoenixNotice, PhoenixSocket, PhoenixSocketOptions, PresenceMap } from "@presently/phoenix";
 import type { Channel, Presence, Socket } from "phoenix";
+import type { NodeOptions } from "presently";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
 import {
@@ -37,11 +38,13 @@ const guide = (socket: PhoenixSocket<Assigns>) =>
 async function start(
   names: readonly string[],
   serve: (socket: PhoenixSocket<Assigns>) => void = guide,
+  nodeOptions: Partial<NodeOptions> = {},
 ): Promise<PhoenixNode<Assigns>[]> {
-  const nodes = await startPhoenixNodes<Assigns>(names, serve, {
+  const options: PhoenixSocketOptions<Assigns> = {
     connect: (params) => (typeof params.user_id === "string" ? { userId: params.user_id } : null),
     onNotice: (notice) => void notices.push(notice),
-  });
+  };
+  const nodes = await startPhoenixNodes<Assigns>(names, serve, options, nodeOptions);
   running.push(...nodes);
   return nodes;
 }
@@ -240,6 +243,22 @@ test("a node that stops with a hand-off is no leave for anybody", async () => {
     expect(listOf(presence)).toEqual(listOfNode(b.node, "room:lobby"));
   });
   expect(absences).toEqual([]);
+});
+
+test("a node that stops without a hand-off takes its people with it at once", async () => {
+  // Nobody waits for it to be thought dead.
+  const [a, b] = (await start(["a", "b"], undefined, { downAfterMs: 600_000 })) as [
+    PhoenixNode<Assigns>,
+    PhoenixNode<Assigns>,
+  ];
+  const alice = await openTab(a, "alice");
+  const bob = await openTab(b, "bob");
+  await eventually(() => expect(countsOf(bob.presence)).toEqual({ alice: 1, bob: 1 }));
+  alice.socket.onClose(() => alice.socket.disconnect());
+  running.splice(running.indexOf(a), 1);
+  await a.stop();
+  await eventually(() => expect(countsOf(bob.presence)).toEqual({ bob: 1 }));
+  expect(listOf(bob.presence)).toEqual(listOfNode(b.node, "room:lobby"));
 });
 
 test("whatever clients do, each ends with the list of its node", async () => {
