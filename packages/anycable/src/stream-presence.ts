@@ -1,5 +1,5 @@
 /** Presence of the streams of this node: a view of each that somebody needs, and who is told of its events. */
-import type { Presence, PresentlyNode, TopicChange } from "presently";
+import { attendTopic, type Presence, type PresentlyNode, type TopicChange } from "presently";
 import { joinEvent, leaveEvent, type PresenceRecord, presence as presenceFrame } from "./frames.ts";
 import type { JsonText } from "./json.ts";
 import type { StampedInfo } from "./presence-meta.ts";
@@ -152,8 +152,13 @@ export class PresenceHub {
   /** The presence of a stream, until `release` is called as often. @throws {LimitError} beyond `watchersMax` of the node */
   hold(stream: string): StreamPresence {
     const { node, ttlMs, now } = this.#options;
-    const held = this.#streams.get(stream) ?? new StreamPresence(stream, node, ttlMs, now);
-    this.#streams.set(stream, held);
+    let held = this.#streams.get(stream);
+    if (held === undefined) {
+      // Webhooks look at it from before the first join on.
+      attendTopic(node, stream);
+      held = new StreamPresence(stream, node, ttlMs, now);
+      this.#streams.set(stream, held);
+    }
     held.holds++;
     return held;
   }
