@@ -1,14 +1,18 @@
 /**
- * How much cluster does one core simulate? Virtual seconds of a whole cluster per wall second, for growing clusters: idle but
- * for heartbeats, and busy, with every node tracking and untracking 10 times a second. And what the cluster itself does with
- * its size: how soon everybody agrees after a partition, and what it costs to be idle.
+ * How much cluster does one core simulate? Virtual seconds of a whole cluster per wall second, and events of the simulation
+ * per wall second, for growing clusters: idle but for heartbeats, and busy, with every node tracking and untracking 10 times
+ * a second.
  *
- * More sizes and longer: `SIZES=3,10,200 VIRTUAL_S=60 npm run bench -- simulator`.
+ *     npm run bench -- simulator
+ *     SIZES=3,10,200 VIRTUAL_S=60 npm run bench -- simulator
  */
-import { nodeNames, SimulatedCluster } from "@presently/testkit";
+import { SimulatedCluster } from "@presently/testkit";
+import { progress, progressDone, report } from "../report.ts";
+import { showNumber, showSpread, spreadOf } from "../rounds.ts";
 
 const SIZES = (process.env.SIZES ?? "3,5,9,50,100").split(",").map(Number);
 const VIRTUAL_MS = Number(process.env.VIRTUAL_S ?? 10) * 1_000;
+const ROUNDS = Number(process.env.ROUNDS ?? 3);
 const T = "room:lobby";
 
 interface Speed {
@@ -44,45 +48,29 @@ function busy(cluster: SimulatedCluster): void {
   }
 }
 
-function bytesOf({ bytes }: SimulatedCluster): number {
-  let sum = 0;
-  for (const count of bytes.values()) sum += count;
-  return sum;
-}
-
-/** Half of the nodes are cut off for 20 s, while one more joins on each side; milliseconds from the end of it until all agree. */
-function convergence(cluster: SimulatedCluster, size: number): number | undefined {
-  const names = nodeNames(size);
-  const half = Math.ceil(size / 2);
-  cluster.partition(names.slice(0, half), names.slice(half));
-  cluster.time.advance(20_000);
-  for (const name of [names[0]!, names.at(-1)!])
-    cluster.node(name).endpoint.replica.session().track(T, "late");
-  cluster.time.advance(1_000);
-  cluster.mendAll();
-  const all = size + 2;
-  return cluster.time.advanceUntil(
-    () => [...cluster.nodes.values()].every(({ endpoint }) => endpoint.replica.count(T).entries === all),
-    60_000,
-  );
-}
-
-const shown = (number: number) => Math.round(number).toLocaleString("en").padStart(9);
-
-console.log(`simulated clusters, one thread, ${VIRTUAL_MS / 1_000} s of virtual time each`);
-console.log(
-  "nodes | idle: cluster-s/s  events/s | busy: cluster-s/s  events/s | idle B/node/s | agree after a partition",
-);
+const rows: string[][] = [];
 for (const size of SIZES) {
-  const cluster = settled(size);
-  const before = bytesOf(cluster);
-  const idle = speedOf(cluster, () => cluster.time.advance(VIRTUAL_MS));
-  const idleBytes = (bytesOf(cluster) - before) / size / (VIRTUAL_MS / 1_000);
-  const working = speedOf(cluster, () => busy(cluster));
-  const agreed = convergence(settled(size), size);
-  console.log(
-    `${String(size).padStart(5)} | ${shown(idle.secondsPerSecond)} ${shown(idle.eventsPerSecond)} | ` +
-      `${shown(working.secondsPerSecond)} ${shown(working.eventsPerSecond)} | ${shown(idleBytes)} | ` +
-      `${agreed === undefined ? "not within 60 s" : `${shown(agreed)} ms`}`,
-  );
+  const [idle, working]: [Speed[], Speed[]] = [[], []];
+  for (let round = 0; round < ROUNDS; round++) {
+    progress(`${size} nodes, round ${round + 1} of ${ROUNDS}`);
+    const cluster = settled(size);
+    idle.push(speedOf(cluster, () => cluster.time.advance(VIRTUAL_MS)));
+    working.push(speedOf(cluster, () => busy(cluster)));
+  }
+  const show = (speeds: readonly Speed[], what: keyof Speed) =>
+    showSpread(spreadOf(speeds.map((speed) => speed[what])));
+  rows.push([
+    showNumber(size),
+    show(idle, "secondsPerSecond"),
+    show(idle, "eventsPerSecond"),
+    show(working, "secondsPerSecond"),
+    show(working, "eventsPerSecond"),
+  ]);
 }
+progressDone();
+report({
+  caption: `Simulated clusters, one thread, ${VIRTUAL_MS / 1_000} s of virtual time each: the median (least–most) of ${ROUNDS} rounds.`,
+  columns: ["nodes", "idle: cluster-s per s", "events per s", "busy: cluster-s per s", "events per s"],
+  rows,
+  notes: ["Busy: every node tracks and untracks, 10 times a second, and every other node hears of it."],
+});

@@ -18,7 +18,10 @@ import {
   ScenarioError,
 } from "@presently/testkit";
 import fc from "fast-check";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
+
+// Histories take what they take on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 const folder = mkdtempSync(join(tmpdir(), "presently-fuzz-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -158,7 +161,7 @@ describe("the command", () => {
     expect(code).toBe(1);
     expect(out).toContain(`to see it again: npx presently fuzz --replay ${save}\n`);
     const [timeline] = /^ +0\.0000 s +a@1000 starts\n[\s\S]* => .*$/m.exec(out)!;
-    expect(timeline).toMatch(/ \d\. cut [abc] <> [abc]\n[\s\S]* => convergence: /);
+    expect(timeline).toMatch(/ \d\. .*cut .*\n[\s\S]* => convergence: /);
     const again = run({ replay: save }, network);
     expect(again).toEqual({ code: 1, out: `${timeline}\na promise was broken\n`, err: "" });
     expect(run({ replay: save })).toMatchObject({ code: 0 });

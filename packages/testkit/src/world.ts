@@ -3,6 +3,7 @@ import type { ReplicaId, ReplicaOptions } from "@presently/replica";
 import type { Application } from "./application.ts";
 import { type ClusterOptions, checkWatched, nodeNames, SimulatedCluster } from "./cluster.ts";
 import type { Coverage } from "./coverage.ts";
+import { DiffOracle } from "./diff-oracle.ts";
 import { InvariantError, ScenarioError } from "./errors.ts";
 import { FaultSteps } from "./fault-steps.ts";
 import { LivenessOracle } from "./liveness-oracle.ts";
@@ -61,6 +62,7 @@ export class World {
     this.cluster.observe(this.observer());
     this.liveness = new LivenessOracle(this.cluster);
     this.cluster.observe(this.liveness);
+    this.cluster.observe(new DiffOracle());
     for (const name of this.names) this.faults.startNext(name, name);
   }
 
