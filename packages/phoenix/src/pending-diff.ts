@@ -29,10 +29,4 @@ export class PendingDiff {
     this.#leaves = new Map();
     return diff;
   }
-
-  /** Who was present before these changes, of those who are now. Cost: O(presences), or nothing if there are no changes. */
-  before(presences: readonly Presence[]): readonly Presence[] {
-    if (this.isEmpty) return presences;
-    return [...presences.filter(({ ref }) => !this.#joins.has(ref)), ...this.#leaves.values()];
-  }
 }

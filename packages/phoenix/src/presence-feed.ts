@@ -38,7 +38,7 @@ export interface PresenceReceiver {
 }
 
 export interface PresenceFeedOptions {
-  readonly node: Pick<PresentlyNode, "watch" | "list">;
+  readonly node: Pick<PresentlyNode, "watch">;
   readonly topic: string;
   readonly fetch?: Fetcher | undefined;
   readonly metas?: MetasListener | undefined;
@@ -66,7 +66,12 @@ export class PresenceFeed {
   /** Out of the queue already, and not yet done with. */
   #current: Item | undefined;
   #diffsWaiting = 0;
-  /** What has happened since the last diff went into the queue. */
+  /**
+   * Who was here when the last diff went into the queue, by reference. The node may know more already: it tells of changes
+   * of a batch when the batch is over, and of large topics later still.
+   */
+  readonly #told = new Map<string, Presence>();
+  /** What has happened since then. */
   readonly #pending = new PendingDiff();
   /** Runs for `diffIntervalMs` from the first diff. */
   #interval: NodeJS.Timeout | undefined;
@@ -82,8 +87,7 @@ export class PresenceFeed {
     this.#fetch = options.fetch ?? fetchNothing;
     this.#unwatch = options.node.watch(options.topic, (change) => {
       if (change.type === "diff") this.#changed(change);
-      else if (options.metas !== undefined)
-        this.#present.apply({ joins: groupByKey(change.presences), leaves: {} });
+      else this.#begin(change.presences);
     });
   }
 
@@ -93,8 +97,11 @@ export class PresenceFeed {
     if (last?.type === "state") last.receivers.add(receiver);
     else if (this.#state !== undefined && this.#current === undefined) this.#give(this.#state, [receiver]);
     else {
-      const presences = this.#pending.before(this.#options.node.list(this.#options.topic));
-      this.#queue.push({ type: "state", presences, receivers: new Set([receiver]) });
+      this.#queue.push({
+        type: "state",
+        presences: [...this.#told.values()],
+        receivers: new Set([receiver]),
+      });
       this.#run();
     }
   }
@@ -112,6 +119,12 @@ export class PresenceFeed {
     this.#forgetState();
     this.#queue = [];
     this.#receivers.clear();
+    this.#told.clear();
+  }
+
+  #begin(presences: readonly Presence[]): void {
+    for (const presence of presences) this.#told.set(presence.ref, presence);
+    if (this.#options.metas !== undefined) this.#present.apply({ joins: groupByKey(presences), leaves: {} });
   }
 
   #changed({ joins, leaves, updates }: TopicDiff): void {
@@ -129,7 +142,10 @@ export class PresenceFeed {
   #cut(): void {
     if (this.#pending.isEmpty || this.#diffsWaiting >= DIFFS_WAITING_MAX) return;
     if (this.#frames >= FRAMES_PER_INTERVAL) return;
-    this.#queue.push({ type: "diff", diff: this.#pending.take() });
+    const diff = this.#pending.take();
+    for (const { ref } of diff.leaves) this.#told.delete(ref);
+    for (const presence of diff.joins) this.#told.set(presence.ref, presence);
+    this.#queue.push({ type: "diff", diff });
     this.#diffsWaiting++;
     const { diffIntervalMs = 0 } = this.#options;
     if (diffIntervalMs === 0) return;
