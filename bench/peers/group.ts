@@ -12,7 +12,7 @@ import type { ChangeType } from "./member.ts";
 import { RedisServer } from "./redis-server.ts";
 
 const memberScript = fileURLToPath(new URL("../processes/member.ts", import.meta.url));
-const crowdScript = fileURLToPath(new URL("../processes/crowd.ts", import.meta.url));
+const crowdScript = fileURLToPath(new URL("../processes/socket-io-crowd.ts", import.meta.url));
 const MEET_TRY_MS = 1_000;
 const MEET_TRIES = 20;
 const MEETING = "meeting";
@@ -204,6 +204,9 @@ function forkWorker(): ChildProcess {
 async function gather(url: string, count: number): Promise<ChildProcess> {
   const crowd = fork(crowdScript);
   crowd.send({ url, count });
-  await once(crowd, "message");
+  await new Promise<void>((resolve, reject) => {
+    crowd.once("message", () => resolve());
+    crowd.once("exit", (code, signal) => reject(new Error(`the crowd ended: ${code ?? signal}`)));
+  });
   return crowd;
 }
