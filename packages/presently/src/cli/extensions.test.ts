@@ -23,6 +23,15 @@ test.each([
   [{ faye: "/bay eux" }, "must be a path"],
   [{ faye: "/bayeux", http: false }, "leave --no-http out"],
   [{ faye: "/socket", phoenix: "/socket" }, "cannot both be served at /socket"],
+  [{ anycable: "cable" }, '--anycable "cable" must be a path'],
+  [{ anycable: "/cable" }, "--anycable needs --anycable-secret-file, or --anycable-public"],
+  [{ anycable: "/cable", anycablePublic: true, http: false }, "leave --no-http out"],
+  [{ anycable: "/a", anycablePublic: true, faye: "/a" }, "--anycable and --faye cannot both be served at /a"],
+  [{ anycable: "/cable", anycableSecretFile: emptyFile() }, "is empty"],
+  [{ anycablePublic: true }, "--anycable-public needs --anycable"],
+  [{ anycableSecretFile: "x" }, "--anycable-secret-file needs --anycable"],
+  [{ webhookTopic: ["x"] }, "--webhook-topic needs --webhook"],
+  [{ webhook: "http://127.0.0.1:9" }, "--webhook needs --webhook-secret-file"],
 ])("flags that cannot be used are refused: %j", async (flags, problem) => {
   await expect(loadExtensions(flags)).rejects.toThrow(UsageError);
   await expect(loadExtensions(flags)).rejects.toThrow(problem);

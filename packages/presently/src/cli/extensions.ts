@@ -1,11 +1,13 @@
 /** What `presently start` serves besides the API: the drop-ins, which are packages of their own and are loaded when asked for. */
-import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import type { Log } from "../logger.ts";
 import type { PresentlyNode } from "../node.ts";
+import { addAnyCableOptions, loadAnyCable } from "./anycable-extension.ts";
 import { UsageError } from "./failure.ts";
 import { addFayeOptions, loadFaye } from "./faye-extension.ts";
 import { load } from "./load-package.ts";
+import { readSecretFile } from "./secret-file.ts";
+import { addWebhookOptions, loadWebhooks } from "./webhook-extension.ts";
 
 /** Begins to serve at the HTTP server of a node that has started. */
 export type Extension = (node: PresentlyNode, log: Log) => void;
@@ -47,6 +49,8 @@ export function addExtensionOptions(command: Command): void {
         "without it, clients say themselves who they are. (default: none)",
     );
   addFayeOptions(command);
+  addAnyCableOptions(command);
+  addWebhookOptions(command);
 }
 
 /**
@@ -58,7 +62,12 @@ export function addExtensionOptions(command: Command): void {
 export async function loadExtensions(
   flags: Readonly<Record<string, unknown>>,
 ): Promise<readonly Extension[]> {
-  return [...(await loadFaye(flags)), ...(await loadPhoenix(flags))];
+  return [
+    ...loadWebhooks(flags),
+    ...(await loadFaye(flags)),
+    ...(await loadAnyCable(flags)),
+    ...(await loadPhoenix(flags)),
+  ];
 }
 
 async function loadPhoenix(flags: Readonly<Record<string, unknown>>): Promise<readonly Extension[]> {
@@ -71,7 +80,8 @@ async function loadPhoenix(flags: Readonly<Record<string, unknown>>): Promise<re
   if (typeof path !== "string" || !path.startsWith("/"))
     throw new UsageError(`--phoenix ${JSON.stringify(path)} must begin with a slash: write /socket`);
   if (http === false) throw new UsageError("--phoenix is served at the HTTP address: leave --no-http out");
-  const tokenSecret = file === undefined ? undefined : readSecret(String(file));
+  const tokenSecret =
+    file === undefined ? undefined : readSecretFile(String(file), "--phoenix-token-secret-file");
   const phoenix = (await load("@presently/phoenix", "--phoenix")) as PhoenixPackage;
   // Found wrong now rather than when the node is up.
   if (tokenSecret !== undefined) phoenix.tokenVerifier(tokenSecret);
@@ -85,17 +95,4 @@ async function loadPhoenix(flags: Readonly<Record<string, unknown>>): Promise<re
       });
     },
   ];
-}
-
-function readSecret(path: string): string {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new UsageError(`--phoenix-token-secret-file ${path} cannot be read (${code})`, { cause });
-  }
-  const secret = text.trim();
-  if (secret === "") throw new UsageError(`--phoenix-token-secret-file ${path} is empty`);
-  return secret;
 }

@@ -1,0 +1,76 @@
+/** `presently start --anycable`: AnyCable's clients, and its REST API, at the node's HTTP address. */
+import type { Command } from "commander";
+import type { PresentlyNode } from "../node.ts";
+import type { Extension } from "./extensions.ts";
+import { UsageError } from "./failure.ts";
+import { load } from "./load-package.ts";
+import { readSecretFile } from "./secret-file.ts";
+
+/** What is used of `@presently/anycable`. It depends on this package, so that its types are not to be had here. */
+interface AnyCablePackage {
+  serveEndpoint(
+    node: PresentlyNode,
+    options: {
+      readonly path: string;
+      readonly secret?: string;
+      readonly publicStreams: boolean;
+      readonly onNotice: (notice: { level: "error" | "warn" | "debug"; message: string }) => void;
+    },
+  ): unknown;
+}
+
+export function addAnyCableOptions(command: Command): void {
+  command
+    .option(
+      "--anycable <path>",
+      "Serve clients of AnyCable at this path of the HTTP address, /cable for example, with presence on their streams; " +
+        "needs the package @presently/anycable. (default: none)",
+    )
+    .option(
+      "--anycable-public",
+      "Accept names of streams without a signature; and, without a secret, requests to the REST API without one. (default: no)",
+    )
+    .option(
+      "--anycable-secret-file <path>",
+      "File with the secret that signs the names of streams, and from which that of the REST API follows. (default: none)",
+    );
+}
+
+/**
+ * @throws {UsageError} for flags that cannot be used, alone or together
+ * @throws {CommandError} for a package that is not installed
+ */
+export async function loadAnyCable(flags: Readonly<Record<string, unknown>>): Promise<readonly Extension[]> {
+  const { anycable: path, anycablePublic: isPublic = false, anycableSecretFile: file, http } = flags;
+  if (path === undefined) {
+    for (const [flag, value] of [
+      ["--anycable-public", isPublic || undefined],
+      ["--anycable-secret-file", file],
+    ])
+      if (value !== undefined)
+        throw new UsageError(`${flag} needs --anycable, for example --anycable /cable`);
+    return [];
+  }
+  if (typeof path !== "string" || !/^(\/[\w.-]+)+$/.test(path))
+    throw new UsageError(`--anycable ${JSON.stringify(path)} must be a path: write /cable`);
+  for (const other of ["phoenix", "faye"])
+    if (path === flags[other])
+      throw new UsageError(`--anycable and --${other} cannot both be served at ${path}`);
+  if (http === false) throw new UsageError("--anycable is served at the HTTP address: leave --no-http out");
+  if (!isPublic && file === undefined)
+    throw new UsageError(
+      "--anycable needs --anycable-secret-file, or --anycable-public: nobody could subscribe to anything without",
+    );
+  const secret = file === undefined ? undefined : readSecretFile(String(file), "--anycable-secret-file");
+  const plugIn = (await load("@presently/anycable", "--anycable")) as AnyCablePackage;
+  return [
+    (node, log) => {
+      plugIn.serveEndpoint(node, {
+        path,
+        publicStreams: isPublic === true,
+        ...(secret === undefined ? {} : { secret }),
+        onNotice: ({ level, message, ...facts }) => log[level](facts, `anycable: ${message}`),
+      });
+    },
+  ];
+}
