@@ -112,6 +112,26 @@ describe("the client's callbacks", () => {
     expect(socket.isConnected()).toBe(true);
   });
 
+  test("are not needed: the client's functions make the same list of the bare messages", async () => {
+    const { Presence } = await import("phoenix");
+    const [a] = (await start(["a"])) as [PhoenixNode<Assigns>];
+    a.node.session().track("room:1", "robot", { a: 1 });
+    const channel = client(a, "alice").channel("room:1");
+    let state = {};
+    channel.on("presence_state", (whole) => {
+      state = Presence.syncState(state, whole);
+    });
+    channel.on("presence_diff", (diff) => {
+      state = Presence.syncDiff(state, diff);
+    });
+    channel.join();
+    await openTab(a, "bob", "room:1");
+    await eventually(() => {
+      const keys = Presence.list(state, (key: string) => key) as unknown as string[];
+      expect(keys.toSorted()).toEqual(["alice", "bob", "robot"]);
+    });
+  });
+
   test("come under other event names too", async () => {
     const { Presence } = await import("phoenix");
     const [a] = (await start(["a"], (socket) =>
