@@ -49,6 +49,28 @@ export interface LiveDots {
   readonly hash: number;
 }
 
+/** One origin's share of a state at one time, to be read bit by bit while the set goes on. */
+export interface FrozenOrigin<V> {
+  readonly id: ReplicaId;
+  readonly vector: EventNumber;
+  /** Of its live dots. */
+  readonly hash: number;
+  readonly entries: FrozenEntries<V>;
+}
+
+/** Live entries up to the vector of that time, by event number. */
+export interface FrozenEntries<V> {
+  countAbove(above: EventNumber): number;
+  /** Ascending. */
+  above(above: EventNumber): Iterable<readonly [EventNumber, V]>;
+}
+
+/** A whole state at one time, without having read it. */
+export interface FrozenState<V> {
+  readonly origins: readonly FrozenOrigin<V>[];
+  readonly pending: readonly Removal[];
+}
+
 /**
  * A whole state as of `vector`: which dots are live, which removed dots are still unknown, and the entries themselves,
  * of which those may be left out that the receiver has, or has been given with `ObservedRemoveSet.stage`.

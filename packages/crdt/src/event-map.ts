@@ -15,6 +15,46 @@ const PAGE_SIZE = 32;
 interface Page<V> {
   readonly slots: (V | undefined)[];
   size: number;
+  /** Changed in place only by the freeze that it was made after: earlier ones still read it. */
+  readonly freeze: number;
+}
+
+/** What a map held at one time, whatever has become of it since. Costs a reference for each page, and the pages that change. */
+export class FrozenEvents<V> {
+  private readonly pages: readonly (readonly [number, Page<V>])[];
+  private readonly upTo: EventNumber;
+
+  constructor(pages: readonly (readonly [number, Page<V>])[], upTo: EventNumber) {
+    this.pages = pages;
+    this.upTo = upTo;
+  }
+
+  /** How many there are above a number. Cost: O(pages). */
+  countAbove(above: EventNumber): number {
+    let count = 0;
+    for (const [pageNumber, page] of this.pages) {
+      const first = pageNumber * PAGE_SIZE;
+      if (first > above && first + PAGE_SIZE - 1 <= this.upTo) count += page.size;
+      else
+        for (let offset = 0; offset < PAGE_SIZE; offset++)
+          if (page.slots[offset] !== undefined && first + offset > above && first + offset <= this.upTo)
+            count++;
+    }
+    return count;
+  }
+
+  /** Those above a number, ascending. */
+  *above(above: EventNumber): IterableIterator<readonly [EventNumber, V]> {
+    for (const [pageNumber, { slots }] of this.pages) {
+      const first = pageNumber * PAGE_SIZE;
+      if (first + PAGE_SIZE <= above) continue;
+      for (let offset = 0; offset < PAGE_SIZE; offset++) {
+        const value = slots[offset];
+        if (value !== undefined && first + offset > above && first + offset <= this.upTo)
+          yield [first + offset, value];
+      }
+    }
+  }
 }
 
 /** A map from event numbers to values other than undefined, in the order in which their pages came to be. */
@@ -24,6 +64,7 @@ export class EventMap<V> implements ReadonlyMap<EventNumber, V> {
   private lastNumber = -1;
   private last: Page<V> | undefined = undefined;
   private count = 0;
+  private freezes = 0;
 
   get size(): number {
     return this.count;
@@ -40,7 +81,7 @@ export class EventMap<V> implements ReadonlyMap<EventNumber, V> {
 
   /** Must be absent. */
   insert(number: EventNumber, value: V): void {
-    const page = this.pageAt(pageOf(number)) ?? this.newPage(pageOf(number));
+    const page = this.writable(pageOf(number)) ?? this.newPage(pageOf(number));
     page.slots[number % PAGE_SIZE] = value;
     page.size++;
     this.count++;
@@ -48,9 +89,9 @@ export class EventMap<V> implements ReadonlyMap<EventNumber, V> {
 
   /** Takes a value out, and returns it; undefined if there is none. */
   take(number: EventNumber): V | undefined {
-    const page = this.pageAt(pageOf(number));
-    const value = page?.slots[number % PAGE_SIZE];
-    if (page === undefined || value === undefined) return undefined;
+    const value = this.get(number);
+    if (value === undefined) return undefined;
+    const page = this.writable(pageOf(number))!;
     page.slots[number % PAGE_SIZE] = undefined;
     this.count--;
     if (--page.size === 0) this.dropPage(pageOf(number));
@@ -84,12 +125,33 @@ export class EventMap<V> implements ReadonlyMap<EventNumber, V> {
     return this.entries();
   }
 
+  /** All up to a number as they are now. Cost: O(pages). */
+  freeze(upTo: EventNumber): FrozenEvents<V> {
+    this.freezes++;
+    const pages = [...this.pages];
+    // What is given out by ourselves comes in order; what was staged may have come in another.
+    if (pages.some(([number], index) => index > 0 && number < pages[index - 1]![0]))
+      pages.sort(([one], [other]) => one - other);
+    return new FrozenEvents(pages, upTo);
+  }
+
+  private writable(pageNumber: number): Page<V> | undefined {
+    const page = this.pageAt(pageNumber);
+    if (page === undefined || page.freeze === this.freezes) return page;
+    const copy: Page<V> = { slots: page.slots.slice(), size: page.size, freeze: this.freezes };
+    this.pages.set(pageNumber, copy);
+    this.lastNumber = pageNumber;
+    this.last = copy;
+    return copy;
+  }
+
   private pageAt(pageNumber: number): Page<V> | undefined {
     return pageNumber === this.lastNumber ? this.last : this.pages.get(pageNumber);
   }
 
   private newPage(pageNumber: number): Page<V> {
-    const page: Page<V> = { slots: new Array<V | undefined>(PAGE_SIZE).fill(undefined), size: 0 };
+    const slots = new Array<V | undefined>(PAGE_SIZE).fill(undefined);
+    const page: Page<V> = { slots, size: 0, freeze: this.freezes };
     this.pages.set(pageNumber, page);
     this.lastNumber = pageNumber;
     this.last = page;

@@ -1,4 +1,13 @@
-export type { Delta, Entries, FullState, LiveDots, Removal } from "./delta.ts";
+export type {
+  Delta,
+  Entries,
+  FrozenEntries,
+  FrozenOrigin,
+  FrozenState,
+  FullState,
+  LiveDots,
+  Removal,
+} from "./delta.ts";
 export { deltaSize } from "./delta.ts";
 export {
   type Dot,

@@ -11,7 +11,7 @@
  * Sources: Bieniusa, Zawirski, Preguiça, Shapiro, Baquero, Balegas, Duarte, "An optimized conflict-free replicated
  * set", arXiv 1210.3368; Almeida, Shoker, Baquero, "Delta State Replicated Data Types", arXiv 1603.01529.
  */
-import type { Delta, Entries, FullState, LiveDots, Removal } from "./delta.ts";
+import type { Delta, Entries, FrozenOrigin, FrozenState, FullState, LiveDots, Removal } from "./delta.ts";
 import type { EventNumber, ReplicaId } from "./dot.ts";
 import { CrdtError } from "./errors.ts";
 import { OpenInterval } from "./open-interval.ts";
@@ -277,6 +277,18 @@ export class ObservedRemoveSet<V> {
       if (content.numbers.length > 0) entries.push(content);
     }
     return { vector, live, pending, entries };
+  }
+
+  /** As `snapshot`, without reading it: a large state is given bit by bit. Call `takeDelta` first. Cost: O(entries / 32). */
+  freeze(): FrozenState<V> {
+    this.assertClosed();
+    const origins: FrozenOrigin<V>[] = [];
+    const pending: Removal[] = [];
+    for (const { id, vector, hash, live, pending: removed } of this.origins.values()) {
+      if (removed.size > 0) pending.push({ origin: id, numbers: [...removed] });
+      if (vector > 0) origins.push({ id, vector, hash: hash.value, entries: live.freeze(vector) });
+    }
+    return { origins, pending };
   }
 
   // Forgetting.

@@ -3,11 +3,13 @@ import { type Entries, type EventNumber, ObservedRemoveSet, type ReplicaId } fro
 import type { Counters } from "./counters.ts";
 import type { Entry } from "./entry.ts";
 import { Lingering } from "./lingering.ts";
-import { LocalPresences } from "./local-presences.ts";
+import { LocalPresences, REMOVES_PER_EVENT } from "./local-presences.ts";
 import type { Notice } from "./notice.ts";
 import type { ReplicaSettings } from "./options.ts";
+import type { Millis } from "./outbox.ts";
 import type { LeaveReason } from "./presence.ts";
 import { Roster } from "./roster.ts";
+import { Sweeps } from "./sweeps.ts";
 
 export interface ContentListener {
   /** Whether the entries of this replica are to be seen. */
@@ -24,6 +26,7 @@ export class Content {
   readonly roster: Roster;
   readonly locals: LocalPresences;
   private readonly lingering = new Lingering();
+  private readonly sweeps: Sweeps;
   private readonly settings: ReplicaSettings;
   private readonly counters: Counters;
   private readonly listener: ContentListener;
@@ -44,6 +47,7 @@ export class Content {
       failed: (error, topic) => this.listenerFailed(error, { topic }),
       wake: () => listener.wake(),
     });
+    this.sweeps = new Sweeps(settings.sweepEntriesMax, () => listener.wake());
     this.set = this.newSet(id);
     this.locals = new LocalPresences(
       this.set,
@@ -85,34 +89,53 @@ export class Content {
     }
     if (dots.size === 0) return 0;
     return this.change(() => {
-      // What an owner's own node removes is no leave of its own accord: the others must be told so.
-      const removals = Array.from(dots, ([origin, numbers]) =>
-        origin === this.set.replica ? { origin, numbers, deliberate: true as const } : { origin, numbers },
-      );
-      const count = this.set.remove(removals);
-      this.listener.changed(count * 4);
+      let count = 0;
+      for (const [origin, numbers] of dots) {
+        // What an owner's own node removes is no leave of its own accord: the others must be told so.
+        const meant = origin === this.set.replica ? { deliberate: true as const } : {};
+        // One event names no more dots than a frame holds.
+        for (let start = 0; start < numbers.length; start += REMOVES_PER_EVENT) {
+          const part = numbers.slice(start, start + REMOVES_PER_EVENT);
+          count += this.set.remove([{ origin, numbers: part, ...meant }]);
+          this.listener.changed(part.length * 4);
+        }
+      }
       return count;
     });
   }
 
-  /** The replica is alive again. Cost: O(its entries), as for the next two. */
+  /** The replica is alive again. Cost: O(its entries), as for the next two, some of them at a time. */
   show(replica: ReplicaId): void {
-    for (const entry of this.set.entriesOf(replica).values()) this.present(entry);
+    this.sweeps.start(replica, this.set.entriesOf(replica).values(), (entry) => {
+      if (this.set.entriesOf(replica).get(entry.number) === entry) this.present(entry);
+    });
   }
 
   /** The replica is believed down: its entries are kept, and not seen. */
   hide(replica: ReplicaId): void {
-    for (const entry of this.set.entriesOf(replica).values()) this.roster.hide(entry, "lost");
+    this.sweeps.start(replica, this.set.entriesOf(replica).values(), (entry) =>
+      this.roster.hide(entry, "lost"),
+    );
   }
 
   /** The replica is gone for good, with its entries. */
   forget(replica: ReplicaId, reason: LeaveReason): void {
-    this.leaving.delete(replica);
     this.lingering.forget(replica, Number.POSITIVE_INFINITY);
-    for (const entry of this.set.evict(replica).values()) {
-      if (this.lingering.size > 0) this.lingering.delete(entry);
-      this.roster.hide(entry, reason);
-    }
+    this.sweeps.finish(
+      replica,
+      this.set.evict(replica).values(),
+      (entry) => {
+        if (this.lingering.size > 0) this.lingering.delete(entry);
+        this.roster.hide(entry, reason);
+      },
+      () => this.leaving.delete(replica),
+    );
+  }
+
+  /** Does what time has made due, and goes on with what takes long; answers when it next wants to be called. */
+  tick(now: Millis): Millis {
+    const next = Math.min(this.locals.tick(now), this.roster.tick(now));
+    return this.sweeps.pump() ? now : next;
   }
 
   /** The sessions of these entries of another replica have dropped without leaving. Cost: O(numbers). */

@@ -1,5 +1,5 @@
 /** Answers pulls: frame by frame, so that a large state neither fills a socket nor holds up the event loop. */
-import type { Delta, Entries, EventNumber, FullState, ObservedRemoveSet, ReplicaId } from "@presently/crdt";
+import type { Delta, Entries, EventNumber, FrozenState, ObservedRemoveSet, ReplicaId } from "@presently/crdt";
 import type { Entry } from "./entry.ts";
 import { joinRuns } from "./join-deltas.ts";
 import { ENTRY_BYTES } from "./local-presences.ts";
@@ -8,14 +8,19 @@ import type { ReplicaSettings } from "./options.ts";
 
 type Part = Partial<Pick<SyncMessage, "deltas" | "entries" | "live" | "pending" | "full">>;
 
+/** Nothing to send yet: the event loop should go on meanwhile. */
+type Pause = "pause";
+
 /** The parts of an answer, and how many entries of the full form they bring. */
 interface Contents {
-  readonly parts: Iterable<Part>;
+  readonly parts: Iterable<Part | Pause>;
   readonly expected: number;
 }
 
 /** Frames a peer is sent before the others have their turn and the event loop goes on. */
 const FRAMES_PER_TURN = 4;
+/** Live dots that are read before the event loop goes on. */
+const DOTS_PER_TURN = 50_000;
 /** Numbers of ranges in one frame. */
 const RANGES_PER_FRAME = 8_000;
 
@@ -25,7 +30,7 @@ export interface GiverOutbox {
 }
 
 export class Giver {
-  private readonly transfers = new Map<ReplicaId, Iterator<SyncMessage>>();
+  private readonly transfers = new Map<ReplicaId, Iterator<SyncMessage | Pause>>();
   private readonly set: ObservedRemoveSet<Entry>;
   private readonly settings: ReplicaSettings;
   private readonly outbox: GiverOutbox;
@@ -61,6 +66,7 @@ export class Giver {
           this.transfers.delete(peer);
           break;
         }
+        if (next.value === "pause") break;
         this.outbox.send(peer, next.value);
       }
       ready ||= this.transfers.has(peer) && !this.outbox.congested(peer);
@@ -74,9 +80,9 @@ export class Giver {
     if (deltas !== undefined) return { parts: this.grouped(deltas), expected: 0 };
     const has = new Map(vector);
     for (const [replica, upTo] of pull.staged) has.set(replica, Math.max(upTo, has.get(replica) ?? 0));
-    const state = this.set.snapshot();
+    const state = this.set.freeze();
     let expected = 0;
-    for (const { origin, numbers } of state.entries) expected += countAbove(numbers, has.get(origin) ?? 0);
+    for (const { id, entries } of state.origins) expected += entries.countAbove(has.get(id) ?? 0);
     return { parts: this.whole(state, has), expected };
   }
 
@@ -107,33 +113,32 @@ export class Giver {
     if (group.length > 0) yield { deltas: joinRuns(group) };
   }
 
-  private *whole(state: FullState<Entry>, has: ReadonlyMap<ReplicaId, EventNumber>): Iterable<Part> {
-    for (const { origin, numbers, values } of state.entries)
-      yield* this.lacked(origin, numbers, values, has.get(origin) ?? 0);
+  private *whole(
+    state: FrozenState<Entry>,
+    has: ReadonlyMap<ReplicaId, EventNumber>,
+  ): Iterable<Part | Pause> {
+    for (const { id, entries } of state.origins) yield* this.lacked(id, entries.above(has.get(id) ?? 0));
     let live: LivePart[] = [];
     let count = 0;
-    for (const [replica, vector] of state.vector) {
-      const { ranges, hash } = state.live.get(replica)!;
-      for (let start = 0; start === 0 || start < ranges.length; start += RANGES_PER_FRAME) {
-        const part = ranges.slice(start, start + RANGES_PER_FRAME);
-        if (count + part.length > RANGES_PER_FRAME) {
+    for (const { id, vector, hash, entries } of state.origins) {
+      for (const ranges of rangesInParts(entries.above(0))) {
+        if (ranges === "pause") {
+          yield "pause";
+          continue;
+        }
+        if (count + ranges.length > RANGES_PER_FRAME) {
           yield { full: true, live };
           live = [];
           count = 0;
         }
-        live.push({ replica, vector, hash, ranges: part });
-        count += part.length + 1;
+        live.push({ replica: id, vector, hash, ranges });
+        count += ranges.length + 1;
       }
     }
     yield { full: true, live, pending: state.pending };
   }
 
-  private *lacked(
-    origin: ReplicaId,
-    numbers: readonly EventNumber[],
-    values: readonly Entry[],
-    above: EventNumber,
-  ): Iterable<Part> {
+  private *lacked(origin: ReplicaId, entries: Iterable<readonly [EventNumber, Entry]>): Iterable<Part> {
     let group: { origin: ReplicaId; numbers: EventNumber[]; values: Entry[] } = {
       origin,
       numbers: [],
@@ -141,12 +146,10 @@ export class Giver {
     };
     let bytes = 0;
     const topics = new Set<string>();
-    for (let index = 0; index < numbers.length; index++) {
-      const number = numbers[index]!;
-      if (number <= above) continue;
+    for (const [number, value] of entries) {
       group.numbers.push(number);
-      group.values.push(values[index]!);
-      bytes += entryBytes(values[index]!, topics);
+      group.values.push(value);
+      bytes += entryBytes(value, topics);
       if (bytes < this.settings.frameBytesTarget) continue;
       yield { full: true, entries: [group satisfies Entries<Entry>] };
       group = { origin, numbers: [], values: [] };
@@ -157,8 +160,33 @@ export class Giver {
   }
 }
 
+/**
+ * The ranges of live dots in parts of at most `RANGES_PER_FRAME` numbers, at least one part, with pauses between:
+ * no one reads a million dots in one turn.
+ */
+function* rangesInParts(entries: Iterable<readonly [EventNumber, unknown]>): Iterable<EventNumber[] | Pause> {
+  let ranges: EventNumber[] = [];
+  let last = Number.NaN;
+  let read = 0;
+  let isFirst = true;
+  for (const [number] of entries) {
+    if (++read % DOTS_PER_TURN === 0) yield "pause";
+    if (number === last + 1) ranges[ranges.length - 1] = number;
+    else {
+      if (ranges.length === RANGES_PER_FRAME) {
+        yield ranges;
+        ranges = [];
+        isFirst = false;
+      }
+      ranges.push(number, number);
+    }
+    last = number;
+  }
+  if (isFirst || ranges.length > 0) yield ranges;
+}
+
 /** The parts as messages, the last of them marked; an answer with nothing in it is one message as well. */
-function* messages(pull: number, { parts, expected }: Contents): Iterator<SyncMessage> {
+function* messages(pull: number, { parts, expected }: Contents): Iterator<SyncMessage | Pause> {
   const message = (part: Part, last: boolean): SyncMessage => ({
     type: "sync",
     pull,
@@ -172,22 +200,14 @@ function* messages(pull: number, { parts, expected }: Contents): Iterator<SyncMe
   });
   let previous: Part | undefined;
   for (const part of parts) {
+    if (part === "pause") {
+      yield part;
+      continue;
+    }
     if (previous !== undefined) yield message(previous, false);
     previous = part;
   }
   yield message(previous ?? {}, true);
-}
-
-/** How many of these ascending numbers are above another. Cost: O(log numbers). */
-function countAbove(ascending: readonly EventNumber[], above: EventNumber): number {
-  let low = 0;
-  let high = ascending.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (ascending[middle]! <= above) low = middle + 1;
-    else high = middle;
-  }
-  return ascending.length - low;
 }
 
 function deltaBytes(delta: Delta<Entry>): number {

@@ -20,7 +20,8 @@ export type HandedOff = (topic: string, key: string) => Entry | undefined;
 /** Bytes of an entry on the wire besides its meta and key, at a guess. */
 export const ENTRY_BYTES = 8;
 
-const REMOVES_PER_EVENT = 8_000;
+/** Dots that one event removes at most. */
+export const REMOVES_PER_EVENT = 8_000;
 
 export class LocalPresences {
   private sessions = 0;

@@ -59,6 +59,8 @@ export interface ReplicaOptions {
   readonly replicasMax?: number;
   /** Estimated bytes of one frame of changes or sync. Default 49,152; well under the frame limit of the transport. */
   readonly frameBytesTarget?: number;
+  /** Entries of a replica that comes or goes that are shown or hidden before the event loop goes on. Default 4,000. */
+  readonly sweepEntriesMax?: number;
   /** Peers served with a sync at a time; more wait for their next heartbeat. Default 8. */
   readonly syncsMax?: number;
   /** Ranges of live dots accepted in one full sync. Default 4,000,000. */
@@ -91,6 +93,7 @@ const DEFAULTS = {
   logSizeMax: 10_000,
   replicasMax: 1_024,
   frameBytesTarget: 49_152,
+  sweepEntriesMax: 4_000,
   syncsMax: 8,
   syncRangesMax: 4_000_000,
 } as const satisfies Partial<ReplicaOptions>;

@@ -41,3 +41,17 @@ test("what was removed on purpose and what was left travel apart in one delta", 
   cluster.time.advance(1_000);
   expect(cluster.node("b").watched.get(T)!.events.slice(3).sort()).toEqual(["-alice removed", "-bob left"]);
 });
+
+test("very many under one key are removed in frames of bounded size, everywhere", () => {
+  const cluster = new VirtualCluster(["a", "b"], { topics: [T] });
+  const { replica } = cluster.node("a").endpoint;
+  replica.batch(() => {
+    for (let index = 0; index < 9_000; index++) replica.session().track(T, "everybody");
+  });
+  cluster.time.advance(3_000);
+  cluster.largestFrame = 0;
+  expect(cluster.node("b").endpoint.replica.remove(T, "everybody")).toBe(9_000);
+  cluster.time.advance(3_000);
+  for (const name of ["a", "b"]) expect(cluster.node(name).endpoint.replica.count(T).entries).toBe(0);
+  expect(cluster.largestFrame).toBeLessThan(65_536);
+});

@@ -375,8 +375,7 @@ export class Replica {
         this.gossip.tick(this.peers.values(), now),
         this.membership.tick(now),
         this.puller.tick(now),
-        this.content.locals.tick(now),
-        this.content.roster.tick(now),
+        this.content.tick(now),
         this.messenger.tick(now),
       );
     });

@@ -106,7 +106,8 @@ export class PresenceSteps {
     const removes = replica.get(topic, key).map((presence) => dotOf(process, presence));
     this.world.coverage?.kicked(this.world, process, topic, key, removes);
     // The sessions of this very node are told at once, and must find the event that took their entries.
-    if (removes.length > 0) this.world.reference.record(id, { adds: undefined, removes });
+    for (const [, dots] of byReplica(removes))
+      this.world.reference.record(id, { adds: undefined, removes: dots });
     const count = replica.remove(topic, key);
     if (count !== removes.length || replica.state.vectorOf(id) !== this.world.reference.made(id))
       throw new InvariantError("events", `${id} removed ${count} of ${removes.length} entries that it shows`);
@@ -140,4 +141,15 @@ export class PresenceSteps {
     const number = Number.parseInt(ref.slice(ref.lastIndexOf(".") + 1), 36);
     return this.world.reference.event({ replica, number }) && { replica, number };
   }
+}
+
+/** A kick is an event for each replica whose entries it takes, in the order in which these come first. */
+function byReplica(dots: readonly Dot[]): Map<ReplicaId, Dot[]> {
+  const found = new Map<ReplicaId, Dot[]>();
+  for (const dot of dots) {
+    const others = found.get(dot.replica);
+    if (others === undefined) found.set(dot.replica, [dot]);
+    else others.push(dot);
+  }
+  return found;
 }
