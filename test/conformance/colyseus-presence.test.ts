@@ -4,7 +4,7 @@
  */
 import type { Presence } from "@colyseus/core";
 import { requestFromIPC, ServerError, subscribeIPC } from "@colyseus/core";
-import { PresentlyPresence } from "@presently/colyseus";
+import { PresentlyDriver, PresentlyPresence } from "@presently/colyseus";
 import { createNode, type PresentlyNode } from "presently";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
@@ -161,6 +161,40 @@ describe.each(Object.entries(setups))("a presence, %s", (_, { start, end }) => {
       for (const topic of topics) reader.unsubscribe(topic);
       expect(await all()).toEqual([]);
     });
+  });
+
+  test("carries messages that are larger than a node broadcasts, whole and in order", async () => {
+    const heard: unknown[] = [];
+    await reader.subscribe(key, (message: unknown) => heard.push(message));
+    const messages = [
+      "before",
+      "\u{1f600}".repeat(50_000),
+      `a${"\u{1f600}ü".repeat(50_000)}`,
+      { big: "x".repeat(900_000) },
+      "after",
+    ];
+    for (const message of messages) writer.publish(key, message);
+    await eventually(() => expect(heard).toHaveLength(messages.length));
+    expect(heard).toEqual(messages);
+    reader.unsubscribe(key);
+  });
+
+  test("what a client chooses cannot end a process: no length and no half of a character is an error of a gate", async () => {
+    for (const field of [`mode:${"x".repeat(100_000)}`, "mode:\ud800", "mode:__proto__", ""]) {
+      expect(await writer.hincrbyex(key, field, 1, 10)).toBe(1);
+      expect(await reader.hincrbyex(key, field, 1, 10)).toBe(2);
+      await reads(() => writer.hget(key, field), "2");
+      await writer.hincrbyex(key, field, -1, 10);
+      await writer.hincrbyex(key, field, -1, 10);
+    }
+    // Otherwise the names that clients chose would pile up.
+    await reads(() => reader.hlen(key), 0);
+    const topic = `concurrent:${"x".repeat(100_000)}\ud800`;
+    const heard = new Promise((resolve) => void reader.subscribe(topic, resolve));
+    await reader.subscribe(topic, () => undefined);
+    await writer.publish(topic, "room");
+    expect(await heard).toBe("room");
+    reader.unsubscribe(topic);
   });
 
   describe("requests between processes, as core makes them", () => {
@@ -359,8 +393,7 @@ describe.each(Object.entries(setups))("a presence, %s", (_, { start, end }) => {
   test("its bounds are errors with a code, and change nothing", async () => {
     await expect(writer.hset(key, "f", "x".repeat(40_000))).rejects.toMatchObject({ code: "LIMIT_REACHED" });
     await expect(writer.rpush("k".repeat(2_000), "x")).rejects.toMatchObject({ code: "LIMIT_REACHED" });
-    if (writer !== reader)
-      await expect(writer.publish(key, "x".repeat(200_000))).rejects.toMatchObject({ code: "LIMIT_REACHED" });
+    await expect(writer.publish(key, "x".repeat(1_100_000))).rejects.toMatchObject({ code: "LIMIT_REACHED" });
     expect(await reader.exists(key)).toBe(false);
   });
 });
@@ -396,4 +429,30 @@ test("a presence whose node cannot start says why, in every call", async () => {
   });
   expect(errors).toHaveLength(1);
   await presence.shutdown();
+});
+
+test("calls that fail and that nobody looks at are told of, and end no process", async () => {
+  const errors: unknown[] = [];
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown) => unhandled.push(reason);
+  process.on("unhandledRejection", note);
+  const presence = new PresentlyPresence(undefined, {
+    keyspace: { keysMax: 1 },
+    messageBytesMax: 100,
+    onError: (error) => errors.push(error),
+  });
+  const driver = new PresentlyDriver(presence);
+  await presence.set("key", "value");
+  presence.publish("topic", "x".repeat(200));
+  presence.hset("roomcount", "p", "1,1");
+  driver.createInstance({ roomId: "r" }).save();
+  expect(await presence.hincrbyex("ch:game", "", 1, 1)).toBe(1);
+  await eventually(() => expect(errors).toHaveLength(3));
+  await presence.shutdown();
+  presence.publish("topic", 1);
+  presence.hset("roomcount", "p", "1,1");
+  await eventually(() => expect(errors).toHaveLength(5));
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("unhandledRejection", note);
+  expect(unhandled).toEqual([]);
 });

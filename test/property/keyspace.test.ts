@@ -408,4 +408,41 @@ describe("a key space", () => {
     expect(b.keyspace.fields("h")).toHaveLength(333);
     expect([...a.errors, ...b.errors]).toEqual([]);
   });
+
+  test("lets an owner see what its caller wrote before the call, although the push of it was lost", async () => {
+    const network = new SimulatedNetwork({ seed: 11 });
+    const nodes = NAMES.map((name) => network.start(name));
+    await network.run(200);
+    network.lossShare = 1;
+    const calls = nodes.map(async ({ name, keyspace }) => {
+      keyspace.setText(`text ${name}`, "in the way");
+      keyspace.delete(`text ${name}`);
+      keyspace.setText(`number ${name}`, "41");
+      return [await keyspace.push(`text ${name}`, "tail", ["x"]), await keyspace.increment(`number ${name}`)];
+    });
+    await network.run(3_000);
+    expect(await Promise.all(calls)).toEqual(NAMES.map(() => [1, 42]));
+  });
+
+  test("keeps a pushed element although its owner is lost at once, and no push of it arrived", async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const network = new SimulatedNetwork({ seed });
+      const nodes = NAMES.map((name) => network.start(name));
+      await network.run(200);
+      network.lossShare = 1;
+      const owner = nodes[seed % 3]!;
+      let pushed = false;
+      // Of many keys each node owns some.
+      const keys = Array.from({ length: 12 }, (_, index) => `list ${index}`);
+      void Promise.all(keys.map((key) => owner.keyspace.push(key, "tail", ["kept"]))).then(() => {
+        pushed = true;
+      });
+      while (!pushed) await network.run(1);
+      network.kill(owner);
+      network.lossShare = 0;
+      await network.run(QUIET_MS);
+      for (const { keyspace } of network.living)
+        expect(keys.map((key) => keyspace.elements(key))).toEqual(keys.map(() => ["kept"]));
+    }
+  });
 });

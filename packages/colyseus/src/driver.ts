@@ -129,17 +129,16 @@ export class PresentlyDriver {
 
   private saving(room: ListedRoom): SavingRoom {
     let removed = false;
+    // Core does not look at what becomes of them; a failure must not end its process.
     const methods = {
-      save: async () => {
-        if (!removed) await this.persist(room, !this.own.has(room.roomId));
-      },
-      updateOne: async (operations: ListingOperations) => {
+      save: () => handled(removed ? undefined : this.persist(room, !this.own.has(room.roomId))),
+      updateOne: (operations: ListingOperations) => {
         applyOperations(room, operations);
-        if (!removed) await this.persist(room);
+        return handled(removed ? undefined : this.persist(room));
       },
-      remove: async () => {
+      remove: () => {
         removed = true;
-        if (room.roomId) await this.remove(room.roomId);
+        return handled(room.roomId ? this.remove(room.roomId) : undefined);
       },
     };
     // As in Colyseus' own, they are not seen by whoever copies or sends a listing.
@@ -172,4 +171,15 @@ export class PresentlyDriver {
       this.persist(room).catch(() => undefined);
     });
   }
+}
+
+async function settled(outcome: Promise<unknown> | undefined): Promise<void> {
+  await outcome;
+}
+
+/** A promise that rejects for whoever looks at it, and is no error of the process if nobody does. */
+function handled(outcome: Promise<unknown> | undefined): Promise<void> {
+  const done = settled(outcome);
+  done.catch(() => undefined);
+  return done;
 }

@@ -11,6 +11,8 @@ export interface PresenceSettings {
    * Colyseus writes so, `roomcount` and `colyseus:nodes`.
    */
   readonly boundKeys?: readonly string[];
+  /** Size of a message and its topic; beyond 16,000 characters it travels in parts. Default 1 MiB. */
+  readonly messageBytesMax?: number;
   /** Processes that a starting one waits for before its first `subscribe` settles; default 1, itself. */
   readonly processes?: number;
   /** How long it waits for them at most; default 3,000. */
@@ -34,6 +36,7 @@ export interface LocalOptions extends PresenceSettings {
 
 export const PRESENCE_DEFAULTS = {
   boundKeys: ["roomcount", "colyseus:nodes"],
+  messageBytesMax: 1_048_576,
   processes: 1,
   startGraceMs: 3_000,
 } as const;

@@ -1,4 +1,5 @@
 /** The `Presence` interface of Colyseus over a key space and the broadcasts of a Presently node. */
+import { createHash } from "node:crypto";
 import { Keyspace } from "@presently/keyspace";
 import { ClosedError, InvalidArgumentError } from "presently";
 import { type Carrier, carrierOf, type Ground, gathered, localCarrier } from "./opening.ts";
@@ -7,6 +8,8 @@ import { PubSub } from "./pub-sub.ts";
 import { Subscriptions, type TopicCallback } from "./subscriptions.ts";
 
 const INTEGER = /^-?\d{1,15}$/;
+const HALF_CHARACTERS = /\p{Surrogate}/gu;
+const FIELD_LENGTH_MAX = 1_024;
 
 /**
  * Give it to a Colyseus server instead of a `RedisPresence`: `new Server({ presence: new PresentlyPresence(…) })`.
@@ -72,16 +75,15 @@ export class PresentlyPresence {
    * Whole: settles once every process that can be reached would reach this one; each message comes at most once, those
    * of one process in order. Partition: those of this side. After: nothing is made up for.
    */
-  async subscribe(topic: string, callback: TopicCallback): Promise<this> {
+  subscribe(topic: string, callback: TopicCallback): Promise<this> {
     // Before anything is waited for: who unsubscribes at once has to find it.
-    if (this.state.closing === undefined) this.subscriptions.add(String(topic), callback);
-    await this.started;
-    return this;
+    if (this.state.closing === undefined) this.subscriptions.add(text(topic), callback);
+    return handled(this.started.then(() => this));
   }
 
   /** Removes a callback, or all of the topic; at once, but for a message that is being delivered. Affects this process only. */
   async unsubscribe(topic: string, callback?: TopicCallback): Promise<this> {
-    this.subscriptions.remove(String(topic), callback);
+    this.subscriptions.remove(text(topic), callback);
     return this;
   }
 
@@ -101,14 +103,16 @@ export class PresentlyPresence {
    *
    * Whole: at most once each, in order for each publisher. Partition: this side. After: what was missed stays missed.
    *
-   * @throws {LimitError} beyond the node's `broadcastBytesMax` (64 KiB)
+   * @throws {LimitError} beyond `messageBytesMax` (1 MiB)
    */
-  async publish(topic: string, data: unknown): Promise<void> {
-    const json = JSON.stringify(data === undefined ? false : data) ?? "null";
-    await this.run(({ keyspace, pubSub }) => {
-      keyspace.flush();
-      pubSub.publish(String(topic), json);
-    });
+  publish(topic: string, data: unknown): Promise<void> {
+    return this.reported(
+      this.run(({ keyspace, pubSub }) => {
+        const json = JSON.stringify(data === undefined ? false : data) ?? "null";
+        keyspace.flush();
+        pubSub.publish(text(topic), json);
+      }),
+    );
   }
 
   // Keys of any type.
@@ -202,9 +206,9 @@ export class PresentlyPresence {
    *
    * @throws {WrongTypeError}
    */
-  async hset(key: string, field: string, value: string): Promise<boolean> {
-    return await this.run(({ keyspace }) =>
-      keyspace.setField(key, text(field), text(value), this.boundTo(key)),
+  hset(key: string, field: string, value: string): Promise<boolean> {
+    return this.reported(
+      this.run(({ keyspace }) => keyspace.setField(key, name(field), text(value), this.boundTo(key))),
     );
   }
 
@@ -215,7 +219,7 @@ export class PresentlyPresence {
    * @throws {NotAnIntegerError} @throws {WrongTypeError}
    */
   async hincrby(key: string, field: string, value: number): Promise<number> {
-    return await this.run(({ keyspace }) => keyspace.incrementField(key, text(field), value));
+    return await this.run(({ keyspace }) => keyspace.incrementField(key, name(field), value));
   }
 
   /**
@@ -227,12 +231,21 @@ export class PresentlyPresence {
    * @throws {NotAnIntegerError} @throws {WrongTypeError}
    */
   async hincrbyex(key: string, field: string, value: number, expireInSeconds: number): Promise<number> {
-    return await this.run(({ keyspace }) => keyspace.gate(key, text(field), value, millis(expireInSeconds)));
+    try {
+      return await this.run(({ keyspace }) =>
+        keyspace.gate(key, name(field), value, millis(expireInSeconds)),
+      );
+    } catch (error) {
+      // Its callers hold players up until it answers, and fields come from clients: a second room is the lesser evil.
+      if ((error as { code?: unknown }).code !== "LIMIT_REACHED") throw error;
+      this.failed(error);
+      return value;
+    }
   }
 
   /** The text of a field; null if it is missing. Guarantees as of `hset`. @throws {WrongTypeError} */
   async hget(key: string, field: string): Promise<string | null> {
-    return await this.run(({ keyspace }) => keyspace.getField(key, text(field)) ?? null);
+    return await this.run(({ keyspace }) => keyspace.getField(key, name(field)) ?? null);
   }
 
   /** All fields, as a map of its own. Guarantees as of `hset`. @throws {WrongTypeError} */
@@ -242,7 +255,7 @@ export class PresentlyPresence {
 
   /** Removes a field as far as it is seen here; answers whether it was there. A write that is newer stays. Guarantees as of `hset`. @throws {WrongTypeError} */
   async hdel(key: string, field: string): Promise<boolean> {
-    return await this.run(({ keyspace }) => keyspace.deleteField(key, text(field)));
+    return await this.run(({ keyspace }) => keyspace.deleteField(key, name(field)));
   }
 
   /** How many fields there are, as seen here. Guarantees as of `hset`. @throws {WrongTypeError} */
@@ -331,13 +344,19 @@ export class PresentlyPresence {
 
   private open({ messenger, end }: Carrier): Ground {
     const { keyspace: options, onError } = this.settings;
+    const { messageBytesMax } = { ...PRESENCE_DEFAULTS, ...this.settings };
     const name = options?.name ?? "colyseus";
     const keyspace = new Keyspace(
       messenger,
       { ...options, name },
       { onError: onError ?? ((error) => this.failed(error)) },
     );
-    this.state.ground = { messenger, keyspace, pubSub: new PubSub(messenger, this.subscriptions, name), end };
+    this.state.ground = {
+      messenger,
+      keyspace,
+      pubSub: new PubSub(messenger, this.subscriptions, { name, messageBytesMax }),
+      end,
+    };
     return this.state.ground;
   }
 
@@ -375,6 +394,12 @@ export class PresentlyPresence {
     }
   }
 
+  /** A promise that need not be looked at, as core does not: what is wrong is told of here, and to whoever does look. */
+  private reported<T>(outcome: Promise<T>): Promise<T> {
+    outcome.catch((error) => this.failed(error));
+    return outcome;
+  }
+
   private boundTo(key: string): { readonly bound: boolean } {
     return { bound: this.boundKeys.has(key) };
   }
@@ -386,9 +411,21 @@ export class PresentlyPresence {
   }
 }
 
-/** What Redis' client makes of a value. */
+/** What Redis' client makes of a value; a half of a character becomes a replacement character, as in its UTF-8. */
 function text(value: unknown): string {
-  return value === undefined || value === null ? "" : String(value);
+  return value === undefined || value === null ? "" : String(value).replace(HALF_CHARACTERS, "\ufffd");
+}
+
+/** The name of a field. Some come from clients (how rooms are filtered): one that is very long is known by its hash. */
+function name(field: unknown): string {
+  const given = text(field);
+  if (given.length <= FIELD_LENGTH_MAX) return given;
+  return `sha256:${createHash("sha256").update(given).digest("hex")}`;
+}
+
+function handled<T>(outcome: Promise<T>): Promise<T> {
+  outcome.catch(() => undefined);
+  return outcome;
 }
 
 function texts(value: unknown): string[] {

@@ -1,5 +1,7 @@
 /** Publish and subscribe over the broadcasts of a node: every node hears every message, and looks who listens there. */
 import type { Messenger } from "@presently/keyspace";
+import { LimitError, type ReplicaId } from "presently";
+import { Assemblies, cut } from "./fragments.ts";
 import { matchesGlob } from "./glob.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
@@ -7,25 +9,49 @@ import type { Subscriptions } from "./subscriptions.ts";
 const TOPICS_TIMEOUT_MS = 1_000;
 const TOPICS_PER_ANSWER = 200;
 
+export interface PubSubOptions {
+  /** Keeps several games of one cluster apart. */
+  readonly name: string;
+  /** Of a topic and its message as JSON. */
+  readonly messageBytesMax: number;
+}
+
 export class PubSub {
   private readonly messenger: Messenger;
   private readonly subscriptions: Subscriptions;
   private readonly channel: string;
+  private readonly messageBytesMax: number;
+  private readonly assemblies: Assemblies;
   private readonly endings: (() => void)[];
+  private fragmented = 0;
 
-  constructor(messenger: Messenger, subscriptions: Subscriptions, name: string) {
+  constructor(messenger: Messenger, subscriptions: Subscriptions, options: PubSubOptions) {
     this.messenger = messenger;
     this.subscriptions = subscriptions;
-    this.channel = `presently/colyseus/${name}`;
+    this.channel = `presently/colyseus/${options.name}`;
+    this.messageBytesMax = options.messageBytesMax;
+    this.assemblies = new Assemblies(options.messageBytesMax);
     this.endings = [
-      messenger.onBroadcast(this.channel, (payload) => this.receive(payload)),
+      messenger.onBroadcast(this.channel, (payload, from) => this.receive(payload, from)),
+      messenger.onReplica(({ replica, linked }) => linked || this.assemblies.drop(replica)),
       messenger.onRequest(this.channel, (payload) => this.answer(payload)),
     ];
   }
 
-  /** @throws {LimitError} beyond the node's `broadcastBytesMax` */
+  /** @throws {LimitError} beyond `messageBytesMax` */
   publish(topic: string, json: string): void {
-    this.messenger.broadcast(this.channel, [topic, json]);
+    const { messageBytesMax } = this;
+    if (topic.length + json.length > messageBytesMax)
+      throw new LimitError("messageBytesMax", messageBytesMax, "the message is too large");
+    const message = JSON.stringify([topic, json]);
+    const parts = cut(message);
+    if (parts.length === 1) {
+      this.messenger.broadcast(this.channel, [topic, json]);
+      return;
+    }
+    const id = ++this.fragmented;
+    for (const [index, part] of parts.entries())
+      this.messenger.broadcast(this.channel, [id, index, parts.length, part]);
   }
 
   /** The topics that somebody listens to on any node that answers in time; each once. */
@@ -57,17 +83,24 @@ export class PubSub {
     return this.subscriptions.topics().filter((topic) => matchesGlob(pattern, topic));
   }
 
-  private receive(payload: unknown): void {
+  private receive(payload: unknown, from: ReplicaId): void {
     if (!Array.isArray(payload)) return;
-    const [topic, json] = payload;
-    // Most messages are for somebody else: they are not even parsed.
-    if (
-      typeof topic !== "string" ||
-      typeof json !== "string" ||
-      this.subscriptions.listenerCount(topic) === 0
-    )
+    if (payload.length === 2) {
+      this.deliver(payload[0], payload[1]);
       return;
-    this.subscriptions.deliver(topic, JSON.parse(json));
+    }
+    const [id, index, count, part] = payload;
+    if (!Number.isSafeInteger(index) || !Number.isSafeInteger(count) || typeof part !== "string") return;
+    const message = this.assemblies.add(from, id, index, count, part);
+    if (message === undefined) return;
+    const [topic, json] = JSON.parse(message);
+    this.deliver(topic, json);
+  }
+
+  private deliver(topic: unknown, json: unknown): void {
+    // Most messages are for somebody else: they are not even parsed.
+    if (typeof topic !== "string" || typeof json !== "string") return;
+    if (this.subscriptions.listenerCount(topic) > 0) this.subscriptions.deliver(topic, JSON.parse(json));
   }
 
   private answer(payload: unknown): unknown {

@@ -9,7 +9,7 @@ import type { KeyChange } from "./key-table.ts";
 import * as lists from "./lists.ts";
 import type { KeyspaceClock, Messenger } from "./messenger.ts";
 import { type KeyspaceOptions, type KeyspaceSettings, resolveKeyspaceOptions } from "./options.ts";
-import type { OwnedOperation } from "./owned-operation.ts";
+import { type OwnedOperation, passGate } from "./owned-operation.ts";
 import { OwnerCalls } from "./owner-calls.ts";
 import { Ownership } from "./ownership.ts";
 import { Participant } from "./participant.ts";
@@ -238,7 +238,7 @@ export class Keyspace {
   /**
    * Adds to the integer in a field and lets the whole key expire after `ttlMs`: for locks of which the first caller is
    * told 1. Where the owner cannot be asked within `gateWaitMs` it counts here, so that nobody is held up for ever: two
-   * may then be first.
+   * may then be first. A field that is back at 0 is gone.
    */
   async gate(key: string, field: string, by: number, ttlMs: number): Promise<number> {
     const operation = { type: "gate", key, field, by, ttlMs } as const;
@@ -246,11 +246,7 @@ export class Keyspace {
       return (await this.call(operation, this.settings.gateWaitMs)) as number;
     } catch (error) {
       if ((error as { code?: unknown }).code !== "OWNER_UNREACHABLE") throw error;
-      return this.write((store) => {
-        const sum = hashes.incrementField(store, key, field, by);
-        store.expire(key, ttlMs);
-        return sum;
-      });
+      return this.write((store) => passGate(store, key, field, by, ttlMs));
     }
   }
 

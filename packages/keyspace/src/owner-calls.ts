@@ -17,7 +17,7 @@ import {
 import type { Ownership } from "./ownership.ts";
 import type { Replication } from "./replication.ts";
 import type { KeyStore } from "./store.ts";
-import { list } from "./wire.ts";
+import { decodeOrigin, list } from "./wire.ts";
 
 /** Pause before an owner is asked again, or another one. */
 const RETRY_MS = 20;
@@ -78,14 +78,23 @@ export class OwnerCalls {
     operation: OwnedOperation,
     untilMs: number,
   ): Promise<OwnerReply | undefined> {
-    const { messenger, channel, clock, replication, ownership } = this.port;
+    const { messenger, channel, clock, replication, ownership, store } = this.port;
+    // What was written here before has to be seen by the owner: it goes ahead, and the owner asks for what did not come.
+    const written = replication.flush();
     // An owner that cannot be reached directly is asked through somebody who can perhaps reach it.
     const through = ownership.isLinked(owner) ? [owner] : ownership.linkedParticipants();
     for (const peer of through) {
       const timeoutMs = untilMs - clock.now();
       if (timeoutMs <= 0) return undefined;
       try {
-        const payload = ["call", id, encodeOperation(operation), peer === owner ? null : owner];
+        const payload = [
+          "call",
+          id,
+          encodeOperation(operation),
+          peer === owner ? null : owner,
+          store.set.replica,
+          written,
+        ];
         const reply = decodeReply(await messenger.request(peer, channel, payload, { timeoutMs }));
         if (reply.type === "done") {
           const left = Math.max(untilMs - clock.now(), 1);
@@ -104,13 +113,13 @@ export class OwnerCalls {
   }
 
   /** Answers a call that came from a peer. */
-  async answer(parts: readonly unknown[]): Promise<unknown> {
-    const [id, encoded, forwardTo] = parts;
+  async answer(parts: readonly unknown[], from: ReplicaId): Promise<unknown> {
+    const [id, encoded, forwardTo, origin, written] = parts;
     const operation = decodeOperation(encoded);
     const { messenger, channel, ownership, store } = this.port;
     if (typeof forwardTo === "string" && forwardTo !== messenger.replica) {
       if (!ownership.isLinked(forwardTo as ReplicaId)) return encodeReply({ type: "refused" });
-      const payload = ["call", id, encoded, null];
+      const payload = ["call", id, encoded, null, origin, written];
       return list(
         await messenger.request(forwardTo as ReplicaId, channel, payload, {
           timeoutMs: store.settings.ownerWaitMs,
@@ -118,6 +127,7 @@ export class OwnerCalls {
         "reply",
       );
     }
+    await this.port.replication.holds(decodeOrigin(origin), written, from);
     return encodeReply(await this.serve(String(id), operation));
   }
 

@@ -162,7 +162,7 @@ export class Participant {
     store.advance(clock.now(), clock.wallMs());
     const [type, ...parts] = list(payload, "request");
     try {
-      if (type === "call") return await calls.answer(parts);
+      if (type === "call") return await calls.answer(parts, from);
       if (type === "pull") return replication.give(parts[0]);
       if (type === "page") return replication.givePage(parts[0]);
       if (type === "confirm") return [await replication.holds(decodeOrigin(parts[0]), parts[1], from)];
