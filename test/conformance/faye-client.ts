@@ -1,7 +1,7 @@
 /** The npm server and client `faye`, unmodified, in Node.js: helpers that start them and listen to what goes over the wire. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { type FayePresence, type SetupOptions, setup } from "@presently/faye";
+import { type FayePresence, protect, type SetupOptions, setup } from "@presently/faye";
 import faye from "faye";
 import { createNode, type NodeOptions, type PresentlyNode } from "presently";
 
@@ -30,6 +30,7 @@ export class FayeNode {
   static async start(nodeOptions: NodeOptions, options: FayeNodeOptions = {}): Promise<FayeNode> {
     const node = await createNode(nodeOptions);
     const bayeux = new faye.NodeAdapter({ mount: "/bayeux", timeout: 20, ...options.bayeux });
+    protect(bayeux);
     options.before?.(bayeux);
     const presence = setup(bayeux, bayeux.getClient(), { node, ...options.setup });
     const server = createServer();

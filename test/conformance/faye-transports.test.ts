@@ -1,5 +1,5 @@
 /** The transports of the npm client that need a browser, spoken by hand in Node.js: callback-polling and event streams. */
-import { request } from "node:http";
+import { request, type ServerResponse } from "node:http";
 import { afterEach, expect, test } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
 import { type FayeNode, FayeTab, startFayeNodes } from "./faye-client.ts";
@@ -88,4 +88,43 @@ test("the paths of Faye are its own: the browser client is served, and nonsense 
   expect(await (await WireClient.open(a.url)).subscribe(room, { id: "alice" })).toMatchObject({
     successful: true,
   });
+});
+
+test("a protected server outlives clients that leave during a poll, and requests without an end", async () => {
+  const [a] = await start();
+  const lost: unknown[] = [];
+  const onLost = (error: unknown) => void lost.push(error);
+  process.on("unhandledRejection", onLost);
+  try {
+    const client = await WireClient.open(a.url, "callback-polling");
+    await client.script([
+      { channel: "/meta/subscribe", clientId: client.clientId, subscription: "/chat", id: "1" },
+    ]);
+    const poll = { channel: "/meta/connect", clientId: client.clientId, connectionType: "callback-polling" };
+    const query = new URLSearchParams({ message: JSON.stringify([poll]), jsonp: "cb" });
+    const held = request(`${a.url}?${query}`).on("error", () => undefined);
+    const arrived = new Promise<ServerResponse>((resolve) =>
+      a.server.once("request", (_request, response) => resolve(response)),
+    );
+    held.end();
+    const response = await arrived;
+    const closed = new Promise((resolve) => response.once("close", resolve));
+    held.destroy();
+    await closed;
+    // The poll has something to say now, to nobody.
+    await a.bayeux.getClient().publish("/chat", "hello");
+    await client.script([{ channel: "/chat", data: "more", id: "2" }]);
+
+    const endless = request(a.url, { method: "POST" });
+    const cut = new Promise((resolve) => endless.once("error", resolve));
+    const write = () => void (endless.destroyed || endless.write("x".repeat(65_536), write));
+    write();
+    await cut;
+    expect(await (await WireClient.open(a.url)).subscribe(room, { id: "alice" })).toMatchObject({
+      successful: true,
+    });
+    expect(lost).toEqual([]);
+  } finally {
+    process.off("unhandledRejection", onLost);
+  }
 });

@@ -8,6 +8,7 @@ import type { Duplex } from "node:stream";
 import { InvalidArgumentError, type PresentlyNode } from "presently";
 import type { FayeModule, FayeServer } from "./faye.ts";
 import type { NoticeListener } from "./notice.ts";
+import { protect } from "./protect.ts";
 import { type FayePresence, setup } from "./setup.ts";
 
 export interface EndpointOptions {
@@ -33,21 +34,19 @@ export interface FayeEndpoint {
  * @throws {InvalidArgumentError} for a node without `http`, and for options that cannot be used
  */
 export function serveEndpoint(node: PresentlyNode, options: EndpointOptions): FayeEndpoint {
-  const { faye, path = "/bayeux", timeoutSeconds = 45, bodyBytesMax = 1_048_576, onNotice } = options;
+  const { faye, path = "/bayeux", timeoutSeconds = 45, bodyBytesMax, onNotice } = options;
   const http = node.httpServer;
   if (http === undefined) throw new InvalidArgumentError("node", "must have the option http");
   if (!/^(\/[\w.-]+)+$/.test(path))
     throw new InvalidArgumentError("options.path", "must be a path such as /bayeux");
   const server = new faye.NodeAdapter({ mount: path, timeout: timeoutSeconds });
+  protect(server, bodyBytesMax === undefined ? {} : { bodyBytesMax });
   const client = server.getClient();
   const notice = onNotice === undefined ? {} : { onNotice };
   const presence = setup(server, client, { node, broadcast: true, ...notice });
   const isOurs = (request: IncomingMessage) => server.check(request);
   const upgradesElsewhere = http.listenerCount("upgrade") > 0;
   server.attach(http);
-  http.prependListener("request", (request: IncomingMessage) => {
-    if (isOurs(request)) limitBody(request, bodyBytesMax);
-  });
   const sockets = new Set<Duplex>();
   // In the place of Faye's listener, not beside it: others ask whether they are alone.
   const [upgrade] = http.listeners("upgrade");
@@ -69,13 +68,4 @@ export function serveEndpoint(node: PresentlyNode, options: EndpointOptions): Fa
     for (const socket of sockets) socket.end();
   });
   return { server, presence };
-}
-
-/** Counts beside Faye, which reads on as long as something comes. */
-function limitBody(request: IncomingMessage, bytesMax: number): void {
-  let bytes = 0;
-  request.on("data", (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > bytesMax) request.destroy();
-  });
 }

@@ -3,7 +3,7 @@
  * Its only export is the default one, so that `import faye from "faye"` is the way to have it.
  */
 declare module "faye" {
-  import type { IncomingMessage, Server } from "node:http";
+  import type { IncomingMessage, Server, ServerResponse } from "node:http";
 
   // biome-ignore lint/suspicious/noExplicitAny: messages are whatever was published.
   type Message = any;
@@ -58,6 +58,7 @@ declare module "faye" {
     removeExtension(extension: Extension): void;
     attach(server: Server): void;
     check(request: IncomingMessage): boolean;
+    handle(request: IncomingMessage, response: ServerResponse): void;
     close(): void;
     getClient(): Client;
     on(event: "handshake" | "disconnect", listener: (clientId: string) => void): unknown;

@@ -2,7 +2,7 @@
  * What this package uses of Faye 1.4, which comes without types: the server (`new faye.NodeAdapter`), the client that
  * `getClient` gives, and the extensions of both. Only what Faye documents is used.
  */
-import type { IncomingMessage, Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 
 /** A message of the Bayeux protocol as an extension sees it: whatever a client has sent, so nothing in it is certain. */
 export interface FayeMessage {
@@ -49,6 +49,8 @@ export interface FayeServer {
   ): unknown;
   getClient(): FayeClient;
   attach(server: Server): void;
+  /** Answers a request, whatever its path. */
+  handle(request: IncomingMessage, response: ServerResponse): void;
   /** Whether a request is for this server. */
   check(request: IncomingMessage): boolean;
   close(): void;

@@ -14,4 +14,5 @@ export { LIMIT_DEFAULTS, type LimitOptions } from "./limits.ts";
 export type { FayeNotice, NoticeListener } from "./notice.ts";
 export type { SetupOptions } from "./options.ts";
 export type { ValueShape } from "./presence-value.ts";
+export { type ProtectOptions, protect } from "./protect.ts";
 export { type FayePresence, setup } from "./setup.ts";
