@@ -346,6 +346,12 @@ export const optionTable: readonly OptionSpec[] = [
     "Size at which changes and sync are cut into frames; smaller holds the event loop for a shorter time.",
   ),
   ofReplica(
+    "sweepEntriesMax",
+    undefined,
+    "entries",
+    "Entries of a node that comes or goes that are shown or hidden before the event loop goes on.",
+  ),
+  ofReplica(
     "syncsMax",
     undefined,
     "peers",
