@@ -32,6 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   mesh: ["replica", "crdt"],
   testkit: ["replica", "crdt"],
   presently: ["mesh", "replica"],
+  nats: ["presently"],
   phoenix: ["presently"],
   anycable: ["presently"],
   faye: ["presently"],

@@ -26,6 +26,7 @@ export {
   type TopicDiff,
   type TopicState,
   type TopicSummary,
+  type TransportListener,
   type Update,
   type Watcher,
 } from "@presently/replica";

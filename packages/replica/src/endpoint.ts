@@ -120,6 +120,11 @@ export class Endpoint implements TransportListener {
   }
 
   private send(peers: Iterable<ReplicaId>, message: Message): void {
+    if (this.transport.sendToMany !== undefined) {
+      const all = [...peers];
+      if (all.length > 0) this.transport.sendToMany(all, encodeMessage(message));
+      return;
+    }
     let frame: Uint8Array | undefined;
     for (const peer of peers) {
       frame ??= encodeMessage(message);

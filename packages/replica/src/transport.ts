@@ -14,6 +14,11 @@ export interface Transport {
    * The bytes must not be changed afterwards: the same array may serve several peers.
    */
   send(peer: ReplicaId, frame: Uint8Array): void;
+  /**
+   * Hands one frame to several links, in order with what `send` hands to each. Left out by a transport that can do no
+   * better than one `send` after the other.
+   */
+  sendToMany?(peers: readonly ReplicaId[], frame: Uint8Array): void;
   /** Whether the link with `peer` holds more unsent bytes than its bound; then nothing should be pushed to it until `drained`. */
   congested(peer: ReplicaId): boolean;
   /** Asks for an immediate attempt to reach a peer whose link was lost; answered by `peerUp` or `unreachable`. */
