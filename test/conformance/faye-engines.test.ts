@@ -1,11 +1,14 @@
 /** Engines: one of Faye that is shared by all servers, as faye-redis is, and one of presence in place of the cluster's. */
 import { createRequire } from "node:module";
 import type { PresenceEngine } from "@presently/faye";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
 import { type FayeNode, FayeTab, startFayeNodes } from "./faye-client.ts";
 import { memoryEngine } from "./faye-original.ts";
 import { WireClient } from "./faye-wire.ts";
+
+// Real servers and sockets on a machine that may be busy: nothing here is about speed.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const room = "/presence/room";
 const nodes: FayeNode[] = [];

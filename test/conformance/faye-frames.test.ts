@@ -1,9 +1,12 @@
 /** The documented exchange, frame by frame: what faye-presence 0.0.3 answers and publishes, and what this plug-in does. */
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
 import { FayeNode } from "./faye-client.ts";
 import { startOriginal } from "./faye-original.ts";
 import { WireClient } from "./faye-wire.ts";
+
+// Real servers and sockets on a machine that may be busy: nothing here is about speed.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const room = "/presence/room";
 

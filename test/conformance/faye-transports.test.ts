@@ -1,9 +1,12 @@
 /** The transports of the npm client that need a browser, spoken by hand in Node.js: callback-polling and event streams. */
 import { request, type ServerResponse } from "node:http";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
 import { type FayeNode, FayeTab, startFayeNodes } from "./faye-client.ts";
 import { WireClient } from "./faye-wire.ts";
+
+// Real servers and sockets on a machine that may be busy: nothing here is about speed.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const room = "/presence/room";
 const nodes: FayeNode[] = [];
