@@ -9,7 +9,10 @@ export interface ReplicaOptions {
   /** Uniform in [0, 1); chooses gossip partners and jitter. Default: a generator seeded by name and incarnation. */
   readonly random?: () => number;
 
-  /** Local changes wait this long to travel together. Default 5 ms; 0: until the end of this turn of the event loop. */
+  /**
+   * Local changes go out together, at most once in this time: the first after a quiet spell at the end of its turn of the
+   * event loop, those that follow once the time is over. Default 5 ms; 0: at the end of every turn that made changes.
+   */
   readonly flushIntervalMs?: number;
   /** Period of heartbeats and digests. Default 1,000 ms. Lower: repairs sooner, more idle traffic. */
   readonly heartbeatIntervalMs?: number;

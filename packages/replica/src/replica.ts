@@ -70,6 +70,8 @@ export class Replica {
   private startedAt: Millis | undefined = undefined;
   private wakeAt: Millis = NEVER;
   private flushWanted = false;
+  /** By then the flush interval since the last one is over. */
+  private nextFlushAt: Millis = Number.NEGATIVE_INFINITY;
   /** Of the local changes that wait, at a guess. */
   private openBytes = 0;
   /** Who has just answered a pull to the end. */
@@ -358,7 +360,7 @@ export class Replica {
   /** Does what time has made due; answers when it next wants to be called. */
   tick(now: Millis): Millis {
     this.startedAt ??= now;
-    this.input(now, () => this.flush());
+    this.input(now, () => this.flushIfDue(now));
     this.wakeAt = this.silent ? NEVER : this.due(now);
     return this.wakeAt;
   }
@@ -379,7 +381,8 @@ export class Replica {
         this.messenger.tick(now),
       );
     });
-    return this.giver.pump() ? now : next;
+    if (this.giver.pump()) return now;
+    return this.flushWanted ? Math.min(next, this.nextFlushAt) : next;
   }
 
   /** Every input runs as one change; what it brought about is settled before its diffs go out. */
@@ -461,8 +464,15 @@ export class Replica {
       this.flush();
     else if (!this.flushWanted) {
       this.flushWanted = true;
-      this.outbox.wake(this.settings.flushIntervalMs);
+      this.outbox.wake(0);
     }
+  }
+
+  /** What comes after a quiet time goes out with its turn of the event loop; what follows, once in a flush interval. */
+  private flushIfDue(now: Millis): void {
+    if (now < this.nextFlushAt) return;
+    if (this.content.set.openSize > 0) this.nextFlushAt = now + this.settings.flushIntervalMs;
+    this.flush();
   }
 
   /** Sends the local changes to every peer that keeps up; the others pull them later. */

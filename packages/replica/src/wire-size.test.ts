@@ -23,10 +23,17 @@ class Sender {
     },
   );
   readonly session: Session = this.replica.session();
+  private now = 0;
 
   constructor() {
     this.replica.tick(0);
     this.replica.peerUp("node-2@1763000000001" as never, 0);
+  }
+
+  /** Long enough after the last one for the next. */
+  private flush(): void {
+    this.now += this.replica.settings.flushIntervalMs;
+    this.replica.tick(this.now);
   }
 
   private take(message: Message): void {
@@ -44,10 +51,10 @@ class Sender {
 
   /** Bytes that the deltas of `work` take. */
   bytesOf(work: () => void): number {
-    this.replica.tick(0);
+    this.flush();
     this.frames.length = 0;
     work();
-    this.replica.tick(0);
+    this.flush();
     for (const frame of this.frames) expect(decodeMessage(frame)!.type).toBe("delta");
     return this.frames.reduce((bytes, frame) => bytes + frame.length, 0);
   }
