@@ -22,7 +22,7 @@ export interface Orders {
   forget(given: object): undefined;
   fill(given: { room: string; count: number }): undefined;
   query(given: { what: "list" | "count"; room: string; forMs: number; inFlight: number }): Queried;
-  /** Asks every millisecond until nobody is listed; gives when that was, or nothing if it took longer. */
+  /** Counts, or lists where there is no count, every millisecond until nobody is there; gives when that was, or nothing if it took longer. */
   empty(given: { room: string; timeoutMs: number }): { atMs?: number; failures: number };
   traffic(given: object): readonly Connection[];
   /** Blocks the event loop. */

@@ -122,7 +122,8 @@ const carriers: Carriers = {
     let failures = 0;
     while (nowMs() < endsMs) {
       try {
-        if ((await member.list(room)) === 0) return { atMs: nowMs(), failures };
+        const left = member.count === undefined ? await member.list(room) : await member.count(room);
+        if (left === 0) return { atMs: nowMs(), failures };
       } catch {
         failures++; // Some cannot say who is there while they wait for a server that is gone.
       }
@@ -141,14 +142,18 @@ process.on("message", async ({ order, number, given }: Partial<Request>) => {
   // Adapters send messages of their own on this channel.
   if (order === undefined) return;
   try {
-    const result = await carriers[order](given as never);
-    process.send!({ answers: number!, result } satisfies Answer);
+    answer({ answers: number!, result: await carriers[order](given as never) });
   } catch (error) {
-    process.send!({ answers: number!, error: (error as Error).stack ?? String(error) } satisfies Answer);
+    answer({ answers: number!, error: (error as Error).stack ?? String(error) });
   }
 });
 process.on("disconnect", () => process.exit());
-process.send!({ answers: READY } satisfies Answer);
+answer({ answers: READY });
+
+function answer(message: Answer): void {
+  // A parent that is gone takes us along by "disconnect", so it need not be heard of twice.
+  process.send!(message, () => undefined);
+}
 
 /** The kinds of change that the others are told of. */
 function changesOf({ update }: Member): ChangeType[] {
