@@ -218,6 +218,11 @@ export class LiveSubscription implements SubscriptionControl {
     return this.#phase === "paused" && (this.#presence?.resumable ?? true);
   }
 
+  /** Whether another node can tell it so. */
+  get portable(): boolean {
+    return this.resumable && (this.#presence === undefined || this.#presence.known() !== undefined);
+  }
+
   /** The connection is back, and its client knows of it: it hears of everything that is not in the history. */
   resume(): void {
     for (const stream of this.#streams.keys()) this.#listen(stream);
