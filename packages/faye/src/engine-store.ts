@@ -22,6 +22,8 @@ export interface PresenceEngine {
   ): void;
   /** `subscribers`: id → json. */
   getSubscribers(channel: string, callback: Callback<[subscribers?: Readonly<Record<string, string>>]>): void;
+  /** Part of the contract, though neither the original nor this package calls it. */
+  getPresenceInfo?(channel: string, clientId: string, callback: Callback<[json?: string]>): void;
   /** `id` is what the client was added under, if it was; `isLast`: no other client has this id on the channel. */
   unsubscribe(channel: string, clientId: string, callback: Callback<[id?: string, isLast?: boolean]>): void;
 }

@@ -3,14 +3,13 @@
 export interface FayeNotice {
   /**
    * `not-stored`: a subscription was refused because its presence could not be kept. `publish-failed`: Faye did not take
-   * a message of ours. `publish-refused`: a message that another node sent on, or an event, was refused by an extension.
-   * `relay-failed`: a published message cannot be sent to the other nodes, and was refused. `malformed-broadcast`:
-   * another node sent what cannot be read. `engine-failed`: the engine of the options reported an error. `option-ignored`.
+   * an event, or a message that another node sent on: an extension refused it. `relay-failed`: a published message cannot
+   * be sent to the other nodes, and was refused. `malformed-broadcast`: another node sent what cannot be read.
+   * `engine-failed`: the engine of the options reported an error. `option-ignored`.
    */
   readonly type:
     | "not-stored"
     | "publish-failed"
-    | "publish-refused"
     | "relay-failed"
     | "malformed-broadcast"
     | "engine-failed"
