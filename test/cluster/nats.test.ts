@@ -4,8 +4,9 @@ import { nats } from "@presently/nats";
 import { createNode, type PresentlyNode } from "presently";
 import { afterEach, describe, expect, test } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
+import { send, topicPath } from "../helpers/http.ts";
 import { NatsServer, natsSuitesRun } from "../helpers/nats.ts";
-import { freePort } from "../helpers/processes.ts";
+import { freePort, startNode } from "../helpers/processes.ts";
 import { type ScriptProcess, startScript } from "../helpers/script-process.ts";
 import type { NatsNodeOptions } from "./nats-node.ts";
 
@@ -136,6 +137,18 @@ describe.runIf(natsSuitesRun)("nodes over NATS", () => {
     await expect(start("c", server.url)).rejects.toMatchObject({ code: "NATS_UNREACHABLE" });
     const small = await startServer("max_payload: 4096");
     await expect(start("d", small.url)).rejects.toMatchObject({ code: "NATS_PAYLOAD" });
+  });
+
+  test("run by the command take part", async () => {
+    const server = await startServer();
+    const node = await start("a", server.url);
+    const started = await startNode(["--name", "b", "--http", "127.0.0.1:0", "--nats", server.url]);
+    try {
+      await send(started.url, topicPath("room", "bob"), { method: "PUT" });
+      await agree(["bob"], [node]);
+    } finally {
+      await started.stop();
+    }
   });
 
   test("are one cluster over two servers that are", async () => {

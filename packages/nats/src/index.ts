@@ -2,6 +2,7 @@ import type { TransportFactory } from "presently";
 import { NatsTransport } from "./nats-transport.ts";
 import { type NatsOptions, resolveNatsOptions } from "./options.ts";
 
+export { credsAuthenticator } from "@nats-io/transport-node";
 export { NatsError } from "./errors.ts";
 export type { NatsOptions } from "./options.ts";
 

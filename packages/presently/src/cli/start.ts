@@ -6,6 +6,7 @@ import { createLogger, type Log } from "../logger.ts";
 import { createNode, type PresentlyNode } from "../node.ts";
 import { addExtensionOptions, loadExtensions } from "./extensions.ts";
 import { CommandError } from "./failure.ts";
+import { addNatsOptions, loadNats } from "./nats-flags.ts";
 import { addStartOptions, readStartOptions } from "./start-options.ts";
 
 /** Adds the command. */
@@ -19,12 +20,15 @@ export function addStartCommand(program: Command): void {
         "SIGTERM and SIGINT leave gracefully; a second one ends the process at once.",
     );
   addStartOptions(command);
+  addNatsOptions(command);
   addExtensionOptions(command);
   command.action((flags: Record<string, unknown>) => start(flags));
 }
 
 async function start(flags: Record<string, unknown>): Promise<void> {
-  const { options, naming } = readStartOptions(flags, process.env);
+  const transport = await loadNats(flags);
+  const { options: given, naming } = readStartOptions(flags, process.env);
+  const options = transport === undefined ? given : { ...given, transport };
   const config = resolveConfig(options, naming);
   const extensions = await loadExtensions(flags);
   const log = createLogger({
