@@ -445,4 +445,31 @@ describe("a key space", () => {
         expect(keys.map((key) => keyspace.elements(key))).toEqual(keys.map(() => ["kept"]));
     }
   });
+
+  test("agrees also when more lives have left keys behind than a pull can name", {
+    timeout: 120_000,
+  }, async () => {
+    const small = { frameBytesTarget: 1_200, keyBytesMax: 100, valueBytesMax: 100 };
+    const network = new SimulatedNetwork({ seed: 13, keyspace: small });
+    const a = network.start("a");
+    await network.run(50);
+    for (let life = 0; life < 30; life++) {
+      const b = network.start("b");
+      await network.run(20);
+      b.keyspace.setText(`life ${life}`, "x");
+      await network.run(20);
+      network.kill(b);
+      for (const watcher of a.watchers) watcher({ replica: b.replica, status: "gone", linked: false });
+    }
+    const c = network.start("c");
+    await network.run(5_000);
+    network.lossShare = 1;
+    a.keyspace.setText("late", "y");
+    await network.run(100);
+    network.lossShare = 0;
+    await network.run(5_000);
+    expect(c.keyspace.size.keys).toBe(31);
+    expect(c.keyspace.digest).toBe(a.keyspace.digest);
+    expect([...a.errors, ...c.errors]).toEqual([]);
+  });
 });

@@ -345,7 +345,7 @@ export class Keyspace {
 
   private async call(operation: OwnedOperation, waitMs: number) {
     this.assertOpen();
-    this.store.check(operation.key, []);
+    this.store.checkKey(operation.key);
     const result = await this.calls.call(operation, waitMs);
     this.touched();
     return result;

@@ -163,7 +163,7 @@ export class Participant {
     const [type, ...parts] = list(payload, "request");
     try {
       if (type === "call") return await calls.answer(parts, from);
-      if (type === "pull") return replication.give(parts[0]);
+      if (type === "pull") return replication.give(parts);
       if (type === "page") return replication.givePage(parts[0]);
       if (type === "confirm") return [await replication.holds(decodeOrigin(parts[0]), parts[1], from)];
       if (type === "greet") {

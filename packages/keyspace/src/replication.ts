@@ -11,10 +11,20 @@ import { bytesOf, type Item } from "./item.ts";
 import type { KeyspaceClock, Messenger } from "./messenger.ts";
 import { pagesOf, StateAssembly } from "./state-pages.ts";
 import type { KeyStore } from "./store.ts";
-import { decodeCount, decodeDelta, decodeDigest, encodeDelta, encodeDigest, list } from "./wire.ts";
+import {
+  type Digest,
+  decodeCount,
+  decodeDelta,
+  decodeDigest,
+  encodeDelta,
+  encodeDigest,
+  list,
+} from "./wire.ts";
 
 /** Rounds of one pull: a peer that always has more to give is asked again after its next digest. */
 const ROUNDS_MAX = 10_000;
+/** At most what a pull takes for each origin that it names: its id, a number and a hash. */
+const ORIGIN_BYTES = 120;
 /** How long the rest of a state is kept for whoever began to ask for it. */
 const PAGES_KEPT_MS = 10_000;
 const HANDED_OUT_MAX = 16;
@@ -87,26 +97,38 @@ export class Replication {
   }
 
   private async pullFrom(peer: ReplicaId): Promise<boolean> {
-    const { store } = this.port;
+    const { set } = this.port.store;
+    let after = "";
     for (let round = 0; round < ROUNDS_MAX; round++) {
       this.flush();
-      const [type, ...parts] = list(
-        await this.ask(peer, ["pull", encodeDigest(store.set.digest())]),
-        "answer",
-      );
+      const range = this.digestAfter(after);
+      const question = ["pull", encodeDigest(range.digest), after, range.upTo];
+      const [type, ...parts] = list(await this.ask(peer, question), "answer");
       this.advance();
-      if (type === "same") return true;
-      if (type === "deltas") {
-        let news = false;
-        for (const encoded of list(parts[0], "deltas")) {
-          const outcome = store.set.apply(decodeDelta(encoded));
-          if (outcome === "gap") return false;
-          news ||= outcome === "applied";
-        }
-        if (!news) return true;
-      } else return await this.takeState(peer, parts);
+      if (type !== "deltas") return await this.takeState(peer, parts);
+      let news = false;
+      let last = after;
+      for (const encoded of list(parts[0], "deltas")) {
+        const delta = decodeDelta(encoded);
+        const outcome = set.apply(delta);
+        if (outcome === "gap") return false;
+        news ||= outcome === "applied";
+        last = delta.origin;
+      }
+      if (typeof parts[1] !== "string") return true;
+      // An origin that we have forgotten is no news however often it is given: go on after it.
+      after = news || parts[1] > after ? parts[1] : last;
     }
     return false;
+  }
+
+  /** What we hold of the origins after one, in their order, and up to which: a message has room for so many. */
+  private digestAfter(after: string): { readonly digest: Digest; readonly upTo: string | null } {
+    const { store } = this.port;
+    const origins = [...store.set.digest()].filter(([origin]) => origin > after).sort(byOrigin);
+    const room = Math.floor(store.settings.frameBytesTarget / ORIGIN_BYTES);
+    const named = origins.slice(0, room);
+    return { digest: new Map(named), upTo: named.length < origins.length ? named.at(-1)![0] : null };
   }
 
   private async takeState(peer: ReplicaId, parts: readonly unknown[]): Promise<boolean> {
@@ -123,15 +145,21 @@ export class Replication {
     return set.merge(assembly.state()) === "merged";
   }
 
-  /** Answers a pull: nothing, the deltas that are missing, or the first page of the state. */
-  give(encoded: unknown): unknown[] {
+  /**
+   * Answers a pull: `["deltas", those that are missing, after which origin to ask on]`, or the first page of the state.
+   *
+   * @throws {MalformedMessageError}
+   */
+  give([encoded, after, upTo]: readonly unknown[]): unknown[] {
     this.flush();
     const { store, clock } = this.port;
     const { set, settings } = store;
     const known = decodeDigest(encoded);
     const deltas: unknown[] = [];
     let bytes = 0;
-    for (const [origin, { vector, hash }] of set.digest()) {
+    let last = String(after);
+    for (const [origin, { vector, hash }] of [...set.digest()].sort(byOrigin)) {
+      if (origin <= last || (typeof upTo === "string" && origin > upTo)) continue;
       const theirs = known.get(origin);
       if (theirs !== undefined && theirs.vector === vector && theirs.hash !== hash)
         return this.giveState(known);
@@ -139,12 +167,13 @@ export class Replication {
       if (missing === undefined) return this.giveState(known);
       for (const delta of missing) {
         const size = sizeOf(delta);
-        if (deltas.length > 0 && bytes + size > settings.frameBytesTarget) return ["deltas", deltas];
+        if (deltas.length > 0 && bytes + size > settings.frameBytesTarget) return ["deltas", deltas, last];
         deltas.push(encodeDelta(delta, clock.now()));
         bytes += size;
       }
+      last = origin;
     }
-    return deltas.length === 0 ? ["same"] : ["deltas", deltas];
+    return ["deltas", deltas, typeof upTo === "string" ? upTo : null];
   }
 
   private giveState(known: ReturnType<typeof decodeDigest>): unknown[] {
@@ -193,4 +222,8 @@ function sizeOf(delta: Delta<Item>): number {
   for (const item of delta.values) bytes += bytesOf(item);
   for (const { origin, numbers } of delta.removals) bytes += 3 * origin.length + 12 * (numbers.length + 1);
   return bytes;
+}
+
+function byOrigin([one]: readonly [string, unknown], [other]: readonly [string, unknown]): number {
+  return one < other ? -1 : 1;
 }

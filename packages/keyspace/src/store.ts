@@ -109,24 +109,31 @@ export class KeyStore {
 
   /** The checks of `write` alone. */
   check(key: string, texts: readonly string[]): void {
-    const { keysMax, bytesMax, keyBytesMax, valueBytesMax } = this.settings;
-    if (typeof key !== "string" || key === "")
-      throw new InvalidArgumentError("key", "must be a text that is not empty");
-    if (utf8Length(key) > keyBytesMax)
-      throw new LimitError("keyBytesMax", keyBytesMax, "the key is too long");
+    const { keysMax, bytesMax, valueBytesMax } = this.settings;
+    const keyBytes = this.checkKey(key);
     let bytes = 0;
-    for (const text of [key, ...texts]) {
+    for (const text of texts) {
       if (typeof text !== "string") throw new InvalidArgumentError("value", "must be a text");
       if (MALFORMED.test(text))
         throw new InvalidArgumentError("text", "must be well-formed Unicode, without half characters");
       bytes += utf8Length(text);
     }
-    if (bytes - utf8Length(key) > valueBytesMax)
+    if (bytes > valueBytesMax)
       throw new LimitError("valueBytesMax", valueBytesMax, "what is to be written is too large");
     if (this.table.size >= keysMax && this.table.get(key) === undefined)
       throw new LimitError("keysMax", keysMax, "there are too many keys");
-    if (this.table.bytes + bytes > bytesMax)
+    if (this.table.bytes + keyBytes + bytes > bytesMax)
       throw new LimitError("bytesMax", bytesMax, "the key space is full");
+  }
+
+  /** Answers the bytes of a key that can be used. */
+  checkKey(key: string): number {
+    if (typeof key !== "string" || key === "" || MALFORMED.test(key))
+      throw new InvalidArgumentError("key", "must be a text of well-formed Unicode that is not empty");
+    const bytes = utf8Length(key);
+    const { keyBytesMax } = this.settings;
+    if (bytes > keyBytesMax) throw new LimitError("keyBytesMax", keyBytesMax, "the key is too long");
+    return bytes;
   }
 
   /** Adds an item, and then removes those that it takes the place of. */
