@@ -35,7 +35,7 @@ async function start(name: string, flushIntervalMs: number, ...peers: string[]):
 beforeEach(async () => {
   notices.length = 0;
   a = await start("a", 0);
-  // What b changes stays with b until its next heartbeat: time enough for a lie about it to come first.
+  // What b changes right after another change stays with b until its next heartbeat: time enough for a lie to come first.
   b = await start("b", HEARTBEAT_MS, a.meshUrl!);
   session = b.session();
   session.track(T, "alice", {});
@@ -76,12 +76,19 @@ const heardOf = (node: PresentlyNode) =>
  * Has b make its next event by `change`, and tells a something else of that event before b does. From then on both have
  * seen the same events, and hold different states.
  */
-async function corrupt(change: () => void, lie: Pick<ForgedDelta, "numbers" | "values">): Promise<void> {
-  const delta: ForgedDelta = { origin: b.replica, from: events, to: events + 1, removals: [], ...lie };
+async function corrupt(
+  change: () => void,
+  lie: (number: number) => Pick<ForgedDelta, "numbers" | "values">,
+): Promise<void> {
   // Right after a heartbeat of b, so that the next one is far away.
   await eventually(() => expect(heardOf(b)).toBeLessThan(HEARTBEAT_MS / 4), { intervalMs: 1 });
-  change();
+  session.track("elsewhere", "bob", {});
   events += 1;
+  await eventually(() => expect(a.count("elsewhere").entries).toBe(1), { intervalMs: 1 });
+  const number = events + 1;
+  const delta: ForgedDelta = { origin: b.replica, from: events, to: number, removals: [], ...lie(number) };
+  change();
+  events = number;
   forger.send(a.replica, encodeMessage({ type: "delta", delta }));
 }
 
@@ -117,7 +124,10 @@ describe("a replica that was corrupted", () => {
     b.watch(T, (change) => {
       if (change.type === "diff") leaves.push(...change.leaves.map(({ presence }) => presence.key));
     });
-    await corrupt(() => session.track(T, "bob", { device: "phone" }), { numbers: [], values: [] });
+    await corrupt(
+      () => session.track(T, "bob", { device: "phone" }),
+      () => ({ numbers: [], values: [] }),
+    );
     await detectedAndRepaired(["alice", "bob"]);
     expect(a.get(T, "bob").map(({ meta, node }) => [meta, node])).toEqual([[{ device: "phone" }, "b"]]);
     expect(leaves).toEqual([]);
@@ -127,9 +137,14 @@ describe("a replica that was corrupted", () => {
   });
 
   test("by an entry that nobody made, and one that should be gone, is found out by its hash, and loses both", async () => {
-    const ghost = { topic: T, key: "ghost", meta: {}, previous: 0, root: events + 1 };
-    const values = [ghost] as unknown as ForgedDelta["values"];
-    await corrupt(() => session.untrack(T, "alice"), { numbers: [events + 1], values });
+    const ghost = { topic: T, key: "ghost", meta: {}, previous: 0 };
+    await corrupt(
+      () => session.untrack(T, "alice"),
+      (number) => ({
+        numbers: [number],
+        values: [{ ...ghost, root: number }] as unknown as ForgedDelta["values"],
+      }),
+    );
     await eventually(() => expect(keysAt(a).sort()).toEqual(["alice", "ghost"]), { intervalMs: 1 });
     await detectedAndRepaired([]);
     session.track(T, "carol", {});
