@@ -4,22 +4,19 @@
  *     joining --(join answers ok)--> joined --(leave, stop, crash, connection gone, joined again)--> closed
  *        \--(join answers error, or throws)---------------------------------------------------------->/
  *
- * Callbacks run one after the other, in the order of the messages. The answer to the join is the first thing that the
- * client hears of the topic: what is sent to it before waits.
+ * Callbacks run one after the other, in the order of the messages.
  */
-import { ClosedError, InvalidArgumentError, type Meta } from "presently";
-import { Channel, type ChannelControl, type MetaChange } from "./channel.ts";
+import { Channel } from "./channel.ts";
+import { ChannelCalls } from "./channel-calls.ts";
 import type { EndReason } from "./channel-definition.ts";
 import type { ChannelServerOptions } from "./channel-host.ts";
 import { ChannelOutlet } from "./channel-outlet.ts";
 import { ChannelPresence } from "./channel-presence.ts";
-import type { ConnectionInfo } from "./connection-info.ts";
 import type { Frame } from "./frame.ts";
 import { Mailbox } from "./mailbox.ts";
 import { type EncodedJson, EVENT, type Message, type Payload, type Ref } from "./message.ts";
 import type { Callback } from "./notice.ts";
-import type { PresenceEntry, PresenceMap } from "./presence-map.ts";
-import { type Answer, answerOf, type Reply, type ReplyRef } from "./reply.ts";
+import { type Answer, answerOf, type ReplyRef } from "./reply.ts";
 import { settle } from "./settle.ts";
 import type { SharedBroadcast } from "./shared-broadcast.ts";
 import type { Member } from "./topic.ts";
@@ -27,7 +24,7 @@ import type { Member } from "./topic.ts";
 /** Tasks that may wait for a slow callback. */
 const WAITING_MAX = 1_000;
 
-export class ChannelServer implements Member, ChannelControl {
+export class ChannelServer implements Member {
   readonly id: string;
   readonly topic: string;
   readonly joinRef: Ref;
@@ -38,7 +35,6 @@ export class ChannelServer implements Member, ChannelControl {
   readonly #outlet: ChannelOutlet;
   readonly #presence: ChannelPresence;
   #state: "joining" | "joined" | "closed" = "joining";
-  /** The message that is being handled. */
   #handling: ReplyRef | undefined;
 
   constructor(options: ChannelServerOptions) {
@@ -57,20 +53,24 @@ export class ChannelServer implements Member, ChannelControl {
       tracker,
       definition: definition.presence,
     });
-    this.#channel = new Channel<unknown>(this, copyOf(assigns));
+    const calls = new ChannelCalls({
+      server: this,
+      host,
+      services,
+      outlet: this.#outlet,
+      presence: this.#presence,
+    });
+    this.#channel = new Channel<unknown>(calls, copyOf(assigns));
     services.presence.adopt(this.#channel, tracker);
   }
 
-  get socketId(): string | undefined {
-    return this.#options.host.socketId;
+  get state(): "joining" | "joined" | "closed" {
+    return this.#state;
   }
 
-  get info(): ConnectionInfo {
-    return this.#options.host.info;
-  }
-
-  get closed(): boolean {
-    return this.#state === "closed";
+  /** The message that is being handled. */
+  get handling(): ReplyRef | undefined {
+    return this.#handling;
   }
 
   /** Farewells that have not been sent yet, for whoever takes this one's place. */
@@ -144,55 +144,7 @@ export class ChannelServer implements Member, ChannelControl {
     this.#outlet.push(EVENT.state, state);
   }
 
-  // What callbacks call, through `Channel`.
-
-  push(event: string, payload: Payload): void {
-    this.#outlet.push(event, payload);
-  }
-
-  broadcast(event: string, payload: Payload, toItself: boolean): void {
-    this.#options.services.exchange.broadcast(this.topic, event, payload, toItself ? "" : this.id);
-  }
-
-  replyRef(): ReplyRef {
-    if (this.#handling === undefined)
-      throw new InvalidArgumentError("replyRef", "may be asked for while a message is handled only");
-    return this.#handling;
-  }
-
-  reply(ref: ReplyRef, reply: Reply): void {
-    const answer = answerOf(reply);
-    if (this.#state !== "closed") this.#outlet.answer(ref, answer);
-  }
-
-  track(key: string | number, meta: Meta): string {
-    this.#assertOpen();
-    // Asked for first, so that the client sees itself come, whenever the state reaches it.
-    if (this.#state === "joining") this.#presence.attach();
-    return this.#presence.track(key, meta);
-  }
-
-  untrack(key: string | number): void {
-    this.#presence.untrack(key);
-  }
-
-  update(key: string | number, change: MetaChange): string {
-    this.#assertOpen();
-    return this.#presence.update(key, change);
-  }
-
-  pushPresenceState(): void {
-    if (this.#state !== "closed") this.#presence.attachAgain();
-  }
-
-  list(): Promise<PresenceMap> {
-    return this.#options.services.presence.list(this.topic);
-  }
-
-  getByKey(key: string | number): Promise<PresenceEntry | readonly []> {
-    return this.#options.services.presence.getByKey(this.topic, key);
-  }
-
+  /** Ends the channel, and tells the client so, which does not join again. */
   stop(): void {
     if (this.#state === "closed") return;
     this.end("stopped");
@@ -302,10 +254,6 @@ export class ChannelServer implements Member, ChannelControl {
       ...named,
       error,
     });
-  }
-
-  #assertOpen(): void {
-    if (this.#state === "closed") throw new ClosedError("this channel");
   }
 }
 
