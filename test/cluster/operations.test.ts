@@ -78,7 +78,18 @@ describe("an operator", () => {
     expect((await evict("n3", "n2")).code).toBe(0);
     expect((await compare("n1", "n2")).code).toBe(0);
 
-    // Its next life is welcome.
+    // Its next life is welcome, and everybody forgets that at once where that is asked for.
+    await cluster.run("n3");
+    await cluster.whole();
+    await cluster.kill("n3");
+    for (const at of ["n1", "n2"])
+      await eventually(async () => expect((await reportOn(at, "n3"))?.status).toBe("down"));
+    const all = await runCommand(["evict", "n3", "--everywhere", "--url", cluster.node("n1").url]);
+    expect([all.code, all.stdout]).toEqual([
+      0,
+      expect.stringMatching(/^n1, n2 have forgotten n3@\d+, with 0 entries\n$/),
+    ]);
+    for (const at of ["n1", "n2"]) expect(await reportOn(at, "n3")).toBeUndefined();
     await cluster.run("n3");
     await cluster.whole();
   });

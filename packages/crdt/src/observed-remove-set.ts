@@ -326,6 +326,11 @@ export class ObservedRemoveSet<V> {
     return this.origins.get(id)?.vector ?? 0;
   }
 
+  /** Order-independent hash of the live dots of `id` up to its vector; 0 if there are none. */
+  hashOf(id: ReplicaId): number {
+    return this.origins.get(id)?.hash.value ?? 0;
+  }
+
   vector(): VersionVector {
     const vector = new Map<ReplicaId, EventNumber>();
     for (const origin of this.origins.values()) if (origin.vector > 0) vector.set(origin.id, origin.vector);

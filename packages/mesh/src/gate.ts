@@ -39,8 +39,16 @@ export class Gate {
   /** All that are not closed, links included. */
   readonly #sockets = new Set<WebSocket>();
 
+  /** What connections from now on are dialled with. */
+  #tls: TlsOptions | undefined;
+
   constructor(options: GateOptions) {
     this.#options = options;
+    this.#tls = options.tls;
+  }
+
+  renewTls(tls: TlsOptions): void {
+    this.#tls = tls;
   }
 
   /** Whether one more stranger may begin a handshake. */
@@ -50,9 +58,9 @@ export class Gate {
 
   /** Dials `address` and shakes hands with whoever answers. `name` is the host that was looked up for it, if one was. */
   dial(address: string, name: string | undefined): void {
-    const { frameBytesMax, tls } = this.#options;
+    const { frameBytesMax } = this.#options;
     const socket = new WebSocket(address, {
-      ...dialOptions(address, tls, name),
+      ...dialOptions(address, this.#tls, name),
       perMessageDeflate: false,
       maxPayload: frameBytesMax,
     });

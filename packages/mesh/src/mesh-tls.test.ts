@@ -77,6 +77,41 @@ describe("nodes with certificates of one authority", () => {
   });
 });
 
+test("a renewed certificate, of another authority even, serves new connections, and no link is lost by it", async () => {
+  const both = `${authority.ca}\n${stranger.ca}`;
+  const a = await meshes.start("a", tls({ ...mutual, ca: both }));
+  const b = await meshes.start("b", { ...tls({ ...mutual, ca: both }), peers: [a.mesh.url] });
+  await eventually(() => expect(peersOf(b)).toEqual([a.id]));
+  const theirsOnly = { cert: theirs.cert, key: theirs.key, ca: stranger.ca };
+  for (const { mesh } of [a, b]) mesh.renewTls(theirsOnly);
+  const c = await meshes.start("c", { tls: { ...theirsOnly, ...mutual }, peers: [a.mesh.url] });
+  await eventually(() =>
+    expect([peersOf(a), peersOf(b), peersOf(c)]).toEqual([
+      [b.id, c.id],
+      [a.id, c.id],
+      [a.id, b.id],
+    ]),
+  );
+  for (const { listener } of [a, b])
+    expect(listener.events.filter((event) => event.startsWith("peerDown"))).toEqual([]);
+  // Who still has the old one only is a stranger now.
+  const d = await meshes.start("d", { ...tls(mutual), peers: [a.mesh.url], dialMaxMs: 5_000 });
+  await eventually(() => expect(linesOf(d, "TLS").length).toBeGreaterThan(0));
+  expect(peersOf(d)).toEqual([]);
+});
+
+test("what cannot be used as a certificate is refused, and the old one goes on", async () => {
+  const a = await meshes.start("a", tls());
+  expect(() => a.mesh.renewTls({ cert: ours.cert, key: theirs.key })).toThrow(/is not the key/);
+  expect(() => a.mesh.renewTls({ cert: "none", key: ours.key })).toThrow(
+    expect.objectContaining({ code: "INVALID_ARGUMENT" }),
+  );
+  const b = await meshes.start("b", { ...tls(), peers: [a.mesh.url] });
+  await eventually(() => expect(peersOf(b)).toEqual([a.id]));
+  const plain = await meshes.start("plain");
+  expect(() => plain.mesh.renewTls(ours)).toThrow(expect.objectContaining({ code: "INVALID_CONFIGURATION" }));
+});
+
 describe("a server", () => {
   test.each<[string, () => Partial<MeshOptions>, RegExp]>([
     [

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import {
   ClosedError,
+  ConfigurationError,
   InvalidArgumentError,
   nameOf,
   ProtocolError,
@@ -28,6 +29,7 @@ import { type MeshNotice, type MeshOptions, resolveOptions, type Settings } from
 import { refusal } from "./refusal.ts";
 import { Keyring } from "./secrets.ts";
 import { Server } from "./server.ts";
+import { checkTls, type TlsOptions } from "./tls.ts";
 
 /**
  * Listens for peers, dials peers, and keeps one link with each node that it can reach.
@@ -145,6 +147,23 @@ export class Mesh implements Transport {
     this.#journal.listening(this.#replica, this.#url);
     this.#discovery.start();
     this.#names.soon();
+  }
+
+  /**
+   * Uses another certificate, key and authorities for connections from now on, as server and as client: links that are up
+   * go on. Whether clients must show certificates, and the name that peers' certificates carry, stay as they were.
+   *
+   * @throws {InvalidArgumentError} for what is not PEM @throws {ConfigurationError} if they contradict each other, or if
+   *   the mesh was not given any at its start; nothing is changed then
+   */
+  renewTls(renewed: Pick<TlsOptions, "cert" | "key" | "ca">): void {
+    const { tls, advertise } = this.#settings;
+    if (tls === undefined)
+      throw new ConfigurationError("this mesh does not speak TLS: give it tls when it is made");
+    const next = { ...tls, ...renewed };
+    checkTls(next, advertise);
+    this.#server.renewTls(next);
+    this.#gate.renewTls(next);
   }
 
   /** The links that are up. Cost: O(links). */

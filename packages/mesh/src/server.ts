@@ -87,6 +87,11 @@ export class Server {
     return typeof address === "object" && address !== null ? address.port : port;
   }
 
+  /** New connections are met with this certificate; those that are open stay as they are. */
+  renewTls({ cert, key, ca }: TlsOptions): void {
+    (this.#http as HttpsServer).setSecureContext({ cert, key, ...(ca === undefined ? {} : { ca }) });
+  }
+
   /** Takes no more connections, and ends those that are not WebSockets. Resolves when all connections are gone. */
   async close(): Promise<void> {
     if (!this.#http.listening) return;

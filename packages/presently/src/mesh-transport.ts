@@ -4,7 +4,7 @@ import { incarnationOf, nameOf, type ReplicaId } from "@presently/replica";
 import { ListenError } from "./errors.ts";
 import type { LinkReport } from "./http/served-node.ts";
 import type { MeshConfig } from "./node-options.ts";
-import type { NodeTransport, TransportFactory } from "./transport.ts";
+import type { NodeTransport, TlsFiles, TransportFactory } from "./transport.ts";
 
 /** @throws what `Mesh` throws: options that cannot be used, alone or together */
 export function meshTransport(options: MeshConfig, secrets: readonly string[]): TransportFactory {
@@ -56,6 +56,10 @@ class MeshTransport implements NodeTransport {
   rename(replica: ReplicaId): void {
     this.#renamed(replica);
     this.#mesh.rename(replica);
+  }
+
+  renewTls(tls: TlsFiles): void {
+    this.#mesh.renewTls(tls);
   }
 
   forget(node: string): void {

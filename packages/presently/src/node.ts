@@ -2,9 +2,11 @@
 import type { Server } from "node:http";
 import {
   ClosedError,
+  ConfigurationError,
   type Counters,
   type CountListener,
   Endpoint,
+  isReplicaId,
   type MessageListener,
   nameOf,
   type Presence,
@@ -23,6 +25,7 @@ import {
 import { noTransport } from "./alone.ts";
 import { systemClock } from "./clock.ts";
 import { resolveConfig } from "./config.ts";
+import { EVICTION_CHANNEL, type Eviction, evictEverywhere } from "./eviction.ts";
 import type { LinkReport, ServedNode } from "./http/served-node.ts";
 import { HttpServer } from "./http/server.ts";
 import { createLogger, type Log } from "./logger.ts";
@@ -30,7 +33,7 @@ import { meshTransport } from "./mesh-transport.ts";
 import type { NodeConfig, NodeOptions } from "./node-options.ts";
 import type { NodeNotice } from "./notice.ts";
 import { notReadyReason } from "./readiness.ts";
-import type { NodeTransport, TransportFactory } from "./transport.ts";
+import type { NodeTransport, TlsFiles, TransportFactory } from "./transport.ts";
 
 /** How long frames that are on their way out may take when the node stops. */
 const DRAIN_MS = 1_000;
@@ -128,6 +131,10 @@ export class PresentlyNode implements ServedNode {
       onSuperseded: () => this.#superseded(),
     });
     this.#transport = transport;
+    this.onRequest(
+      EVICTION_CHANNEL,
+      (gone) => typeof gone === "string" && isReplicaId(gone) && this.evict(gone),
+    );
   }
 
   get name(): string {
@@ -314,9 +321,36 @@ export class PresentlyNode implements ServedNode {
     return this.#endpoint.replica.evict(replica);
   }
 
+  /**
+   * Makes every node that counts forget a replica at once, with its entries: what an operator wants of one that will not
+   * come back. One that is alive comes back by itself.
+   */
+  async evictEverywhere(replica: ReplicaId): Promise<Eviction> {
+    return await evictEverywhere(
+      replica,
+      this.cluster(),
+      (gone) => this.evict(gone),
+      (to) => this.request(to, EVICTION_CHANNEL, replica),
+    );
+  }
+
   /** What this node believes of itself and of every other; itself first. */
   cluster(): readonly ReplicaReport[] {
     return this.#endpoint.cluster();
+  }
+
+  /**
+   * Shows another certificate to nodes that it links with from now on, and believes other authorities; links that are up
+   * go on. `presently start` calls it when the files of `--tls-cert`, `--tls-key` or `--tls-ca` change.
+   *
+   * @throws {InvalidArgumentError} for what is not PEM
+   * @throws {ConfigurationError} if the parts contradict each other, or if the node was started without certificates
+   */
+  renewTls(tls: TlsFiles): void {
+    if (this.#transport.renewTls === undefined)
+      throw new ConfigurationError("this node has no mesh that speaks TLS: start it with mesh.tls");
+    this.#transport.renewTls(tls);
+    this.#log.info({}, "new certificates are in use for new links");
   }
 
   /** The links that are up. */

@@ -1,7 +1,11 @@
 /** What carries a node's frames: the WebSocket mesh, or whatever takes its place (`createNode({ transport })`). */
+import type { TlsOptions } from "@presently/mesh";
 import type { ReplicaId, Transport, TransportListener } from "@presently/replica";
 import type { LinkReport } from "./http/served-node.ts";
 import type { NodeNotice } from "./notice.ts";
+
+/** What is renewed in time: PEM texts of a certificate, its key, and the authorities that are believed. */
+export type TlsFiles = Pick<TlsOptions, "cert" | "key" | "ca">;
 
 /** A transport with the life that a node gives it: constructed, started, perhaps renamed, closed. */
 export interface NodeTransport extends Transport {
@@ -15,6 +19,8 @@ export interface NodeTransport extends Transport {
   readonly url: string | undefined;
   /** How many peers are known to be out there, and worth waiting for before the node is ready; at a guess. */
   readonly peersExpected: number;
+  /** Shows other certificates from now on; links that are up go on. Left out by a transport that shows none. */
+  renewTls?(tls: TlsFiles): void;
   links(): readonly LinkReport[];
   /** Connections that were refused, by the code of the reason; they only grow. */
   readonly refused: Readonly<Record<string, number>>;

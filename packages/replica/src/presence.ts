@@ -94,6 +94,8 @@ export interface ReplicaReport {
   readonly entries: number;
   /** Its highest event known here. */
   readonly events: number;
+  /** Of its entries after these events: the same on all replicas that know as many, or something is wrong. */
+  readonly hash: number;
   /** Since its heartbeat counter last advanced, by our own monotonic clock; 0 for ourselves. */
   readonly heardAgoMs: number;
   /** Whether a link with it is up. */

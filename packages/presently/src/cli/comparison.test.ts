@@ -46,11 +46,16 @@ describe("a comparison of two nodes", () => {
   });
 
   test("names what only one has applied, and what both have applied with another outcome", () => {
-    const one = view("n1", [replica("n3@1", { events: 7 }), replica("n4@1", { entries: 2 })]);
-    const other = view("n2", [replica("n3@1", { events: 5 }), replica("n4@1", { entries: 3 })]);
+    const ofNode = (replicas: readonly [events: number, entries: number, hash: number]) => {
+      const [events, entries, hash] = replicas;
+      return [replica("n3@1", { events }), replica("n4@1", { entries }), replica("n5@1", { hash })];
+    };
+    const one = view("n1", ofNode([7, 2, 1]));
+    const other = view("n2", ofNode([5, 3, 2]));
     expect(lines([one, other])).toEqual([
       "replica n3@1: 7 events at n1, 5 at n2",
       "replica n4@1: 2 entries at n1, 3 at n2, after the same events",
+      "replica n5@1: other entries at n1 than at n2, after the same events",
     ]);
   });
 

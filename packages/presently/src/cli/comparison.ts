@@ -70,6 +70,13 @@ function replicaDifferences(id: string, pair: ViewPair): Difference[] {
         (later) => isDiverged(later, id),
       ),
     );
+  } else if (one.hash !== other.hash) {
+    found.push(
+      difference(
+        `${about}: other entries at ${oneName} than at ${otherName}, after the same events`,
+        (later) => isDiverged(later, id),
+      ),
+    );
   }
   return found;
 }
@@ -119,7 +126,7 @@ function isShownDifferently(pair: ViewPair, id: string): boolean {
 
 function isDiverged(pair: ViewPair, id: string): boolean {
   const [one, other] = both(pair, (view) => replicaIn(view, id));
-  return one?.events === other?.events && one?.entries !== other?.entries;
+  return one?.events === other?.events && (one?.entries !== other?.entries || one?.hash !== other?.hash);
 }
 
 /** A suspected replica is shown as one that is up, and so is the node itself. */

@@ -1,8 +1,10 @@
 /** `presently evict <replica>`: makes a node forget one that will not come back. */
+import { nameOf, type ReplicaId } from "@presently/replica";
 import type { Command } from "commander";
+import type { Eviction } from "../eviction.ts";
 import type { ClusterJson, ReplicaJson } from "../http/cluster-api.ts";
 import { addClientOptions, type ClientOptions } from "./client-options.ts";
-import { CommandError } from "./failure.ts";
+import { CommandError, EXIT } from "./failure.ts";
 import { NodeClient } from "./node-client.ts";
 import { count, printable } from "./terminal.ts";
 
@@ -14,22 +16,39 @@ export function addEvictCommand(program: Command): void {
     .argument("<replica>", 'a replica of "presently cluster", or the name of its node')
     .addHelpText(
       "after",
-      "\nEach node forgets for itself: run it once for every node that still knows the replica.",
-    );
-  addClientOptions(command).action((replica: string, options: ClientOptions) => evict(replica, options));
+      "\nEach node forgets for itself: without --everywhere, only the one that is asked does.",
+    )
+    .option("--everywhere", "make all nodes forget it, and say which have", false);
+  addClientOptions(command).action((replica: string, options: EvictOptions) => evict(replica, options));
 }
 
-async function evict(named: string, { url, json }: ClientOptions): Promise<void> {
+interface EvictOptions extends ClientOptions {
+  readonly everywhere: boolean;
+}
+
+async function evict(named: string, { url, json, everywhere }: EvictOptions): Promise<void> {
   const client = new NodeClient(url);
   const state = await client.get<ClusterJson>("/api/cluster");
   const replica = replicaNamed(named, state);
-  await client.delete(`/api/cluster/replicas/${encodeURIComponent(replica.replica)}`);
+  const path = `/api/cluster/replicas/${encodeURIComponent(replica.replica)}`;
+  const eviction = everywhere ? await client.delete<Eviction>(`${path}?everywhere=true`) : undefined;
+  if (!everywhere) await client.delete(path);
+  const { forgottenBy, unanswered }: Eviction = eviction ?? {
+    forgottenBy: [state.replica as ReplicaId],
+    unanswered: [],
+  };
+  if (unanswered.length > 0) process.exitCode = EXIT.failed;
   if (json) {
-    console.log(JSON.stringify({ evicted: replica.replica, by: state.replica, entries: replica.entries }));
+    const facts = { evicted: replica.replica, by: state.replica, entries: replica.entries };
+    console.log(JSON.stringify(everywhere ? { ...facts, forgottenBy, unanswered } : facts));
     return;
   }
   const gone = count(replica.entries, "entry", "entries");
-  console.log(`${printable(state.node)} has forgotten ${printable(replica.replica)}, with ${gone}`);
+  const who = forgottenBy.map((each) => printable(nameOf(each))).join(", ");
+  const verb = forgottenBy.length === 1 ? "has" : "have";
+  console.log(`${who} ${verb} forgotten ${printable(replica.replica)}, with ${gone}`);
+  for (const each of unanswered)
+    console.log(`${printable(each)} did not answer: ask it again, by its own --url`);
   if (replica.status === "up" || replica.status === "suspect")
     console.log("it was not down: if it still runs, it comes back with its next heartbeat");
 }

@@ -35,13 +35,13 @@ export class NodeClient {
   }
 
   /**
-   * Deletes what is at a path.
+   * Deletes what is at a path; gives the answer, if there is one.
    *
    * @throws {CommandError} when no node answers, or when it refuses
    */
-  async delete(path: string): Promise<void> {
+  async delete<T = void>(path: string): Promise<T> {
     const response = await this.#fetch(path, AbortSignal.timeout(ANSWER_TIMEOUT_MS), "DELETE");
-    if (response.status !== 204) await this.#jsonOf(response);
+    return (response.status === 204 ? undefined : await this.#jsonOf(response)) as T;
   }
 
   /**

@@ -14,6 +14,8 @@ const DEFAULT_HTTP = "127.0.0.1:4001";
 export interface StartConfiguration {
   readonly options: NodeOptions;
   readonly naming: OptionNaming;
+  /** The files that certificates, keys and authorities were read from. */
+  readonly tlsFiles: readonly string[];
 }
 
 /** Adds every option to the command, with its unit and default. */
@@ -96,7 +98,20 @@ export function readStartOptions(
   if (secret !== undefined) options.secret = secret;
   const demoControl = environment.PRESENTLY_DEMO_CONTROL;
   if (demoControl && isRecord(options.http)) options.http.demoControl = demoControl;
-  return { options: options as unknown as NodeOptions, naming: namingFor(fromFile, flags) };
+  const tlsFiles = tlsFilesOf(flags, fields);
+  return { options: options as unknown as NodeOptions, naming: namingFor(fromFile, flags), tlsFiles };
+}
+
+/** Where certificates and keys come from, by flag or by the configuration file. */
+function tlsFilesOf(flags: Readonly<Record<string, unknown>>, fields: Record<string, unknown>): string[] {
+  const files: string[] = [];
+  for (const spec of optionTable) {
+    if (spec.file !== true) continue;
+    const named = spec.flag === undefined ? undefined : flags[attributeOf(spec.flag)];
+    const inFile = valueAt(fields, `${spec.path}File`);
+    if (typeof (named ?? inFile) === "string") files.push(String(named ?? inFile));
+  }
+  return files;
 }
 
 function applyFlag(

@@ -7,6 +7,7 @@ import { createNode, type PresentlyNode } from "../node.ts";
 import { addExtensionOptions, loadExtensions } from "./extensions.ts";
 import { CommandError } from "./failure.ts";
 import { addNatsOptions, loadNats } from "./nats-flags.ts";
+import { renewCertificates } from "./renew-certificates.ts";
 import { addStartOptions, readStartOptions } from "./start-options.ts";
 
 /** Adds the command. */
@@ -27,7 +28,7 @@ export function addStartCommand(program: Command): void {
 
 async function start(flags: Record<string, unknown>): Promise<void> {
   const transport = await loadNats(flags);
-  const { options: given, naming } = readStartOptions(flags, process.env);
+  const { options: given, naming, tlsFiles } = readStartOptions(flags, process.env);
   const options = transport === undefined ? given : { ...given, transport };
   const config = resolveConfig(options, naming);
   const extensions = await loadExtensions(flags);
@@ -41,6 +42,7 @@ async function start(flags: Record<string, unknown>): Promise<void> {
   stopOnSignals(starting, log);
   const node = await starting;
   for (const extend of extensions) extend(node, log);
+  renewCertificates(node, tlsFiles, () => readStartOptions(flags, process.env).options.mesh?.tls, log);
   log.info({ mesh: node.meshUrl, http: node.httpUrl }, upLine(node));
   if ((await node.whenStopped) === "superseded") {
     throw new CommandError(

@@ -1,6 +1,13 @@
 /** The resources under `/api/cluster`: what this node believes of the others, what happened, and forgetting a replica. */
-import type { Counters, ReplicaId, ReplicaReport, SyncProgress } from "@presently/replica";
+import {
+  type Counters,
+  InvalidArgumentError,
+  type ReplicaId,
+  type ReplicaReport,
+  type SyncProgress,
+} from "@presently/replica";
 import { HttpRequestError } from "../errors.ts";
+import type { Eviction } from "../eviction.ts";
 import type { Reply } from "./json.ts";
 import type { OriginGuard } from "./origin-guard.ts";
 import type { ApiRequest } from "./route.ts";
@@ -65,15 +72,18 @@ export function getCluster({ query }: ApiRequest, node: ServedNode): Reply {
 }
 
 /**
- * `DELETE /api/cluster/replicas/:replica`: this node forgets the replica at once. One that is alive comes back by itself.
+ * `DELETE /api/cluster/replicas/:replica`: this node forgets the replica at once; with `?everywhere=true`, all do, and the
+ * answer names them. One that is alive comes back by itself.
  *
- * @throws {HttpRequestError} 404 for a replica that is not known here, 409 for the node itself
+ * @throws {HttpRequestError} 404 for a replica that is not known to whoever was asked, 409 for the node itself
  */
-export function evictReplica(
+export async function evictReplica(
   { request, params, query }: ApiRequest,
   { node, origins }: { readonly node: ServedNode; readonly origins: OriginGuard },
-): Reply {
-  parseQuery(query, []);
+): Promise<Reply> {
+  const { everywhere } = parseQuery(query, ["everywhere"]);
+  if (everywhere !== undefined && everywhere !== "true" && everywhere !== "false")
+    throw new InvalidArgumentError("the query parameter everywhere", "must be true or false");
   origins.check(request);
   const replica = params.replica! as ReplicaId;
   if (replica === node.replica) {
@@ -83,7 +93,10 @@ export function evictReplica(
       `${replica} is the node that you ask: stop it, or ask another node to forget it`,
     );
   }
-  if (node.evict(replica)) return { status: 204 };
+  if (everywhere === "true") {
+    const eviction: Eviction = await node.evictEverywhere(replica);
+    if (eviction.forgottenBy.length > 0) return { status: 200, body: eviction };
+  } else if (node.evict(replica)) return { status: 204 };
   throw new HttpRequestError(
     404,
     "NOT_FOUND",

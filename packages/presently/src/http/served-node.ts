@@ -10,6 +10,8 @@ import type {
   Watcher,
 } from "@presently/replica";
 
+import type { Eviction } from "../eviction.ts";
+
 /** A link of the mesh, for operators. */
 export interface LinkReport {
   readonly replica: ReplicaId;
@@ -51,4 +53,5 @@ export interface ServedNode {
   cluster(): readonly ReplicaReport[];
   links(): readonly LinkReport[];
   evict(replica: ReplicaId): boolean;
+  evictEverywhere(replica: ReplicaId): Promise<Eviction>;
 }
