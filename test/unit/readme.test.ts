@@ -1,5 +1,5 @@
 /**
- * Runs and compiles the example of every README: its first `ts` block, as it stands there, against the sources. An
+ * Runs and compiles the example of every README and guide: its first `ts` block, as it stands there, against the sources. An
  * example ends by itself: it closes what it opened, and fails by throwing.
  */
 import { execFile } from "node:child_process";
@@ -23,11 +23,15 @@ function exampleOf(markdown: string): string | undefined {
 }
 
 const packages = readdirSync(join(root, "packages")).map((folder) => `packages/${folder}/README.md`);
-const readmes = ["README.md", ...packages]
+const guideFolder = "packages/presently/docs/guides";
+const guides = readdirSync(join(root, guideFolder)).map((file) => `${guideFolder}/${file}`);
+const readmes = ["README.md", ...packages, ...guides]
   .filter((path) => existsSync(join(root, path)))
   .map((path) => ({ path, example: exampleOf(readFileSync(join(root, path), "utf8")) }))
-  // The first page may show commands only; a package is there to be imported.
-  .filter(({ path, example }) => path !== "README.md" || example !== undefined);
+  // The first page and a guide may show commands or parts only; a package is there to be imported.
+  .filter(({ path, example }) => packages.includes(path) || example !== undefined);
+ a package is there to be imported.
+  .filter(({ path, example }) => path.startsWith("packages/") !== path.startsWith(guideFolder) || example !== undefined);
 
 let folder: string;
 beforeAll(async () => {
