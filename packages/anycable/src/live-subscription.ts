@@ -6,18 +6,16 @@
  * While it is paused, what is kept in the history comes from there when the client has said where it was; so nothing
  * comes twice, and nothing out of order.
  */
-import { InvalidArgumentError, LimitError } from "presently";
 import type { ChannelDefinition } from "./channel-definition.ts";
 import type { HistoryRequest, Position } from "./command.ts";
 import { NoPresenceStreamError } from "./errors.ts";
 import * as frames from "./frames.ts";
+import { checkStream, HeardStreams } from "./heard-streams.ts";
 import { JsonText } from "./json.ts";
 import { MissedPresence, type PresenceKnown } from "./missed-presence.ts";
 import type { SessionPresence } from "./session-presence.ts";
 import type { SessionServices } from "./session-services.ts";
-import type { StreamMessage } from "./stream-log.ts";
 import type { PresenceNews } from "./stream-presence.ts";
-import type { Delivery } from "./streams.ts";
 import { Subscription, type SubscriptionControl } from "./subscription.ts";
 
 /** What a subscription asks of its session. */
@@ -63,16 +61,12 @@ export class LiveSubscription implements SubscriptionControl {
   state: Record<string, unknown> = {};
   readonly #services: SessionServices;
   readonly #host: SubscriptionHost;
-  /** By name; what ends each, while it is heard. */
-  readonly #streams = new Map<string, (() => void) | undefined>();
-  /** How often each stream had begun anew when the client was last known to have all of it. */
-  readonly #restarts = new Map<string, number>();
+  readonly #heard: HeardStreams;
   #whisperStream: string | undefined;
   #presence: MissedPresence | undefined;
   #phase: "subscribing" | "live" | "paused" | "ended" = "subscribing";
   /** What the application did before the confirmation, to be done after it. */
   #waiting: (() => void)[] = [];
-  #tails = new Map<string, Position>();
 
   constructor(options: LiveSubscriptionOptions) {
     this.#services = options.services;
@@ -81,6 +75,12 @@ export class LiveSubscription implements SubscriptionControl {
     this.identifier = options.identifier;
     this.channel = options.channel;
     this.params = options.params;
+    const { streams, limits } = options.services;
+    this.#heard = new HeardStreams(streams, limits, {
+      identifier: this.identifier,
+      isSelf: (sid) => this.#host.isSelf(sid),
+      send: (frame) => this.#host.send(frame),
+    });
     this.face = new Subscription(this);
   }
 
@@ -101,7 +101,7 @@ export class LiveSubscription implements SubscriptionControl {
   }
 
   get streams(): Iterable<string> {
-    return this.#streams.keys();
+    return this.#heard.names();
   }
 
   /** The stream on which its presence lives. */
@@ -113,20 +113,12 @@ export class LiveSubscription implements SubscriptionControl {
 
   streamFrom(stream: string, { whisper = false }: { readonly whisper?: boolean } = {}): void {
     if (this.closed) return;
-    checkStream(stream, this.#services.limits.streamBytesMax);
-    const { streamsPerSubscriptionMax: most } = this.#services.limits;
-    if (!this.#streams.has(stream)) {
-      if (this.#streams.size >= most)
-        throw new LimitError("streamsPerSubscriptionMax", most, "too many streams of one subscription");
-      this.#streams.set(stream, undefined);
-      if (this.#phase === "live") this.#listen(stream);
-    }
+    this.#heard.add(stream);
     if (whisper) this.#whisperStream = stream;
   }
 
   stopStream(stream: string): void {
-    this.#streams.get(stream)?.();
-    this.#streams.delete(stream);
+    this.#heard.delete(stream);
     if (this.#whisperStream === stream) this.#whisperStream = undefined;
   }
 
@@ -164,7 +156,7 @@ export class LiveSubscription implements SubscriptionControl {
   /** Tells the client that it is subscribed, and from then on what it is subscribed to. */
   confirm(history: HistoryRequest | undefined): void {
     this.#phase = "live";
-    for (const stream of this.#streams.keys()) this.#listen(stream);
+    this.#heard.start();
     this.#presence?.attach();
     this.#host.send(frames.confirmSubscription(this.identifier));
     if (history !== undefined) this.replay(history);
@@ -177,14 +169,10 @@ export class LiveSubscription implements SubscriptionControl {
 
   /** Sends what the client has missed, or says that it cannot be told. */
   replay(history: HistoryRequest): void {
-    const missed = this.#missed(history);
+    const isKnown = this.#heard.replay(history);
     this.#goOn();
-    if (missed === undefined) {
-      this.#host.send(frames.rejectHistory(this.identifier));
-      return;
-    }
-    for (const message of missed) this.#sendKept(message);
-    this.#host.send(frames.confirmHistory(this.identifier));
+    const { identifier } = this;
+    this.#host.send(isKnown ? frames.confirmHistory(identifier) : frames.rejectHistory(identifier));
   }
 
   /** Sends what the client says to the others. Answers whether it may. */
@@ -198,18 +186,8 @@ export class LiveSubscription implements SubscriptionControl {
   /** The connection is gone, and may come back. */
   pause(): void {
     if (this.#phase !== "live" && this.#phase !== "paused") return;
-    if (this.#phase === "live") {
-      this.#tails = new Map();
-      for (const stream of this.#streams.keys()) {
-        const { tail } = this.#services.streams.log(stream);
-        if (tail !== undefined) this.#tails.set(stream, tail);
-      }
-    }
     this.#phase = "paused";
-    for (const [stream, end] of this.#streams) {
-      end?.();
-      this.#streams.set(stream, undefined);
-    }
+    this.#heard.pause();
     this.#presence?.detach();
   }
 
@@ -225,18 +203,15 @@ export class LiveSubscription implements SubscriptionControl {
 
   /** The connection is back, and its client knows of it: it hears of everything that is not in the history. */
   resume(): void {
-    for (const stream of this.#streams.keys()) this.#listen(stream);
+    this.#heard.resume();
     this.#presence?.attach();
     this.#presence?.catchUp();
   }
 
   /** The client did not say where it was: it gets what came since its connection broke. */
   goOnWithoutHistory(): void {
-    const missed: StreamMessage[] = [];
-    for (const [stream, tail] of this.#tails)
-      missed.push(...(this.#services.streams.log(stream).after(tail) ?? []));
+    this.#heard.replayFromTails();
     this.#goOn();
-    for (const message of missed) this.#sendKept(message);
   }
 
   /** All that was sent up to the ping has arrived. */
@@ -253,8 +228,7 @@ export class LiveSubscription implements SubscriptionControl {
     if (this.#phase === "ended") return;
     this.#phase = "ended";
     this.#waiting = [];
-    for (const end of this.#streams.values()) end?.();
-    this.#streams.clear();
+    this.#heard.end();
     this.#endPresence();
   }
 
@@ -266,9 +240,9 @@ export class LiveSubscription implements SubscriptionControl {
       channel,
       params,
       state,
-      streams: [...this.#streams.keys()],
+      streams: this.#heard.names(),
       whisperStream: this.#whisperStream,
-      tails: [...this.#tails],
+      tails: this.#heard.tails(),
       presence: presence === undefined ? undefined : { stream: presence.stream, known: presence.known() },
     };
   }
@@ -276,56 +250,14 @@ export class LiveSubscription implements SubscriptionControl {
   /** Goes on with what another node had. */
   import({ state, streams, whisperStream, tails, presence }: SubscriptionState): void {
     this.state = state;
-    for (const stream of streams) this.#streams.set(stream, undefined);
+    this.#heard.restore(streams, tails);
     this.#whisperStream = whisperStream;
-    this.#tails = new Map(tails);
     if (presence !== undefined) this.#presence = this.#newPresence(presence.stream, presence.known);
     this.#phase = "paused";
   }
 
-  // Delivery.
-
-  #deliver(stream: string, { except, position, restarts, frame, data }: Delivery): void {
-    if (except !== undefined && this.#host.isSelf(except)) return;
-    if (this.#phase === "paused" && position !== undefined) return;
-    if (position === undefined || restarts === this.#restarts.get(stream)) {
-      this.#host.send(frame.for(this.identifier));
-      return;
-    }
-    // The client may have missed something: its place is one that nobody honours, so that it is told when it asks.
-    const uncertain = { epoch: `${position.epoch}?`, offset: position.offset };
-    this.#host.send(frames.message(this.identifier, data, { stream, position: uncertain }));
-  }
-
-  #sendKept({ stream, data, position, except }: StreamMessage): void {
-    if (except !== undefined && this.#host.isSelf(except)) return;
-    this.#host.send(frames.message(this.identifier, new JsonText(data), { stream, position }));
-  }
-
-  #missed({ since, streams }: HistoryRequest): StreamMessage[] | undefined {
-    const missed: StreamMessage[] = [];
-    for (const stream of this.#streams.keys()) {
-      const log = this.#services.streams.log(stream);
-      const position = streams.get(stream);
-      const found =
-        position !== undefined ? log.after(position) : since === undefined ? [] : log.since(since);
-      if (found === undefined) return undefined;
-      missed.push(...found);
-    }
-    return missed;
-  }
-
   #goOn(): void {
     if (this.#phase === "paused") this.#phase = "live";
-    this.#tails.clear();
-  }
-
-  #listen(stream: string): void {
-    const end = this.#services.streams.subscribe(stream, {
-      deliver: (delivery) => this.#deliver(stream, delivery),
-    });
-    this.#streams.set(stream, end);
-    this.#restarts.set(stream, this.#services.streams.restarts(stream));
   }
 
   #newPresence(stream: string, known?: PresenceKnown): MissedPresence {
@@ -348,11 +280,4 @@ export class LiveSubscription implements SubscriptionControl {
     if (this.#phase === "subscribing") this.#waiting.push(run);
     else if (this.#phase !== "ended") run();
   }
-}
-
-function checkStream(stream: string, bytesMax: number): void {
-  if (typeof stream !== "string" || stream === "")
-    throw new InvalidArgumentError("stream", "must be a non-empty text");
-  if (Buffer.byteLength(stream) > bytesMax)
-    throw new InvalidArgumentError("stream", `must have at most ${bytesMax} bytes (limit streamBytesMax)`);
 }

@@ -15,7 +15,8 @@ import type { Durations, Limits } from "./limits.ts";
 import type { NoticeListener } from "./notice.ts";
 import { inCharge } from "./rendezvous.ts";
 import { SharedFrame } from "./shared-frame.ts";
-import { newEpoch, StreamLog, type StreamMessage } from "./stream-log.ts";
+import { newEpoch, type StreamLog, type StreamMessage } from "./stream-log.ts";
+import { type KeptStream, StreamStore } from "./stream-store.ts";
 import { decodeExcerpt, decodeStreamMessage, encodeExcerpt, encodeStreamMessage } from "./stream-wire.ts";
 
 const STREAM_CHANNEL = "anycable:stream";
@@ -49,15 +50,6 @@ export interface PublishOptions {
   readonly transient?: boolean | undefined;
 }
 
-interface Kept {
-  readonly log: StreamLog;
-  /** Whether other nodes were asked for what they have. */
-  complete: boolean;
-  loading: Promise<void> | undefined;
-  /** How often a hole was found in it. */
-  restarts: number;
-}
-
 export interface StreamsOptions {
   readonly node: PresentlyNode;
   readonly limits: Limits;
@@ -70,17 +62,14 @@ export interface StreamsOptions {
 export class Streams {
   readonly #options: StreamsOptions;
   readonly #subscribers = new Map<string, Set<StreamSubscriber>>();
-  /** The one that was quiet for longest comes first. */
-  readonly #kept = new Map<string, Kept>();
-  /** The epochs that this node has begun, of streams that are kept. */
-  readonly #ourEpochs = new Map<string, string>();
+  readonly #store: StreamStore;
   readonly #endings: (() => void)[];
-  #bytes = 0;
   #candidates: readonly ReplicaId[] | undefined;
 
   constructor(options: StreamsOptions) {
     this.#options = options;
-    const { node } = options;
+    const { node, limits, durations, wallClock } = options;
+    this.#store = new StreamStore(limits, durations, wallClock);
     this.#endings = [
       node.onBroadcast(STREAM_CHANNEL, (payload) => this.#receive(payload)),
       node.onRequest(PUBLISH_CHANNEL, (payload) => this.#publishFor(payload)),
@@ -93,11 +82,6 @@ export class Streams {
 
   close(): void {
     for (const end of this.#endings) end();
-  }
-
-  /** How many messages are kept is bounded; how many streams have them here is this. */
-  get size(): number {
-    return this.#kept.size;
   }
 
   /** Tells the subscriber of every message, until the returned function is called. */
@@ -154,23 +138,17 @@ export class Streams {
 
   /** What is kept of a stream. */
   log(stream: string): StreamLog {
-    const { log } = this.#touch(stream);
-    this.#trim(log);
-    return log;
+    return this.#store.log(stream);
   }
 
   /** How often what is kept of a stream here had to begin anew. */
   restarts(stream: string): number {
-    return this.#touch(stream).restarts;
+    return this.#store.touch(stream).restarts;
   }
 
   /** Forgets what is too old. Cost: O(what is kept). */
   sweep(): void {
-    for (const [stream, kept] of this.#kept) {
-      this.#trim(kept.log);
-      if (kept.log.bytes === 0 && kept.log.tail === undefined && !this.#subscribers.has(stream))
-        this.#kept.delete(stream);
-    }
+    this.#store.sweep((stream) => this.#subscribers.has(stream));
   }
 
   #publishFor(payload: unknown): unknown {
@@ -190,12 +168,13 @@ export class Streams {
   #send(draft: Omit<StreamMessage, "at" | "position" | "after">): void {
     const { node, wallClock } = this.#options;
     const at = wallClock();
-    const { tail } = this.#touch(draft.stream).log;
-    const isOurs = tail !== undefined && this.#ourEpochs.get(draft.stream) === tail.epoch;
+    const kept = this.#store.touch(draft.stream);
+    const { tail } = kept.log;
+    const isOurs = tail !== undefined && kept.ownEpoch === tail.epoch;
     const position = isOurs
       ? { epoch: tail.epoch, offset: tail.offset + 1 }
       : { epoch: newEpoch(tail?.epoch, at, randomId()), offset: 1 };
-    this.#ourEpochs.set(draft.stream, position.epoch);
+    kept.ownEpoch = position.epoch;
     // This node hears its own broadcast during the call, and keeps the message then.
     node.broadcast(
       STREAM_CHANNEL,
@@ -213,13 +192,13 @@ export class Streams {
     const { stream, data, except, position, at, after, id } = message;
     let place = position;
     if (position !== undefined && at !== undefined) {
-      const became = this.#keep({ stream, data, except, id, position, at, after });
+      const became = this.#store.append({ stream, data, except, id, position, at, after });
       if (became === "known") return;
       if (became === "stale") place = undefined;
     }
     const subscribers = this.#subscribers.get(stream);
     if (subscribers === undefined) return;
-    const { restarts = 0 } = this.#kept.get(stream) ?? {};
+    const { restarts = 0 } = this.#store.find(stream) ?? {};
     const text = new JsonText(data);
     const frame = new SharedFrame((identifier) =>
       messageFrame(identifier, text, place === undefined ? undefined : { stream, position: place }),
@@ -228,42 +207,8 @@ export class Streams {
       subscriber.deliver({ except, position: place, data: text, frame, restarts });
   }
 
-  #keep(message: StreamMessage) {
-    const kept = this.#touch(message.stream);
-    const { log } = kept;
-    const before = log.bytes;
-    const became = log.append(message);
-    if (became === "restarted") kept.restarts++;
-    this.#bytes += log.bytes - before;
-    const { historyStreamsMax, historyBytesMax } = this.#options.limits;
-    for (const [stream, { log: oldest }] of this.#kept) {
-      if (this.#kept.size <= historyStreamsMax && this.#bytes <= historyBytesMax) break;
-      this.#bytes -= oldest.bytes;
-      this.#kept.delete(stream);
-      this.#ourEpochs.delete(stream);
-    }
-    return became;
-  }
-
-  #touch(stream: string): Kept {
-    let kept = this.#kept.get(stream);
-    if (kept === undefined) {
-      const { historyMessagesMax: messagesMax } = this.#options.limits;
-      const log = new StreamLog({ messagesMax, ageMaxMs: this.#options.durations.historyMs });
-      kept = { log, complete: false, loading: undefined, restarts: 0 };
-    } else this.#kept.delete(stream);
-    this.#kept.set(stream, kept);
-    return kept;
-  }
-
-  #trim(log: StreamLog): void {
-    const before = log.bytes;
-    log.trim(this.#options.wallClock());
-    this.#bytes += log.bytes - before;
-  }
-
   #load(stream: string): undefined | Promise<void> {
-    const kept = this.#touch(stream);
+    const kept = this.#store.touch(stream);
     if (kept.complete) return undefined;
     const peers = this.#elders();
     if (peers.length === 0) {
@@ -277,7 +222,7 @@ export class Streams {
     return kept.loading;
   }
 
-  async #ask(stream: string, kept: Kept, peers: readonly ReplicaId[]): Promise<void> {
+  async #ask(stream: string, kept: KeptStream, peers: readonly ReplicaId[]): Promise<void> {
     const { node } = this.#options;
     const asked = peers.map((peer) => node.request(peer, LOG_CHANNEL, stream, { timeoutMs: LOG_TIMEOUT_MS }));
     for (const answer of await Promise.allSettled(asked)) {
@@ -285,16 +230,12 @@ export class Streams {
       if (answer.status === "rejected") continue;
       const excerpt = decodeExcerpt(answer.value);
       if (excerpt === undefined) continue;
-      const before = kept.log.bytes;
-      const { messages: meanwhile } = kept.log.excerpt(Number.POSITIVE_INFINITY);
-      kept.log.adopt(excerpt.base, excerpt.messages);
-      for (const message of meanwhile) kept.log.append(message);
-      if (this.#kept.get(stream) === kept) this.#bytes += kept.log.bytes - before;
+      this.#store.adopt(kept, stream, excerpt);
     }
   }
 
   #excerptFor(stream: unknown): unknown {
-    const kept = typeof stream === "string" ? this.#kept.get(stream) : undefined;
+    const kept = typeof stream === "string" ? this.#store.find(stream) : undefined;
     return kept === undefined ? {} : encodeExcerpt(kept.log.excerpt(EXCERPT_BYTES_MAX));
   }
 
