@@ -30,8 +30,6 @@ const readmes = ["README.md", ...packages, ...guides]
   .map((path) => ({ path, example: exampleOf(readFileSync(join(root, path), "utf8")) }))
   // The first page and a guide may show commands or parts only; a package is there to be imported.
   .filter(({ path, example }) => packages.includes(path) || example !== undefined);
- a package is there to be imported.
-  .filter(({ path, example }) => path.startsWith("packages/") !== path.startsWith(guideFolder) || example !== undefined);
 
 let folder: string;
 beforeAll(async () => {
