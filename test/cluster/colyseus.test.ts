@@ -228,3 +228,15 @@ test("a process that is told to stop takes its rooms along, and ends by itself",
   await allList(others);
   await joined(others[0]!.client.joinOrCreate("game", { mode: "after" }));
 });
+
+test("the workers of a cluster find each other, and draw no ticket twice", { timeout: 60_000 }, async () => {
+  const workers = fileURLToPath(new URL("./colyseus-workers.ts", import.meta.url));
+  const primary = fork(workers, [folder, "3"], { execArgv: ["--import", "tsx"] });
+  const ended = once(primary, "exit");
+  const [tickets] = (await once(primary, "message")) as [number[]];
+  expect(tickets.sort((one, other) => one - other)).toEqual(
+    Array.from({ length: 30 }, (_, index) => index + 1),
+  );
+  primary.disconnect();
+  expect((await ended)[0]).toBe(0);
+});
