@@ -93,11 +93,10 @@ export class Group {
     const peer = PEERS[name];
     // One each, for what is published in one reaches everybody in it.
     const redis = peer.redis ? await RedisServer.start() : undefined;
-    const members: MemberProcess[] = [];
+    // They start at the same time, and join one after the other.
+    const members = Array.from({ length: size }, () => new MemberProcess(peer));
     const addresses: string[] = [];
-    for (let index = 0; index < size; index++) {
-      const member = new MemberProcess(peer);
-      members.push(member);
+    for (const [index, member] of members.entries()) {
       const place = {
         name: `n${index}`,
         peers: addresses.filter((address) => address !== ""),

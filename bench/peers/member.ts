@@ -24,6 +24,8 @@ export interface Place {
   readonly redisPort?: number | undefined;
   /** How many people can be in one room at a time, where each needs a connection of its own. */
   readonly seats: number;
+  /** Where to listen, if the others must reach it by a path that is chosen for them; any free port by default. */
+  readonly port?: number;
 }
 
 /** One process of a system. */
@@ -46,6 +48,8 @@ export interface Member {
   list(room: string): number | Promise<number>;
   /** How many are in a room. Absent if there is no way but to list it. */
   count?(room: string): number | Promise<number>;
+  /** Leaves gracefully, where that is more than ending the process. */
+  stop?(handoffMs: number): Promise<void>;
 }
 
 /** Makes a member. */

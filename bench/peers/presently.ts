@@ -5,11 +5,12 @@ import { type Member, type OpenMember, touch } from "./member.ts";
 /** Opens a node with default options, or with another flush interval. */
 export const presently =
   (flushIntervalMs?: number): OpenMember =>
-  async ({ name, peers }): Promise<Member> => {
+  async ({ name, peers, port }): Promise<Member> => {
     const node = await createNode({
       name,
       cluster: "bench",
-      mesh: { port: 0, peers },
+      // Whoever is given a path to the others must not learn of a shorter one.
+      mesh: port === undefined ? { port: 0, peers } : { port, peers, peerGossip: false },
       logLevel: "silent",
       ...(flushIntervalMs === undefined ? {} : { flushIntervalMs }),
     });
@@ -41,6 +42,7 @@ export const presently =
         for (const { key, meta } of node.list(room)) members += touch(key, meta);
         return members;
       },
+      stop: (handoffMs) => node.stop({ handoffMs }),
       count: (room) => node.count(room).entries,
     };
   };

@@ -22,8 +22,13 @@ export interface Orders {
   forget(given: object): undefined;
   fill(given: { room: string; count: number }): undefined;
   query(given: { what: "list" | "count"; room: string; forMs: number; inFlight: number }): Queried;
-  /** Counts, or lists where there is no count, every millisecond until nobody is there; gives when that was, or nothing if it took longer. */
-  empty(given: { room: string; timeoutMs: number }): { atMs?: number; failures: number };
+  /**
+   * Counts, or lists where there is no count, every millisecond until so many are there; gives when that was, or nothing if
+   * it took longer.
+   */
+  counted(given: { room: string; count: number; timeoutMs: number }): { atMs?: number; failures: number };
+  /** Leaves gracefully. */
+  stop(given: { handoffMs: number }): undefined;
   traffic(given: object): readonly Connection[];
   /** Blocks the event loop. */
   stall(given: { forMs: number }): undefined;

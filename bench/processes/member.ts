@@ -117,19 +117,22 @@ const carriers: Carriers = {
     }
     return { queries, failures, elapsedMs: nowMs() - startedMs, members };
   },
-  async empty({ room, timeoutMs }: Parameters<Orders["empty"]>[0]) {
+  async counted({ room, count, timeoutMs }: Parameters<Orders["counted"]>[0]) {
     const endsMs = nowMs() + timeoutMs;
     let failures = 0;
     while (nowMs() < endsMs) {
       try {
-        const left = member.count === undefined ? await member.list(room) : await member.count(room);
-        if (left === 0) return { atMs: nowMs(), failures };
+        const found = member.count === undefined ? await member.list(room) : await member.count(room);
+        if (found === count) return { atMs: nowMs(), failures };
       } catch {
         failures++; // Some cannot say who is there while they wait for a server that is gone.
       }
       await delay(1);
     }
     return { failures };
+  },
+  async stop({ handoffMs }: Parameters<Orders["stop"]>[0]) {
+    await member.stop!(handoffMs);
   },
   traffic: () => connections().filter(({ localPort }) => localPort !== member.clientPort),
   stall({ forMs }: Parameters<Orders["stall"]>[0]) {

@@ -81,7 +81,9 @@ async function crash(group: Group, people: number): Promise<Crash> {
     ))
       if (seen.length < people)
         throw new Error(`${group.peer.title}: ${seen.length} of ${people} joins were seen`);
-  const emptied = group.others.map((member) => member.ask("empty", { room: ROOM, timeoutMs: BOUND_MS }));
+  const emptied = group.others.map((member) =>
+    member.ask("counted", { room: ROOM, count: 0, timeoutMs: BOUND_MS }),
+  );
   const killedAtMs = nowMs();
   await group.first.kill();
   const answers = await Promise.all(emptied);
