@@ -255,3 +255,31 @@ describe("memberlist #222, serf #605: a partition longer than every time-out hea
     }
   });
 });
+
+test("what one has forgotten and another still keeps for down does not hide what else they differ in", () => {
+  for (const seed of SEEDS) {
+    // c removes somebody while b is cut off, and dies; the others are told to forget it, and b is not.
+    const cluster = clusterOf(["a", "b", "c", "d"], seed);
+    const session = track(cluster, "d", "ann", "bob");
+    track(cluster, "c", "cat");
+    cluster.time.advance(2_000);
+    cluster.partition(["a", "c", "d"], ["b"]);
+    cluster.time.advance(500);
+    expect(cluster.node("c").endpoint.replica.remove(T, "ann")).toBe(1);
+    cluster.time.advance(2_000);
+    const gone = cluster.node("c").id;
+    cluster.crash("c");
+    cluster.time.advance(10_000);
+    for (const name of ["a", "d"]) cluster.node(name).endpoint.replica.evict(gone);
+    cluster.mendAll();
+    cluster.time.advance(10_000);
+    expect(session.size).toBe(1);
+    expectEverywhere(cluster, ["bob"]);
+    for (const name of ["a", "b", "d"])
+      for (const { status, agrees } of cluster.node(name).endpoint.cluster().slice(1))
+        if (status === "up") expect(agrees, `at ${name}`).toBe(true);
+    const before = [cluster.bytes.get(PULL), cluster.bytes.get(SYNC)];
+    cluster.time.advance(30_000);
+    expect([cluster.bytes.get(PULL), cluster.bytes.get(SYNC)]).toEqual(before);
+  }
+});

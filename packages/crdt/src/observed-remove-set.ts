@@ -313,6 +313,18 @@ export class ObservedRemoveSet<V> {
 
   // Reading.
 
+  /** Origins of which anything is known, if only that some entry of theirs is removed. */
+  get originCount(): number {
+    return this.origins.size;
+  }
+
+  /** Removed dots that wait for their adds, of all origins together. Cost: O(origins). */
+  get pendingSize(): number {
+    let size = 0;
+    for (const { pending } of this.origins.values()) size += pending.size;
+    return size;
+  }
+
   /** Known origins with at least one event or entry. */
   originIds(): ReplicaId[] {
     const ids: ReplicaId[] = [];

@@ -31,6 +31,7 @@ export {
   type Watcher,
 } from "@presently/replica";
 export { HttpRequestError, ListenError, StoppingError } from "./errors.ts";
+export type { Eviction } from "./eviction.ts";
 export type { LinkReport } from "./http/served-node.ts";
 export type { Log, LogLevel } from "./logger.ts";
 export { createNode, type PresentlyNode, type StopCause, type StopOptions } from "./node.ts";

@@ -498,8 +498,16 @@ function replicaOptions(config: NodeConfig): ReplicaOptions {
   const known = Object.keys(REPLICA_DEFAULTS) as (keyof typeof REPLICA_DEFAULTS)[];
   return {
     name: config.name,
-    incarnation: config.incarnation ?? Date.now(),
+    incarnation: config.incarnation ?? nextIncarnation(),
     random: Math.random,
     ...Object.fromEntries(known.map((option) => [option, config[option]])),
   };
+}
+
+let lastIncarnation = 0;
+
+/** The time of the start; two nodes of one process that start within a millisecond must not be one life. */
+function nextIncarnation(): number {
+  lastIncarnation = Math.max(Date.now(), lastIncarnation + 1);
+  return lastIncarnation;
 }

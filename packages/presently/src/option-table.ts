@@ -316,6 +316,12 @@ export const optionTable: readonly OptionSpec[] = [
     "Nodes known at a time, and nodes that were forgotten whose return is still recognised.",
   ),
   ofReplica(
+    "pendingMax",
+    undefined,
+    "entries",
+    "Entries that peers say are removed and that are not known here yet; beyond it, the link of who names more is closed.",
+  ),
+  ofReplica(
     "heartbeatFanout",
     undefined,
     "peers",

@@ -42,7 +42,10 @@ export function compare(
   own: Summaries,
   theirs: Summaries,
   counts: (replica: ReplicaId) => boolean,
-  /** Whether a digest without this replica is that of somebody who lacks its events: not so while it is leaving. */
+  /**
+   * Whether a digest without this replica is that of somebody who lacks its events: one that is leaving or down may just
+   * have been forgotten there, and what else the two differ in must show all the same.
+   */
   isExpected: (replica: ReplicaId) => boolean = counts,
 ): Comparison {
   let [lacking, leading, differing] = [false, false, false];

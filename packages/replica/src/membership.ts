@@ -95,10 +95,10 @@ export class Membership {
     return this.forgotten.get(replica) === NEVER && !this.members.has(replica);
   }
 
-  /** Whether it is known, and has not said goodbye. */
+  /** Whether everybody should know it: it has neither said goodbye nor been silent for so long that others may have forgotten it. */
   follows(replica: ReplicaId): boolean {
     const member = this.members.get(replica);
-    return member !== undefined && member.status !== "leaving";
+    return member !== undefined && member.status !== "leaving" && member.status !== "down";
   }
 
   /** Those on their way out, and how long their hand-offs still last: what newcomers have to be told. */

@@ -60,6 +60,8 @@ export interface ReplicaOptions {
   readonly logSizeMax?: number;
   /** Replicas known at a time, and evicted ones remembered. Default 1,024 each. */
   readonly replicasMax?: number;
+  /** Removed entries that are remembered before they are known themselves. Default 1,000,000. */
+  readonly pendingMax?: number;
   /** Estimated bytes of one frame of changes or sync. Default 49,152; well under the frame limit of the transport. */
   readonly frameBytesTarget?: number;
   /** Entries of a replica that comes or goes that are shown or hidden before the event loop goes on. Default 4,000. */
@@ -95,6 +97,7 @@ const DEFAULTS = {
   watchersMax: 1_000_000,
   logSizeMax: 10_000,
   replicasMax: 1_024,
+  pendingMax: 1_000_000,
   frameBytesTarget: 49_152,
   sweepEntriesMax: 4_000,
   syncsMax: 8,

@@ -12,6 +12,7 @@ import type { ReplicaSettings } from "./options.ts";
 import type { Millis } from "./outbox.ts";
 import type { Peer } from "./peer.ts";
 import type { SyncProgress } from "./presence.ts";
+import { checkRemovals } from "./removal-bounds.ts";
 
 export interface PullerListener {
   send(peer: ReplicaId, message: PullMessage): void;
@@ -117,7 +118,12 @@ export class Puller {
     if (pull === undefined || pull.id !== message.pull || pull.peer.id !== from) return;
     pull.progressAt = now;
     if (message.full) pull.expected = message.expected;
-    for (const delta of message.deltas) if (this.listener.knows(delta.origin)) this.set.apply(delta);
+    for (const delta of message.deltas) {
+      if (!this.listener.knows(delta.origin)) continue;
+      checkRemovals(this.set, delta.removals, this.settings);
+      this.set.apply(delta);
+    }
+    checkRemovals(this.set, message.pending, this.settings);
     for (const entries of message.entries) this.stage(entries.origin, entries);
     this.collect(pull, message);
     this.noteProgress(pull);

@@ -35,6 +35,7 @@ import type {
   Watcher,
 } from "./presence.ts";
 import { Puller } from "./puller.ts";
+import { checkRemovals } from "./removal-bounds.ts";
 import { reportOn, reportOnSelf } from "./report.ts";
 import type { Session, SessionOptions } from "./session.ts";
 import type { StateView } from "./state-view.ts";
@@ -450,6 +451,7 @@ export class Replica {
 
   private apply(peer: Peer, { delta }: DeltaMessage, now: Millis): void {
     if (!this.membership.knows(delta.origin)) return;
+    checkRemovals(this.content.set, delta.removals, this.settings);
     peer.claim(delta.origin, delta.to);
     this.gossip.touch();
     if (this.content.set.apply(delta) !== "gap") return;
