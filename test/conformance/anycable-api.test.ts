@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import type { Cable as Client } from "@anycable/core";
 import { apiSecretFrom, type CableOptions } from "@presently/anycable";
+import { createNode } from "presently";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
 import { send } from "../helpers/http.ts";
@@ -131,6 +132,29 @@ describe("a stream", () => {
     await eventually(() => {
       for (const { heard } of rooms) expect(heard).toEqual([1, 2, 3]);
     });
+  });
+
+  test("is numbered by whoever publishes where the node in charge serves no cable", async () => {
+    const [a] = (await start(1)) as [CableNode];
+    const bare = await createNode({
+      name: "bare",
+      cluster: "anycable",
+      secret: "a secret that only these tests share",
+      mesh: { port: 0, peers: [a.node.meshUrl!] },
+    });
+    try {
+      await bare.whenReady();
+      await eventually(() => expect(a.node.links()).toHaveLength(1));
+      const cable = client(a.url);
+      for (let index = 0; index < 8; index++) {
+        const { heard, places } = await listen(cable, `room/${index}`);
+        for (const n of [1, 2]) await a.cable.broadcast(`room/${index}`, n);
+        await eventually(() => expect(heard).toEqual([1, 2]));
+        expect(places.map((place) => (place as { offset: number }).offset)).toEqual([1, 2]);
+      }
+    } finally {
+      await bare.stop();
+    }
   });
 
   test("may be signed by any language that has HMAC", async () => {

@@ -141,7 +141,13 @@ export class SessionTable {
 /** Nodes of one cluster trust each other; what cannot be read is a later version's. */
 function stateIn(answer: unknown): SessionState | undefined {
   if (typeof answer !== "string") return undefined;
-  const state: unknown = JSON.parse(answer);
+  let state: unknown;
+  try {
+    state = JSON.parse(answer);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
   if (!isMap(state) || !Array.isArray(state.sids) || !Array.isArray(state.subscriptions)) return undefined;
   return Array.isArray(state.presences) ? (state as unknown as SessionState) : undefined;
 }

@@ -26,7 +26,7 @@ export class Electorate {
   /** Takes part from now on. */
   join(): void {
     const session = this.#node.session();
-    session.track(ELECTORATE_TOPIC, this.#node.replica);
+    session.track(ELECTORATE_TOPIC, this.#node.name);
     this.#endings.push(() => session.close());
   }
 
@@ -50,7 +50,7 @@ export class Electorate {
     const statuses = new Map(this.#node.cluster().map(({ replica, status }) => [replica, status]));
     return this.#node
       .list(ELECTORATE_TOPIC)
-      .filter(({ replica, key }) => key === (replica as string) && isActive(statuses.get(replica)))
+      .filter(({ replica }) => isActive(statuses.get(replica)))
       .map(({ replica }: { readonly replica: ReplicaId }) => replica);
   }
 }

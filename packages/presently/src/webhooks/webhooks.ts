@@ -117,7 +117,7 @@ export class Webhooks {
   }
 
   #begin(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#node.stopping) return;
     this.#scan();
     this.#electorate.join();
     this.#reports = true;
