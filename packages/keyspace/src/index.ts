@@ -1,9 +1,10 @@
 export { aloneMessenger, machineClock } from "./alone.ts";
+export type { ConfirmOptions, KeyspaceEnvironment } from "./engine.ts";
 export { NotAnIntegerError, OwnerUnreachableError, UnconfirmedError, WrongTypeError } from "./errors.ts";
 export type { Item, ItemKind } from "./item.ts";
 export type { KeyType } from "./key-state.ts";
 export type { KeyChange } from "./key-table.ts";
-export { type ConfirmOptions, Keyspace, type KeyspaceEnvironment } from "./keyspace.ts";
+export { Keyspace } from "./keyspace.ts";
 export type { ListEnd } from "./lists.ts";
 export type { KeyspaceClock, Messenger, ReplicaView } from "./messenger.ts";
 export {
