@@ -1,6 +1,8 @@
 /** What the benchmarks' figures go through before anybody reads them. */
 import { describe, expect, it } from "vitest";
 import { lineChart } from "../../bench/chart.ts";
+import { Seats } from "../../bench/peers/member.ts";
+import { bytesBetween } from "../../bench/processes/bytes-between.ts";
 import { type Conditions, runSection, withRun } from "../../bench/record.ts";
 import { markdownOf, textOf } from "../../bench/report.ts";
 import { interleaved, quantile, showNumber, spreadOf } from "../../bench/rounds.ts";
@@ -39,6 +41,36 @@ describe("figures", () => {
       ["a", "b", "c"].map((subject) => [0, 1, 2].map((round) => `${subject}${round}`).sort()),
     );
     expect(order.join("")).toBe("abc" + "bca" + "cab" + "abc");
+  });
+});
+
+describe("bytes between processes", () => {
+  const connection = (localPort: number, remotePort: number, bytes: number) => ({
+    localPort,
+    remotePort,
+    bytes,
+  });
+
+  it("a connection between two of them counts once, though both of its ends tell of it", () => {
+    expect(bytesBetween([[connection(1, 2, 100)], [connection(2, 1, 90)]])).toBe(100);
+  });
+
+  it("a connection with somebody who was not asked counts, one within a process does not", () => {
+    const within = [connection(3, 4, 1_000), connection(4, 3, 1_000)];
+    expect(bytesBetween([[connection(1, 6379, 10), ...within], [connection(2, 6379, 20)]])).toBe(30);
+  });
+});
+
+describe("seats", () => {
+  it("a seat is one person's in a room at a time, and anybody's in another", () => {
+    const seats = new Seats<string>();
+    seats.add("only");
+    expect(seats.take("one", "alice")).toBe("only");
+    expect(seats.take("other", "bob")).toBe("only");
+    expect(() => seats.take("one", "carol")).toThrow("no seat is left");
+    expect(seats.giveBack("one", "alice")).toBe("only");
+    expect(() => seats.of("one", "alice")).toThrow("has no seat");
+    expect(seats.take("one", "carol")).toBe("only");
   });
 });
 
