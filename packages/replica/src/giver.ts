@@ -17,7 +17,7 @@ interface Contents {
   readonly expected: number;
 }
 
-/** Frames a peer is sent before the others have their turn and the event loop goes on. */
+/** Frames that all peers together are sent before the event loop goes on; each is sent one at least. */
 const FRAMES_PER_TURN = 4;
 /** Live dots that are read before the event loop goes on. */
 const DOTS_PER_TURN = 50_000;
@@ -59,8 +59,9 @@ export class Giver {
   /** Sends some frames of each answer; answers whether there is more that could go out now. */
   pump(): boolean {
     let ready = false;
+    const frames = Math.max(1, Math.floor(FRAMES_PER_TURN / this.transfers.size));
     for (const [peer, transfer] of this.transfers) {
-      for (let frame = 0; frame < FRAMES_PER_TURN && !this.outbox.congested(peer); frame++) {
+      for (let frame = 0; frame < frames && !this.outbox.congested(peer); frame++) {
         const next = transfer.next();
         if (next.done) {
           this.transfers.delete(peer);

@@ -12,6 +12,7 @@ const LINGER_MS = 3_000;
 type Step =
   | { do: "track" | "drop" | "close" | "kick"; node: number; key: number }
   | { do: "cut" | "mend"; node: number; other: number }
+  | { do: "crash" | "stop"; node: number }
   | { do: "pass"; ms: number };
 
 const node = fc.nat(NAMES.length - 1);
@@ -19,6 +20,7 @@ const key = fc.nat(KEYS.length - 1);
 const pass = fc.record({ do: fc.constant("pass" as const), ms: fc.integer({ min: 1, max: 2_500 }) });
 const person = (...kinds: ("track" | "drop" | "close" | "kick")[]) =>
   fc.record({ do: fc.constantFrom(...kinds), node, key });
+const restart = fc.record({ do: fc.constantFrom("crash" as const, "stop"), node });
 const weather = fc.record({ do: fc.constantFrom("cut" as const, "mend" as const), node, other: node });
 
 /** Every node's people: one session for each key, so that a person is connected to each node once at most. */
@@ -35,8 +37,19 @@ class World {
     if (step.do === "pass") this.cluster.time.advance(step.ms);
     else if (step.do === "cut" || step.do === "mend") {
       if (step.node !== step.other) this.cluster[step.do](NAMES[step.node]!, NAMES[step.other]!);
-    } else this.change(step);
+    } else if (step.do === "crash" || step.do === "stop") this.restart(step.do, step.node);
+    else this.change(step);
     this.cluster.checkWatchers();
+  }
+
+  /** Whoever was connected there is so no more, lingering or not. */
+  private restart(how: "crash" | "stop", node: number): void {
+    const name = NAMES[node]!;
+    if (how === "crash") this.cluster.crash(name);
+    else this.cluster.stop(name, LINGER_MS / 2);
+    for (const id of [...this.sessions.keys()]) if (id.startsWith(`${node} `)) this.sessions.delete(id);
+    this.cluster.time.advance(LINGER_MS / 4);
+    this.cluster.start(name);
   }
 
   private change({ do: what, node, key }: Extract<Step, { key: number }>): void {
@@ -76,10 +89,13 @@ test("whatever lingers, comes back, is kicked or cut off, all agree in the end o
   fc.assert(
     fc.property(
       fc.nat(),
-      fc.array(fc.oneof(person("track", "drop", "close", "kick"), person("track", "drop"), weather, pass), {
-        size: "max",
-        maxLength: 60,
-      }),
+      fc.array(
+        fc.oneof(person("track", "drop", "close", "kick"), person("track", "drop"), weather, pass, restart),
+        {
+          size: "max",
+          maxLength: 60,
+        },
+      ),
       (seed, steps) => {
         const world = new World(seed);
         for (const step of steps) world.run(step);
