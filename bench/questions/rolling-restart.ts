@@ -2,13 +2,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { MemberProcess } from "../peers/group.ts";
 import { PEERS } from "../peers/index.ts";
+import { nowMs } from "../peers/member.ts";
 import { bytesBetween, type Connection } from "../processes/bytes-between.ts";
 import { progress, progressDone, report } from "../report.ts";
 import { showNumber } from "../rounds.ts";
 
 const SIZE = 3;
 const PEOPLE = 10_000;
-const HANDOFFS_MS = [0, 5_000];
+const HANDOFFS_MS = [0, 10_000];
 const WHOLE_WITHIN_MS = 20_000;
 const ROOMS = Array.from({ length: SIZE }, (_, index) => `room:${index}`);
 
@@ -20,13 +21,14 @@ interface Node {
 const rows: string[][] = [];
 for (const handoffMs of HANDOFFS_MS) {
   progress(`every one of ${SIZE} nodes restarts, hand-off ${handoffMs} ms`);
-  const { bytes, joins, leaves } = await rollingRestart(handoffMs);
+  const { bytes, joins, leaves, awayMs } = await rollingRestart(handoffMs);
   rows.push([
     `hand-off ${handoffMs.toLocaleString("en")} ms`,
     `${showNumber(bytes / 1_000)} kB`,
     showNumber(bytes / (SIZE * PEOPLE)),
     leaves.toLocaleString("en"),
     joins.toLocaleString("en"),
+    showNumber(awayMs),
   ]);
 }
 progressDone();
@@ -36,16 +38,24 @@ report({
     `A rolling restart of ${SIZE} nodes, each of which stops gracefully, starts anew under its name, and tracks its ` +
     `${PEOPLE.toLocaleString("en")} people again: what went between the nodes, and what the watchers of the nodes that were up meanwhile were ` +
     "told, all together.",
-  columns: ["", "bytes", "bytes for each person restarted", "leaves told", "joins told"],
+  columns: ["", "bytes", "bytes for each person restarted", "leaves told", "joins told", "longest away, ms"],
   rows,
   notes: [
     `A node that starts also learns of the ${((SIZE - 1) * PEOPLE).toLocaleString("en")} people of the others, and tells both of them of its own: at least ` +
       `${(SIZE - 1) * 2} entries travel for each person restarted.`,
-    "With a hand-off (handoffMs), people who are back before it ends were never gone for anybody.",
+    "With a hand-off (handoffMs), people who are back before it ends were never gone for anybody. The time away includes the start of the process.",
   ],
 });
 
-async function rollingRestart(handoffMs: number): Promise<{ bytes: number; joins: number; leaves: number }> {
+interface Restarts {
+  readonly bytes: number;
+  readonly joins: number;
+  readonly leaves: number;
+  /** The longest time from the beginning of a node's stop until it has tracked all its people again. */
+  readonly awayMs: number;
+}
+
+async function rollingRestart(handoffMs: number): Promise<Restarts> {
   const nodes: Node[] = [];
   for (let index = 0; index < SIZE; index++) nodes.push(await start(index, nodes));
   await whole(nodes);
@@ -54,7 +64,7 @@ async function rollingRestart(handoffMs: number): Promise<{ bytes: number; joins
   const total = async () =>
     bytesBetween([...(await Promise.all(nodes.map(({ process }) => process.ask("traffic", {})))), ...gone]);
   const before = await total();
-  let [joins, leaves] = [0, 0];
+  let [joins, leaves, awayMs] = [0, 0, 0];
   const count = async (from: readonly Node[]) => {
     for (const { process } of from)
       for (const [type] of await process.ask("seen", { count: 0, timeoutMs: 0 })) {
@@ -67,10 +77,12 @@ async function rollingRestart(handoffMs: number): Promise<{ bytes: number; joins
     const others = nodes.filter((node) => node !== stopping);
     // What a node is told of its own people as it stops is no news to anybody.
     await count([stopping]);
+    const stoppedAtMs = nowMs();
     await stopping.process.ask("stop", { handoffMs });
     gone.push(await stopping.process.ask("traffic", {}));
     await stopping.process.kill();
     nodes[index] = await start(index, others);
+    awayMs = Math.max(awayMs, nowMs() - stoppedAtMs);
     await whole(nodes);
     await delay(handoffMs);
     await count(others);
@@ -78,7 +90,7 @@ async function rollingRestart(handoffMs: number): Promise<{ bytes: number; joins
   }
   const bytes = (await total()) - before;
   await Promise.all(nodes.map(({ process }) => process.kill()));
-  return { bytes, joins, leaves };
+  return { bytes, joins, leaves, awayMs };
 }
 
 async function start(index: number, others: readonly Node[]): Promise<Node> {
