@@ -99,6 +99,16 @@ describe("a driver", () => {
     await eventually(async () => expect((await there.findOne({ roomId: "r" })).clients).toBe(2));
     expect(await here.remove("r")).toBe(true);
     await eventually(async () => expect(await there.has("r")).toBe(false));
+    const inserts = await Promise.all(
+      [here, there, here, there].map((driver) => driver.insert(driver.createInstance({ roomId: "new" }))),
+    );
+    expect(inserts.filter(Boolean)).toHaveLength(1);
+    expect(await there.insert(there.createInstance({ roomId: "new" }))).toBe(false);
+    expect([...(await there.findByIds(["new", "none"])).keys()]).toEqual(["new"]);
+    await (inserts[0] || inserts[2] ? here : there).remove("new");
+    await eventually(async () =>
+      expect(await there.insert(there.createInstance({ roomId: "new" }))).toBe(true),
+    );
     await here.createInstance({ roomId: "r3" }).save();
     await here.clear();
     await eventually(async () => expect(await there.query({})).toEqual([]));

@@ -12,6 +12,8 @@ import {
 } from "./room-listing.ts";
 
 const ROOMS = "roomcaches";
+/** How long a claim to a room id lasts: longer than any creation of a room is under way. */
+const CLAIM_MS = 60_000;
 const NONE = undefined as unknown as SavingRoom;
 /** How long a new room waits until every process lists it; after that whoever is late may not find it yet. */
 const LISTED_TIMEOUT_MS = 1_000;
@@ -25,7 +27,7 @@ export interface SavingRoom extends ListedRoom {
 
 /**
  * Give it to a Colyseus server beside its presence: `new Server({ presence, driver: new PresentlyDriver(presence) })`.
- * Has the methods that 0.16 calls, and those of 0.17 and later.
+ * Has the methods that 0.16 calls, and those of 0.17 and 0.18.
  *
  * Whole: a room is listed by every process before whoever created it is told, and changes follow within milliseconds;
  * queries read local memory. A room stands for its process: it is hidden while that is not seen, and gone with it. One
@@ -82,6 +84,17 @@ export class PresentlyDriver {
     return first === undefined ? NONE : this.saving({ ...first });
   }
 
+  /** The rooms of these ids that are listed, by id. Cost: O(ids). */
+  async findByIds(roomIds: readonly string[]): Promise<Map<string, SavingRoom>> {
+    const keyspace = await this.keyspace;
+    const found = new Map<string, SavingRoom>();
+    for (const roomId of roomIds) {
+      const json = keyspace.getField(ROOMS, roomId);
+      if (json !== undefined) found.set(roomId, this.saving({ ...this.parse(roomId, json) }));
+    }
+    return found;
+  }
+
   /** Removes the rooms of a process. Should it be alive after all, it lists them again. */
   async cleanup(processId: string): Promise<void> {
     const keyspace = await this.keyspace;
@@ -105,6 +118,17 @@ export class PresentlyDriver {
     return true;
   }
 
+  /**
+   * Saves a new listing unless its id is taken; answers whether it did. Whole: of several processes that insert one id,
+   * one is told true. Partition: one on each side; after it, the later listing shows.
+   */
+  async insert(room: ListedRoom): Promise<boolean> {
+    const keyspace = await this.keyspace;
+    if (!room.roomId || keyspace.getField(ROOMS, room.roomId) !== undefined) return false;
+    if ((await keyspace.gate(claimOf(room.roomId), "", 1, CLAIM_MS)) !== 1) return false;
+    return await this.persist(room, true);
+  }
+
   async update(room: ListedRoom, operations: ListingOperations): Promise<boolean> {
     applyOperations(room, operations);
     return await this.persist(room);
@@ -112,7 +136,9 @@ export class PresentlyDriver {
 
   async remove(roomId: string): Promise<boolean> {
     this.own.delete(roomId);
-    return (await this.keyspace).deleteField(ROOMS, roomId);
+    const keyspace = await this.keyspace;
+    keyspace.delete(claimOf(roomId));
+    return keyspace.deleteField(ROOMS, roomId);
   }
 
   /** Removes all listings of all processes. */
@@ -171,6 +197,11 @@ export class PresentlyDriver {
       this.persist(room).catch(() => undefined);
     });
   }
+}
+
+/** Counts those who insert a room of this id. */
+function claimOf(roomId: string): string {
+  return `${ROOMS}:claim:${roomId}`;
 }
 
 async function settled(outcome: Promise<unknown> | undefined): Promise<void> {
