@@ -7,6 +7,8 @@ export interface PlantedBug {
   /** Stands there once; white space counts as one space. */
   readonly find: string;
   readonly put: string;
+  /** A second change, where two places guard the same thing and one alone changes nothing that anybody sees. */
+  readonly also?: Omit<PlantedBug, "name" | "also">;
 }
 
 const SET = "crdt/src/observed-remove-set.ts";
@@ -94,12 +96,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     put: "",
   },
   {
-    name: "a staged entry that nobody takes out again",
-    file: SET,
-    find: "if (staged !== undefined) for (const number of staged) this.delete(origin, number, delta.origin);",
-    put: "",
-  },
-  {
     name: "a log that leaps: deltas from before a full state are kept",
     file: SET,
     find: "origin.log.clear();",
@@ -145,8 +141,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "who is down stays",
     file: CONTENT,
-    find: 'for (const entry of this.set.entriesOf(replica).values()) this.roster.hide(entry, "lost");',
-    put: "",
+    find: 'this.roster.hide(entry, "lost")',
+    put: "undefined",
   },
   {
     name: "a hand-off that forgets whose keys may be taken over",
@@ -175,10 +171,15 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   // Membership.
   {
-    name: "an old life that comes back",
+    name: "an old life that comes back: it is neither remembered nor known to be old",
     file: MEMBERSHIP,
     find: "return incarnation >= this.newestOf(name);",
     put: "return true;",
+    also: {
+      file: MEMBERSHIP,
+      find: "other.incarnation < member.incarnation) { this.remember(other.id, NEVER);",
+      put: "other.incarnation < member.incarnation) {",
+    },
   },
   {
     name: "a goodbye that is not remembered",

@@ -1,5 +1,5 @@
 /**
- * Verdicts are right within their bounds: nobody who has gone is shown for longer than the time-out, a crash in a healthy
+ * Verdicts are right within their bounds: nobody who has gone is shown for longer than the time-out, or again, a crash in a healthy
  * cluster is seen at once, and nobody who lives is declared down in a network that has been whole for a while.
  */
 import type { Notice, ReplicaId } from "@presently/replica";
@@ -18,6 +18,8 @@ export class LivenessOracle implements ClusterObserver {
   /** Replicas that are no more: since when, and how long they may be shown on top of the time-out. */
   private readonly gone = new Map<ReplicaId, { at: number; graceMs: number }>();
   private readonly ids = new Map<SimulatedProcess, ReplicaId>();
+  /** Whose goodbye each process has taken to its end: they never return. */
+  private readonly left = new WeakMap<SimulatedProcess, Set<ReplicaId>>();
   private readonly stalledAt = new Map<SimulatedProcess, number>();
   /** The last thing that happened, if it was a crash in a healthy cluster. */
   private crash: ReplicaId | undefined = undefined;
@@ -63,6 +65,10 @@ export class LivenessOracle implements ClusterObserver {
     } else if (type === "name-conflict") {
       this.gone.set(process.id, { at: this.now, graceMs: 0 });
       this.change();
+    } else if (type === "replica-evicted" && message.endsWith("(left)")) {
+      this.left.set(process, (this.left.get(process) ?? new Set()).add(replica as ReplicaId));
+    } else if (type === "replica-up" && this.left.get(process)?.has(replica as ReplicaId)) {
+      throw new InvariantError("ghosts", `${process.id} says that ${message}, whose goodbye it has heard`);
     } else if (type === "stalled") {
       this.stalledAt.set(process, this.now);
     } else if (type === "replica-down" && this.hasJustStalled(process)) {
