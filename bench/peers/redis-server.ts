@@ -46,6 +46,8 @@ export class RedisServer {
     this.#child = child;
     child.removeAllListeners("exit");
     process.on("exit", () => child.kill("SIGKILL"));
+    // A process that a signal ends has no "exit".
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
   }
 
   async stop(): Promise<void> {
