@@ -12,12 +12,15 @@ interface Client {
   readonly start: StreamMessage["position"] | undefined;
   place: StreamMessage["position"] | undefined;
   certain: boolean;
+  isAway: boolean;
 }
 
 class World {
   readonly nodes = Array.from({ length: NODES }, () => ({
     log: new StreamLog({ messagesMax: 8, ageMaxMs: 1_000 }),
     ownEpoch: "",
+    /** Everything that clients here were sent, in order. */
+    delivered: [] as StreamMessage[],
     /** Those who listen here, with what they have. */
     clients: [] as Client[],
   }));
@@ -59,14 +62,21 @@ class World {
 
   join(at: number): void {
     const { log, clients } = this.nodes[at]!;
-    clients.push({ had: new Set(), start: log.tail, place: log.tail, certain: true });
+    clients.push({ had: new Set(), start: log.tail, place: log.tail, certain: true, isAway: false });
+  }
+
+  leave(at: number): void {
+    const client = this.nodes[at]!.clients.find(({ isAway }) => !isAway);
+    if (client !== undefined) client.isAway = true;
   }
 
   #deliver(at: number, message: StreamMessage): void {
-    const { log, clients } = this.nodes[at]!;
+    const { log, clients, delivered } = this.nodes[at]!;
     const became = log.append(message);
     if (became === "known") return;
+    delivered.push(message);
     for (const client of clients) {
+      if (client.isAway) continue;
       client.had.add(message.id);
       if (became === "restarted") client.certain = false;
       if (became !== "stale") client.place = message.position;
@@ -78,9 +88,15 @@ class World {
     for (const { clients } of this.nodes)
       for (const { place, start, had, certain } of clients) {
         if (place === undefined || !certain) continue;
-        for (const { log } of this.nodes) {
+        for (const { log, delivered } of this.nodes) {
           const after = log.after(place);
           if (after === undefined) continue;
+          // What was delivered there behind the place is in the answer, unless the client has it.
+          const index = delivered.findIndex(
+            ({ position }) => position.epoch === place.epoch && position.offset === place.offset,
+          );
+          const behind = index < 0 ? [] : delivered.slice(index + 1);
+          expect(behind.filter((message) => !had.has(message.id) && !after.includes(message))).toEqual([]);
           const before = kept(log).slice(0, kept(log).length - after.length);
           const behindStart = start === undefined ? undefined : log.after(start);
           const since =
@@ -109,6 +125,7 @@ const step = fc.oneof(
       ),
   },
   { weight: 1, arbitrary: node.map((at) => (world: World) => world.join(at)) },
+  { weight: 1, arbitrary: node.map((at) => (world: World) => world.leave(at)) },
 );
 
 test("a place is never answered wrongly, whoever numbers messages and whatever is lost", () => {

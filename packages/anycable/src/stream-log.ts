@@ -11,7 +11,8 @@
  * something that this node will never know of: such clients must not be given a place that others would honour.
  *
  * In a partition two sequencers may number the same stream. The later epoch counts: messages of an earlier one that come
- * after it are delivered, but not kept, and have no place.
+ * after it are delivered, but not kept, and have no place; and no place before them is honoured, as nobody could be told
+ * of them. Their sequencer is told of the later epoch, and begins one that is later still.
  *
  * Pure; times are those of the wall clock of the sequencer, in milliseconds.
  */
@@ -45,6 +46,8 @@ export class StreamLog {
   #messages: StreamMessage[] = [];
   /** The place before the first message that is kept. */
   #base: Position | undefined;
+  /** Whether everything that was delivered behind the base is kept. */
+  #isBaseHonoured = true;
   #bytes = 0;
 
   constructor(options: { readonly messagesMax: number; readonly ageMaxMs: number }) {
@@ -75,7 +78,10 @@ export class StreamLog {
       // Something between did not come: what stands before it is no use to anybody.
       isWhole = offset === tail.offset + 1;
     } else {
-      if (!isLater(epoch, tail.epoch)) return "stale";
+      if (!isLaterEpoch(epoch, tail.epoch)) {
+        this.#refuseAllBefore(tail);
+        return "stale";
+      }
       isWhole = offset === 1 && after?.epoch === tail.epoch && after.offset === tail.offset;
     }
     if (!isWhole || tail === undefined) this.#restart(message);
@@ -87,7 +93,8 @@ export class StreamLog {
 
   /** What follows a place; undefined if the place is not one of the sequence, or is too long ago. */
   after({ epoch, offset }: Position): readonly StreamMessage[] | undefined {
-    if (this.#base?.epoch === epoch && this.#base.offset === offset) return this.#messages;
+    if (this.#base?.epoch === epoch && this.#base.offset === offset)
+      return this.#isBaseHonoured ? this.#messages : undefined;
     const index = this.#messages.findIndex(
       ({ position }) => position.epoch === epoch && position.offset === offset,
     );
@@ -126,12 +133,14 @@ export class StreamLog {
     const theirs = messages.at(-1)?.position ?? base;
     const { tail } = this;
     if (theirs === undefined) return;
-    if (tail !== undefined && !isLater(theirs.epoch, tail.epoch)) {
+    if (tail !== undefined && !isLaterEpoch(theirs.epoch, tail.epoch)) {
       if (theirs.epoch !== tail.epoch || theirs.offset < tail.offset) return;
       // The same sequence up to here: theirs may reach further back.
       if (messages.length <= this.#messages.length) return;
     }
+    // The place before what they have may be one that they refuse.
     this.#base = base;
+    this.#isBaseHonoured = false;
     this.#messages = [...messages].slice(-this.#messagesMax);
     this.#bytes = this.#messages.reduce((sum, { data }) => sum + data.length, 0);
   }
@@ -140,11 +149,21 @@ export class StreamLog {
     this.#messages = [];
     this.#bytes = 0;
     this.#base = { epoch, offset: offset - 1 };
+    this.#isBaseHonoured = true;
+  }
+
+  /** Something is delivered that has no place: whoever is away will not be told of it. */
+  #refuseAllBefore(tail: Position): void {
+    this.#messages = [];
+    this.#bytes = 0;
+    this.#base = tail;
+    this.#isBaseHonoured = false;
   }
 
   #drop(count: number): void {
     if (count === 0) return;
     this.#base = this.#placeBefore(count);
+    this.#isBaseHonoured = true;
     for (const { data } of this.#messages.splice(0, count)) this.#bytes -= data.length;
   }
 
@@ -160,7 +179,7 @@ export function newEpoch(previous: string | undefined, nowMs: number, random: st
 }
 
 /** Of two epochs of one moment, any rule will do that all nodes have. */
-function isLater(one: string, other: string): boolean {
+export function isLaterEpoch(one: string, other: string): boolean {
   const difference = generationOf(one) - generationOf(other);
   return difference === 0 ? one > other : difference > 0;
 }

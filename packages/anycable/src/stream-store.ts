@@ -11,6 +11,8 @@ export interface KeptStream {
   restarts: number;
   /** The epoch that this node has begun, if it has. */
   ownEpoch: string | undefined;
+  /** An epoch of which another node has said that it is later than ours. */
+  laterEpoch: string | undefined;
 }
 
 export class StreamStore {
@@ -38,7 +40,14 @@ export class StreamStore {
     if (kept === undefined) {
       const { historyMessagesMax: messagesMax } = this.#limits;
       const log = new StreamLog({ messagesMax, ageMaxMs: this.#ageMaxMs });
-      kept = { log, complete: false, loading: undefined, restarts: 0, ownEpoch: undefined };
+      kept = {
+        log,
+        complete: false,
+        loading: undefined,
+        restarts: 0,
+        ownEpoch: undefined,
+        laterEpoch: undefined,
+      };
     } else this.#streams.delete(stream);
     this.#streams.set(stream, kept);
     return kept;

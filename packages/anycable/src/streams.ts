@@ -10,18 +10,19 @@ import { PresentlyError, type PresentlyNode, type ReplicaId } from "presently";
 import type { Position } from "./command.ts";
 import { CommandError } from "./errors.ts";
 import { message as messageFrame } from "./frames.ts";
-import { JsonText } from "./json.ts";
+import { isMap, JsonText } from "./json.ts";
 import type { Durations, Limits } from "./limits.ts";
 import type { NoticeListener } from "./notice.ts";
 import { inCharge } from "./rendezvous.ts";
 import { SharedFrame } from "./shared-frame.ts";
-import { newEpoch, type StreamLog, type StreamMessage } from "./stream-log.ts";
+import { isLaterEpoch, newEpoch, type StreamLog, type StreamMessage } from "./stream-log.ts";
 import { type KeptStream, StreamStore } from "./stream-store.ts";
 import { decodeExcerpt, decodeStreamMessage, encodeExcerpt, encodeStreamMessage } from "./stream-wire.ts";
 
 const STREAM_CHANNEL = "anycable:stream";
 const PUBLISH_CHANNEL = "anycable:publish";
 const LOG_CHANNEL = "anycable:log";
+const LATER_CHANNEL = "anycable:later";
 /** How long another node may take to say what it has of a stream, before one goes on without. */
 const LOG_TIMEOUT_MS = 1_000;
 /** How many nodes are asked for it: those that run for longest have seen most. */
@@ -71,7 +72,8 @@ export class Streams {
     const { node, limits, durations, wallClock } = options;
     this.#store = new StreamStore(limits, durations, wallClock);
     this.#endings = [
-      node.onBroadcast(STREAM_CHANNEL, (payload) => this.#receive(payload)),
+      node.onBroadcast(STREAM_CHANNEL, (payload, from) => this.#receive(payload, from)),
+      node.onMessage(LATER_CHANNEL, (payload) => this.#superseded(payload)),
       node.onRequest(PUBLISH_CHANNEL, (payload) => this.#publishFor(payload)),
       node.onRequest(LOG_CHANNEL, (payload) => this.#excerptFor(payload)),
       node.onReplica(() => {
@@ -170,10 +172,13 @@ export class Streams {
     const at = wallClock();
     const kept = this.#store.touch(draft.stream);
     const { tail } = kept.log;
-    const isOurs = tail !== undefined && kept.ownEpoch === tail.epoch;
+    const { laterEpoch } = kept;
+    const isSuperseded =
+      laterEpoch !== undefined && (tail === undefined || isLaterEpoch(laterEpoch, tail.epoch));
+    const isOurs = tail !== undefined && kept.ownEpoch === tail.epoch && !isSuperseded;
     const position = isOurs
       ? { epoch: tail.epoch, offset: tail.offset + 1 }
-      : { epoch: newEpoch(tail?.epoch, at, randomId()), offset: 1 };
+      : { epoch: newEpoch(isSuperseded ? laterEpoch : tail?.epoch, at, randomId()), offset: 1 };
     kept.ownEpoch = position.epoch;
     // This node hears its own broadcast during the call, and keeps the message then.
     node.broadcast(
@@ -182,7 +187,16 @@ export class Streams {
     );
   }
 
-  #receive(payload: unknown): void {
+  /** Another node knows of an epoch that is later than the one in which we number: what comes next begins another. */
+  #superseded(payload: unknown): void {
+    if (!isMap(payload)) return;
+    const { stream, epoch } = payload;
+    const kept = typeof stream === "string" ? this.#store.find(stream) : undefined;
+    if (kept === undefined || typeof epoch !== "string") return;
+    if (kept.laterEpoch === undefined || isLaterEpoch(epoch, kept.laterEpoch)) kept.laterEpoch = epoch;
+  }
+
+  #receive(payload: unknown, from: ReplicaId): void {
     const message = decodeStreamMessage(payload);
     if (message === undefined) {
       const text = "a node sent a message that cannot be read: does it run another version?";
@@ -194,7 +208,13 @@ export class Streams {
     if (position !== undefined && at !== undefined) {
       const became = this.#store.append({ stream, data, except, id, position, at, after });
       if (became === "known") return;
-      if (became === "stale") place = undefined;
+      if (became === "stale") {
+        place = undefined;
+        this.#options.node.send(from, LATER_CHANNEL, {
+          stream,
+          epoch: this.#store.touch(stream).log.tail?.epoch,
+        });
+      }
     }
     const subscribers = this.#subscribers.get(stream);
     if (subscribers === undefined) return;
