@@ -4,7 +4,7 @@ import { progress, progressDone, report } from "../report.ts";
 import { showSpread, spreadOf } from "../rounds.ts";
 import { ENTRIES, TRACKER_NOTE } from "../workload.ts";
 
-const ROUNDS = 5;
+const ROUNDS = 3;
 
 const from = new CrowdedNodeProcess();
 const { url } = await from.ask("start", { name: "from", peers: [] });
