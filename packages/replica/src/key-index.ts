@@ -57,6 +57,7 @@ export class KeyIndex {
   private shardOf(key: string): Map<string, Found> {
     const { length } = key;
     const mixed = length * 31 + key.charCodeAt(length - 1) * 7 + key.charCodeAt(length >> 1);
-    return this.shards[mixed % SHARDS]!;
+    // Readers may ask for a key that is empty, of which no code unit is a number.
+    return this.shards[mixed & (SHARDS - 1)]!;
   }
 }

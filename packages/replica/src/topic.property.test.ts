@@ -127,6 +127,11 @@ describe("a topic, and the index of keys", () => {
     expect(topic.list()).toEqual(entries.slice(0, 10));
   });
 
+  it("knows nothing of an empty key, which nobody can have", () => {
+    const [index, topic] = [new KeyIndex(), new Topic("one")];
+    expect([index.get(topic, ""), index.topicsOf("")]).toEqual([undefined, []]);
+  });
+
   it("gives lists that later changes leave alone", () => {
     const topic = new Topic("one");
     const [ann, bob] = ["ann", "bob"].map(
