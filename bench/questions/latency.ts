@@ -99,7 +99,7 @@ report({
     quoted("Phoenix.Tracker, smallest flush interval †", 2.8, 5.7),
   ],
   notes: [
-    "Presently lets the changes of its flush interval, 5 ms by default, travel together; with 0 it sends at the end of each turn of the event loop.",
+    "Presently sends the first change after a quiet spell at the end of its turn of the event loop, and those of the next 5 ms together (flushIntervalMs); with 0 it sends at the end of every turn.",
     "Redis and Socket.IO's redis-adapter need two hops, through the Redis server; awareness one, from its server to a browser; Socket.IO's cluster-adapter two, through the primary process.",
     "faye-presence has no joining at the server: its people come over a WebSocket of their own, which is in the figure. It tells nobody of a changed meta.",
     "Socket.IO tells no other server of a join: the application says it with serverSideEmit.",
