@@ -24,13 +24,16 @@ export interface HealingAnswer {
   readonly updates?: number;
   /** Longest pause between two looks at the clock since the watching began. */
   readonly longestStallMs?: number;
+  /** Most work of this process between two looks, by the processor's time: the pause on a machine with nothing else to do. */
+  readonly longestWorkMs?: number;
 }
 
 let node: PresentlyNode;
 let session: Session;
 const held: { topic: string; key: string }[] = [];
 const topics = new Set<string>();
-let [joins, leaves, updates, longestStallMs, lookedAt] = [0, 0, 0, 0, 0];
+let [joins, leaves, updates, longestStallMs, longestWorkMs, lookedAt] = [0, 0, 0, 0, 0, 0];
+let worked = process.cpuUsage();
 
 const meta = (index: number, status: string) => ({
   name: `User ${index}`,
@@ -90,13 +93,16 @@ async function obey(order: HealingOrder): Promise<HealingAnswer> {
       lookedAt = performance.now();
       setInterval(() => {
         const now = performance.now();
+        const { user, system } = process.cpuUsage(worked);
+        worked = process.cpuUsage();
         longestStallMs = Math.max(longestStallMs, now - lookedAt);
+        longestWorkMs = Math.max(longestWorkMs, (user + system) / 1_000);
         lookedAt = now;
       }, 1);
       return {};
     case "seen": {
-      const seen = { joins, leaves, updates, longestStallMs };
-      [joins, leaves, updates, longestStallMs] = [0, 0, 0, 0];
+      const seen = { joins, leaves, updates, longestStallMs, longestWorkMs };
+      [joins, leaves, updates, longestStallMs, longestWorkMs] = [0, 0, 0, 0, 0];
       return seen;
     }
   }

@@ -43,6 +43,7 @@ interface Round {
   readonly joins: number;
   readonly falseEvents: number;
   readonly longestStallMs: number;
+  readonly longestWorkMs: number;
 }
 
 async function round(): Promise<Round> {
@@ -84,6 +85,7 @@ async function round(): Promise<Round> {
       joins: seen!.joins!,
       falseEvents: seen!.leaves! + seen!.updates!,
       longestStallMs: seen!.longestStallMs!,
+      longestWorkMs: seen!.longestWorkMs!,
     };
   } finally {
     for (const side of sides) await side.kill();
@@ -131,6 +133,12 @@ console.log(
 console.log(
   `  longest pause of its event loop: ${show(
     of((each) => each.longestStallMs),
+    "ms",
+  )}`,
+);
+console.log(
+  `  … of which it worked itself: ${show(
+    of((each) => each.longestWorkMs),
     "ms",
   )}`,
 );

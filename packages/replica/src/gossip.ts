@@ -75,6 +75,11 @@ export class Gossip {
     return heard;
   }
 
+  /** Whether our digest is not what this peer was last sent. */
+  isNewsTo(peer: Peer): boolean {
+    return peer.digestHashSent !== this.ownDigest().hash;
+  }
+
   /** All peers of a small cluster; a few at random of a large one, so that idle traffic does not grow with it. */
   private partners(all: Iterable<Peer>): Peer[] {
     const peers = [...all];

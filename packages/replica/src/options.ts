@@ -64,7 +64,7 @@ export interface ReplicaOptions {
   readonly pendingMax?: number;
   /** Estimated bytes of one frame of changes or sync. Default 49,152; well under the frame limit of the transport. */
   readonly frameBytesTarget?: number;
-  /** Entries of a replica that comes or goes that are shown or hidden before the event loop goes on. Default 4,000. */
+  /** Entries of a replica that comes or goes that are shown or hidden before the event loop goes on. Default 2,000. */
   readonly sweepEntriesMax?: number;
   /** Peers served with a sync at a time; more wait for their next heartbeat. Default 8. */
   readonly syncsMax?: number;
@@ -99,7 +99,7 @@ const DEFAULTS = {
   replicasMax: 1_024,
   pendingMax: 1_000_000,
   frameBytesTarget: 49_152,
-  sweepEntriesMax: 4_000,
+  sweepEntriesMax: 2_000,
   syncsMax: 8,
   syncRangesMax: 4_000_000,
 } as const satisfies Partial<ReplicaOptions>;

@@ -75,7 +75,7 @@ export class Replica {
   private nextFlushAt: Millis = Number.NEGATIVE_INFINITY;
   /** Of the local changes that wait, at a guess. */
   private openBytes = 0;
-  /** Who has just answered a pull to the end. */
+  /** Who has just answered a pull to the end, or agrees and does not know it: it is told at once where we are. */
   private answered: ReplicaId | undefined = undefined;
   /** Something has happened that may call for a pull. */
   private pullWanted = false;
@@ -593,9 +593,12 @@ export class Replica {
   }
 
   private hear(peer: Peer, message: HeartbeatMessage, now: Millis): void {
+    const agreedBefore = peer.agrees === true;
     const finding = this.gossip.hear(peer, message, now);
     // In a quiet cluster nobody is asked to look through what all peers claim.
     if (finding === "same") {
+      // It came to agree by what it was given or we were: it cannot know yet.
+      if (!agreedBefore && this.gossip.isNewsTo(peer)) this.answered = peer.id;
       this.noteCatchingUp();
       return;
     }
