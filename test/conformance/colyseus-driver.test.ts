@@ -109,6 +109,7 @@ describe("a driver", () => {
     await eventually(async () =>
       expect(await there.insert(there.createInstance({ roomId: "new" }))).toBe(true),
     );
+    expect(await there.remove("new")).toBe(true);
     await here.createInstance({ roomId: "r3" }).save();
     await here.clear();
     await eventually(async () => expect(await there.query({})).toEqual([]));

@@ -13,7 +13,7 @@ import {
 
 const ROOMS = "roomcaches";
 /** How long a claim to a room id lasts: longer than any creation of a room is under way. */
-const CLAIM_MS = 60_000;
+const CLAIM_MS = 10_000;
 const NONE = undefined as unknown as SavingRoom;
 /** How long a new room waits until every process lists it; after that whoever is late may not find it yet. */
 const LISTED_TIMEOUT_MS = 1_000;
@@ -125,8 +125,10 @@ export class PresentlyDriver {
   async insert(room: ListedRoom): Promise<boolean> {
     const keyspace = await this.keyspace;
     if (!room.roomId || keyspace.getField(ROOMS, room.roomId) !== undefined) return false;
-    if ((await keyspace.gate(claimOf(room.roomId), "", 1, CLAIM_MS)) !== 1) return false;
-    return await this.persist(room, true);
+    const claim = claimOf(room.roomId);
+    if ((await keyspace.gate(claim, "", 1, CLAIM_MS)) === 1) return await this.persist(room, true);
+    await keyspace.gate(claim, "", -1, CLAIM_MS);
+    return false;
   }
 
   async update(room: ListedRoom, operations: ListingOperations): Promise<boolean> {
@@ -137,8 +139,10 @@ export class PresentlyDriver {
   async remove(roomId: string): Promise<boolean> {
     this.own.delete(roomId);
     const keyspace = await this.keyspace;
-    keyspace.delete(claimOf(roomId));
-    return keyspace.deleteField(ROOMS, roomId);
+    const existed = keyspace.deleteField(ROOMS, roomId);
+    // By way of the owner: those who lost the claim may be counting there just now.
+    if (keyspace.has(claimOf(roomId))) await keyspace.gate(claimOf(roomId), "", -1, CLAIM_MS);
+    return existed;
   }
 
   /** Removes all listings of all processes. */
