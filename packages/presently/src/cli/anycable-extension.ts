@@ -14,6 +14,7 @@ interface AnyCablePackage {
       readonly path: string;
       readonly secret?: string;
       readonly publicStreams: boolean;
+      readonly checkOrigin?: false | readonly string[];
       readonly onNotice: (notice: { level: "error" | "warn" | "debug"; message: string }) => void;
     },
   ): unknown;
@@ -33,6 +34,12 @@ export function addAnyCableOptions(command: Command): void {
     .option(
       "--anycable-secret-file <path>",
       "File with the secret that signs the names of streams, and from which that of the REST API follows. (default: none)",
+    )
+    .option(
+      "--anycable-origin <origin>",
+      "Origin of web pages that may connect, https://host or //*.host, or * for all; may be given several times. " +
+        "(default: pages of the same host)",
+      (value: string, previous: string[] | undefined) => [...(previous ?? []), value],
     );
 }
 
@@ -42,10 +49,12 @@ export function addAnyCableOptions(command: Command): void {
  */
 export async function loadAnyCable(flags: Readonly<Record<string, unknown>>): Promise<readonly Extension[]> {
   const { anycable: path, anycablePublic: isPublic = false, anycableSecretFile: file, http } = flags;
+  const origins = flags.anycableOrigin as string[] | undefined;
   if (path === undefined) {
     for (const [flag, value] of [
       ["--anycable-public", isPublic || undefined],
       ["--anycable-secret-file", file],
+      ["--anycable-origin", origins],
     ])
       if (value !== undefined)
         throw new UsageError(`${flag} needs --anycable, for example --anycable /cable`);
@@ -57,6 +66,9 @@ export async function loadAnyCable(flags: Readonly<Record<string, unknown>>): Pr
     if (path === flags[other])
       throw new UsageError(`--anycable and --${other} cannot both be served at ${path}`);
   if (http === false) throw new UsageError("--anycable is served at the HTTP address: leave --no-http out");
+  for (const origin of origins ?? [])
+    if (origin !== "*" && !/^(https?:)?\/\/[^/]+$/.test(origin))
+      throw new UsageError(`--anycable-origin ${JSON.stringify(origin)} must be https://host, //host or *`);
   if (!isPublic && file === undefined)
     throw new UsageError(
       "--anycable needs --anycable-secret-file, or --anycable-public: nobody could subscribe to anything without",
@@ -69,6 +81,7 @@ export async function loadAnyCable(flags: Readonly<Record<string, unknown>>): Pr
         path,
         publicStreams: isPublic === true,
         ...(secret === undefined ? {} : { secret }),
+        ...(origins === undefined ? {} : { checkOrigin: origins.includes("*") ? false : origins }),
         onNotice: ({ level, message, ...facts }) => log[level](facts, `anycable: ${message}`),
       });
     },

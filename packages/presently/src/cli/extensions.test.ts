@@ -29,6 +29,8 @@ test.each([
   [{ anycable: "/a", anycablePublic: true, faye: "/a" }, "--anycable and --faye cannot both be served at /a"],
   [{ anycable: "/cable", anycableSecretFile: emptyFile() }, "is empty"],
   [{ anycablePublic: true }, "--anycable-public needs --anycable"],
+  [{ anycableOrigin: ["*"] }, "--anycable-origin needs --anycable"],
+  [{ anycable: "/cable", anycablePublic: true, anycableOrigin: ["shop"] }, "must be https://host"],
   [{ anycableSecretFile: "x" }, "--anycable-secret-file needs --anycable"],
   [{ webhookTopic: ["x"] }, "--webhook-topic needs --webhook"],
   [{ webhook: "http://127.0.0.1:9" }, "--webhook needs --webhook-secret-file"],
