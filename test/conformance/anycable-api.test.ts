@@ -259,6 +259,12 @@ describe("the REST API", () => {
     const [open] = await startCableNodes(["b"], { publicStreams: true });
     running.push(open!);
     expect((await send(open!.httpUrl, path)).body).toEqual({ type: "info", total: 0 });
+    // A page of another site could publish by a form, without asking anybody.
+    const publishAs = async (origin: string) =>
+      (await publish(open!, { stream: "x", data: "1" }, { origin })).status;
+    expect(await publishAs("https://evil.example")).toBe(403);
+    expect(await publishAs("null")).toBe(403);
+    expect(await publishAs("http://127.0.0.1:3000")).toBe(201);
   });
 
   test("answers during churn with lists that are never wrong about who stays", async () => {

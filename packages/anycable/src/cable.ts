@@ -12,7 +12,7 @@ import { type Authenticate, identification } from "./identification.ts";
 import { isMap, JsonText } from "./json.ts";
 import { type DurationOptions, type LimitOptions, resolveDurations, resolveLimits } from "./limits.ts";
 import { type NoticeListener, warnOfNotice } from "./notice.ts";
-import { type CheckOrigin, originCheck } from "./origin.ts";
+import { type CheckOrigin, type OriginCheck, originCheck } from "./origin.ts";
 import { PUBSUB_CHANNEL, pubsubChannel } from "./pubsub-channel.ts";
 import { RestApi } from "./rest-api.ts";
 import type { SessionServices } from "./session-services.ts";
@@ -122,6 +122,7 @@ export class Cable<Identifiers = unknown> {
       random: Math.random,
     };
     this.#sessions = new SessionTable(this.#services);
+    const checkOrigin = originCheck(options.checkOrigin);
     const admission = new Admission({
       services: this.#services,
       sessions: this.#sessions,
@@ -130,7 +131,7 @@ export class Cable<Identifiers = unknown> {
         authenticate: options.authenticate as Authenticate<unknown> | undefined,
       }),
       jwtParam: options.jwtParam ?? "jid",
-      checkOrigin: originCheck(options.checkOrigin),
+      checkOrigin,
       closing: () => this.#closing || node.stopping,
     });
     this.#transport = new WebSocketTransport({
@@ -139,7 +140,7 @@ export class Cable<Identifiers = unknown> {
       open: (request, socket) => admission.open(request, socket),
     });
     const apiSecret = options.apiSecret ?? (secret === undefined ? undefined : apiSecretFrom(secret));
-    if (apiSecret !== undefined || publicStreams) this.#api = this.#newApi(apiSecret);
+    if (apiSecret !== undefined || publicStreams) this.#api = this.#newApi(apiSecret, checkOrigin);
     this.#unlisten = node.onBroadcast(DISCONNECT_CHANNEL, (payload) => this.#disconnectHere(payload));
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
     // A node that stops has said goodbye, so that what ends now is no leave for anybody; its clients find another node.
@@ -245,9 +246,10 @@ export class Cable<Identifiers = unknown> {
     this.#streams.close();
   }
 
-  #newApi(secret: string | undefined): RestApi {
+  #newApi(secret: string | undefined, checkOrigin: OriginCheck): RestApi {
     return new RestApi({
       secret,
+      checkOrigin,
       requestBytesMax: this.#services.limits.requestBytesMax,
       closing: () => this.#closing || this.#node.stopping,
       records: (stream) => this.presence(stream),

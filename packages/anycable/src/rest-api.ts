@@ -4,6 +4,7 @@ import { PresentlyError } from "presently";
 import { CommandError } from "./errors.ts";
 import * as frames from "./frames.ts";
 import { isMap, type JsonText, jsonOrText, parseJson, JsonText as Text } from "./json.ts";
+import type { OriginCheck } from "./origin.ts";
 import { isSameSecret } from "./signed-stream.ts";
 
 const PRESENCE = /^\/presence\/([^/]+)\/users$/;
@@ -11,6 +12,8 @@ const PRESENCE = /^\/presence\/([^/]+)\/users$/;
 export interface RestApiOptions {
   /** What requests must show; undefined lets everybody in. */
   readonly secret: string | undefined;
+  /** Web pages of other sites may not use it: where there is no secret, they would need none. */
+  readonly checkOrigin: OriginCheck;
   readonly requestBytesMax: number;
   readonly closing: () => boolean;
   readonly records: (stream: string) => frames.PresenceRecord[];
@@ -68,6 +71,8 @@ export class RestApi {
 
   async #answer(path: string, request: IncomingMessage): Promise<Answer> {
     if (this.#options.closing()) return { status: 503 };
+    const { origin, host } = request.headers;
+    if (!this.#options.checkOrigin(origin, host)) return { status: 403 };
     if (!this.#isAuthorized(request)) return { status: 401, headers: { "www-authenticate": "Bearer" } };
     if (path === "/publish") return request.method === "POST" ? this.#publish(request) : { status: 422 };
     const stream = streamIn(path);
