@@ -1,19 +1,13 @@
 /**
  * Diffs are told as what they are: an update is never a leave and a join, and a key that appears elsewhere while a leaver's
- * hand-off lasts is neither. And what goes over the wire stays within what a log may keep.
+ * hand-off lasts is neither.
  */
-import { decodeMessage, type Presence, type TopicDiff } from "@presently/replica";
-import type { Direction } from "./connection.ts";
+import type { Presence, TopicDiff } from "@presently/replica";
 import { InvariantError } from "./errors.ts";
 import type { ClusterObserver } from "./observer.ts";
 import type { SimulatedProcess } from "./process.ts";
 
-const SYNC = 19;
-
 export class DiffOracle implements ClusterObserver {
-  /** By sender: the answer that it last sent a part of on each way, and how much of each origin's log was in it. */
-  private readonly answers = new WeakMap<Direction, { pull: number; sizes: Map<string, number> }>();
-
   /** @throws {InvariantError} `updates`, `hand-off` */
   changed(process: SimulatedProcess, { joins, leaves }: TopicDiff): void {
     if (joins.length === 0) return;
@@ -44,29 +38,6 @@ export class DiffOracle implements ClusterObserver {
         throw new InvariantError(
           "hand-off",
           `${process.id} was told that ${key} came to ${topic} on ${node}, though ${held.replica} hands it over (${held.ref})`,
-        );
-    }
-  }
-
-  /** @throws {InvariantError} `buffers` when more of a log is sent than may be kept. Cost: O(frame), for parts of answers. */
-  sent(direction: Direction, frame: Uint8Array): void {
-    if (frame[1] !== SYNC) return;
-    const message = decodeMessage(frame);
-    if (message?.type !== "sync" || message.deltas.length === 0) return;
-    const before = this.answers.get(direction);
-    const answer = before?.pull === message.pull ? before : { pull: message.pull, sizes: new Map() };
-    this.answers.set(direction, answer);
-    const { process } = direction.sender;
-    const { logSizeMax } = process.endpoint.replica.settings;
-    for (const { origin, numbers, removals } of message.deltas) {
-      let size = answer.sizes.get(origin) ?? 0;
-      size += numbers.length;
-      for (const removal of removals) size += removal.numbers.length;
-      answer.sizes.set(origin, size);
-      if (size > logSizeMax)
-        throw new InvariantError(
-          "buffers",
-          `${process.id} has kept more than ${logSizeMax} changes of ${origin} in its log`,
         );
     }
   }

@@ -14,6 +14,7 @@ import { Reference } from "./reference.ts";
 import { type ApplicationStep, type Scenario, type Step, TOPICS } from "./scenario.ts";
 import type { SessionModel } from "./sessions.ts";
 import { StateOracle } from "./state-oracle.ts";
+import { WireOracle } from "./wire-oracle.ts";
 
 /** Message types after which a replica's state is checked: delta, sync, leave. */
 const STATE_MESSAGES = new Set([16, 19, 22]);
@@ -63,6 +64,7 @@ export class World {
     this.liveness = new LivenessOracle(this.cluster);
     this.cluster.observe(this.liveness);
     this.cluster.observe(new DiffOracle());
+    this.cluster.observe(new WireOracle());
     for (const name of this.names) this.faults.startNext(name, name);
   }
 
