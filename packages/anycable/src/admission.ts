@@ -1,9 +1,9 @@
 /** Who may connect, and with which session: the way from an open WebSocket to the first frame. */
 import type { IncomingMessage } from "node:http";
+import type { OriginCheck } from "presently/drop-in";
 import { CLOSE } from "./close-code.ts";
 import { disconnect } from "./frames.ts";
 import type { ConnectionInfo, Identified, Identify } from "./identification.ts";
-import type { OriginCheck } from "./origin.ts";
 import { chooseProtocol, offeredProtocols, pingIntervalMs, pingPrecision, tokenIn } from "./protocol.ts";
 import { CableSession, type ConnectionOptions } from "./session.ts";
 import type { SessionServices } from "./session-services.ts";

@@ -3,8 +3,8 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Server as SecureServer } from "node:https";
 import { performance } from "node:perf_hooks";
 import { InvalidArgumentError, PresentlyError, type PresentlyNode } from "presently";
+import { attach, type CheckOrigin, type OriginCheck, originCheck } from "presently/drop-in";
 import { Admission } from "./admission.ts";
-import { attach } from "./attachment.ts";
 import type { ChannelDefinition } from "./channel-definition.ts";
 import { CLOSE } from "./close-code.ts";
 import type { PresenceRecord } from "./frames.ts";
@@ -12,7 +12,6 @@ import { type Authenticate, identification } from "./identification.ts";
 import { isMap, JsonText } from "./json.ts";
 import { type DurationOptions, type LimitOptions, resolveDurations, resolveLimits } from "./limits.ts";
 import { type NoticeListener, warnOfNotice } from "./notice.ts";
-import { type CheckOrigin, type OriginCheck, originCheck } from "./origin.ts";
 import { PUBSUB_CHANNEL, pubsubChannel } from "./pubsub-channel.ts";
 import { RestApi } from "./rest-api.ts";
 import type { SessionServices } from "./session-services.ts";
@@ -170,7 +169,7 @@ export class Cable<Identifiers = unknown> {
     const { path = "/cable", apiPath = "/api" } = options;
     for (const [name, value] of Object.entries({ path, apiPath }))
       if (!value.startsWith("/")) throw new InvalidArgumentError(name, "must begin with a slash");
-    const detach = attach(server, {
+    const detach = attach(server, "/", {
       request: (requested, request, response) => {
         if (requested === path) {
           // There is nothing here but WebSockets.

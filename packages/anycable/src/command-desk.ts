@@ -3,12 +3,12 @@
  * operator, and changes nothing; the protocol has no answer for it.
  */
 import { PresentlyError } from "presently";
+import { Mailbox } from "presently/drop-in";
 import { type ChannelCommand, decodeIdentifier } from "./command.ts";
 import { CommandError, NoPresenceStreamError } from "./errors.ts";
 import * as frames from "./frames.ts";
 import { isMap } from "./json.ts";
 import { LiveSubscription, type SubscriptionHost } from "./live-subscription.ts";
-import { Mailbox } from "./mailbox.ts";
 import type { NoticeListener } from "./notice.ts";
 import type { SessionServices } from "./session-services.ts";
 import { inTime, isPromise, type MaybePromise } from "./settle.ts";

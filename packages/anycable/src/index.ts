@@ -1,3 +1,4 @@
+export type { CheckOrigin } from "presently/drop-in";
 export { type AttachOptions, Cable, type CableOptions, type DrainOptions } from "./cable.ts";
 export type { ChannelDefinition } from "./channel-definition.ts";
 export { type EndpointOptions, serveEndpoint } from "./endpoint.ts";
@@ -6,7 +7,6 @@ export type { PresenceRecord } from "./frames.ts";
 export type { Authenticate, ConnectionInfo } from "./identification.ts";
 export { DURATION_DEFAULTS, type DurationOptions, LIMIT_DEFAULTS, type LimitOptions } from "./limits.ts";
 export type { CableNotice, NoticeListener } from "./notice.ts";
-export type { CheckOrigin } from "./origin.ts";
 export type { MaybePromise } from "./settle.ts";
 export { apiSecretFrom, signStream, verifyStream } from "./signed-stream.ts";
 export type { PublishOptions } from "./streams.ts";

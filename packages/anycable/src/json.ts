@@ -1,4 +1,5 @@
 /** Reading and writing the JSON of the protocol. */
+import { deeperThan } from "presently/drop-in";
 import { CommandError } from "./errors.ts";
 
 /** Levels of maps and arrays; deeper text would overflow the stack of whoever walks the value. */
@@ -48,22 +49,3 @@ export function mapOf(fields: Readonly<Record<string, unknown>>): string {
   }
   return `{${parts.join(",")}}`;
 }
-
-/** Whether JSON text opens more than `most` maps and arrays at a time. Cost: O(text), without an allocation. */
-function deeperThan(text: string, most: number): boolean {
-  let depth = 0;
-  let inString = false;
-  for (let index = 0; index < text.length; index++) {
-    const unit = text.charCodeAt(index);
-    if (inString) {
-      if (unit === BACKSLASH) index++;
-      else if (unit === QUOTE) inString = false;
-    } else if (unit === QUOTE) inString = true;
-    else if (unit === OPEN_MAP || unit === OPEN_ARRAY) {
-      if (++depth > most) return true;
-    } else if (unit === CLOSE_MAP || unit === CLOSE_ARRAY) depth--;
-  }
-  return false;
-}
-
-const [QUOTE, BACKSLASH, OPEN_MAP, OPEN_ARRAY, CLOSE_MAP, CLOSE_ARRAY] = [0x22, 0x5c, 0x7b, 0x5b, 0x7d, 0x5d];

@@ -1,10 +1,10 @@
 /** The REST API: who is present, and publishing for servers that speak no WebSocket. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { PresentlyError } from "presently";
+import type { OriginCheck } from "presently/drop-in";
 import { CommandError } from "./errors.ts";
 import * as frames from "./frames.ts";
 import { isMap, type JsonText, jsonOrText, parseJson, JsonText as Text } from "./json.ts";
-import type { OriginCheck } from "./origin.ts";
 import { isSameSecret } from "./signed-stream.ts";
 
 const PRESENCE = /^\/presence\/([^/]+)\/users$/;

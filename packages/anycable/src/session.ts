@@ -6,6 +6,8 @@
  *
  * What its client asks for is carried out by the desk.
  */
+
+import { TokenBucket } from "presently/drop-in";
 import { CLOSE } from "./close-code.ts";
 import { type Command, decodeCommand } from "./command.ts";
 import { attempt, CommandDesk, type CommandHost, refused } from "./command-desk.ts";
@@ -13,7 +15,6 @@ import * as frames from "./frames.ts";
 import { LiveSubscription, type SubscriptionState } from "./live-subscription.ts";
 import { type HeldPresence, SessionPresence } from "./session-presence.ts";
 import type { SessionServices } from "./session-services.ts";
-import { TokenBucket } from "./token-bucket.ts";
 
 /** How long a resumed subscription waits for its client to ask for history. */
 const HISTORY_WAIT_MS = 5_000;

@@ -1,11 +1,11 @@
 /** Connections over WebSocket: the only transport of the protocols. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import { refuseUpgrade } from "presently/drop-in";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import { Backlog } from "./backlog.ts";
 import type { Limits } from "./limits.ts";
 import { chooseProtocol, offeredProtocols } from "./protocol.ts";
-import { refuseUpgrade } from "./refuse-upgrade.ts";
 import type { Outlet } from "./session.ts";
 
 /** How long a client may take to confirm that it was closed. */

@@ -1,9 +1,9 @@
 /** Who may connect: the checks that both transports make before there is a connection. */
 import type { IncomingMessage } from "node:http";
+import type { OriginCheck } from "presently/drop-in";
 import type { ConnectionInfo, Params } from "./connection-info.ts";
 import type { Limits } from "./limits.ts";
 import type { Callback, NoticeListener } from "./notice.ts";
-import type { OriginCheck } from "./origin.ts";
 import { parseParams } from "./params.ts";
 import { type Serializer, serializerFor } from "./serializer.ts";
 import type { MaybePromise } from "./settle.ts";

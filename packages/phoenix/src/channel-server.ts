@@ -6,6 +6,8 @@
  *
  * Callbacks run one after the other, in the order of the messages.
  */
+
+import { Mailbox } from "presently/drop-in";
 import { Channel } from "./channel.ts";
 import { ChannelCalls } from "./channel-calls.ts";
 import type { EndReason } from "./channel-definition.ts";
@@ -13,7 +15,6 @@ import type { ChannelServerOptions } from "./channel-host.ts";
 import { ChannelOutlet } from "./channel-outlet.ts";
 import { ChannelPresence } from "./channel-presence.ts";
 import type { Frame } from "./frame.ts";
-import { Mailbox } from "./mailbox.ts";
 import { type EncodedJson, EVENT, type Message, type Payload, type Ref } from "./message.ts";
 import type { Callback } from "./notice.ts";
 import { type Answer, answerOf, type ReplyRef } from "./reply.ts";

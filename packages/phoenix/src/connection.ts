@@ -1,5 +1,6 @@
 /** One connected client, on whatever transport: its channels, and the bounds on what it may do. */
 import type { PresentlyNode } from "presently";
+import { TokenBucket } from "presently/drop-in";
 import type { ChannelDefinition, EndReason } from "./channel-definition.ts";
 import type { ChannelHost, ChannelServices } from "./channel-host.ts";
 import { ChannelServer } from "./channel-server.ts";
@@ -10,7 +11,6 @@ import type { Frame } from "./frame.ts";
 import type { Limits } from "./limits.ts";
 import { EVENT, type Message, PROTOCOL_TOPIC, type Ref } from "./message.ts";
 import type { Serializer } from "./serializer.ts";
-import { TokenBucket } from "./token-bucket.ts";
 
 const RESTART = "the server restarts";
 

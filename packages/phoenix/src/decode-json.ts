@@ -1,4 +1,5 @@
 /** Reading what clients sent as JSON. */
+import { deeperThan } from "presently/drop-in";
 import { FrameError } from "./errors.ts";
 import type { Message, Ref } from "./message.ts";
 
@@ -29,22 +30,3 @@ function checkRef(ref: unknown): Ref {
   if (typeof ref === "string" || typeof ref === "number") return ref;
   throw new FrameError("the ref of a message is neither a text nor null");
 }
-
-/** Whether JSON text opens more than `most` maps and arrays at a time. Cost: O(text), without an allocation. */
-function deeperThan(text: string, most: number): boolean {
-  let depth = 0;
-  let inString = false;
-  for (let index = 0; index < text.length; index++) {
-    const unit = text.charCodeAt(index);
-    if (inString) {
-      if (unit === BACKSLASH) index++;
-      else if (unit === QUOTE) inString = false;
-    } else if (unit === QUOTE) inString = true;
-    else if (unit === OPEN_MAP || unit === OPEN_ARRAY) {
-      if (++depth > most) return true;
-    } else if (unit === CLOSE_MAP || unit === CLOSE_ARRAY) depth--;
-  }
-  return false;
-}
-
-const [QUOTE, BACKSLASH, OPEN_MAP, OPEN_ARRAY, CLOSE_MAP, CLOSE_ARRAY] = [0x22, 0x5c, 0x7b, 0x5b, 0x7d, 0x5d];

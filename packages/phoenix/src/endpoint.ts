@@ -3,7 +3,8 @@
  * It is what `presently start --phoenix` serves, to try phoenix.js against a cluster without writing a server.
  */
 import { InvalidArgumentError, type Meta, PresentlyError, type PresentlyNode } from "presently";
-import { attach } from "./attachment.ts";
+import type { CheckOrigin } from "presently/drop-in";
+import { attach } from "presently/drop-in";
 import type { Channel } from "./channel.ts";
 import type { AnyHandler } from "./channel-definition.ts";
 import type { ConnectionInfo, Params } from "./connection-info.ts";
@@ -12,7 +13,6 @@ import { EVENT, type Payload } from "./message.ts";
 import type { NoticeListener } from "./notice.ts";
 import { npmClientHandler } from "./npm-client.ts";
 import { nowInSeconds } from "./online-at.ts";
-import type { CheckOrigin } from "./origin.ts";
 import { PhoenixSocket } from "./phoenix-socket.ts";
 import type { Reply } from "./reply.ts";
 import { tokenVerifier } from "./token.ts";

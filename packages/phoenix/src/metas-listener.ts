@@ -1,7 +1,7 @@
 /** Tells the application's `handleMetas` of diffs, with a state that it carries from one to the next. */
 import { ConfigurationError } from "presently";
+import { Mailbox } from "presently/drop-in";
 import type { PresenceDefinition } from "./channel-definition.ts";
-import { Mailbox } from "./mailbox.ts";
 import type { NoticeListener } from "./notice.ts";
 import type { PresenceDiff, PresenceMeta } from "./presence-map.ts";
 import { settle } from "./settle.ts";

@@ -1,6 +1,7 @@
 /** Connections over WebSocket, at `<path>/websocket`. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import { refuseUpgrade } from "presently/drop-in";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import type { Admission, Admitted } from "./admission.ts";
 import { Backlog } from "./backlog.ts";
@@ -8,7 +9,6 @@ import { CLOSE } from "./close-code.ts";
 import type { Connection, Outlet } from "./connection.ts";
 import type { Frame } from "./frame.ts";
 import type { Limits } from "./limits.ts";
-import { refuseUpgrade } from "./refuse-upgrade.ts";
 
 const SUBPROTOCOL = "phoenix";
 const TOKEN_PREFIX = "base64url.bearer.phx.";

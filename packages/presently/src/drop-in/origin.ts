@@ -1,5 +1,5 @@
 /** Which web pages may connect. Only browsers say where a page is from; other clients are not asked. */
-import { InvalidArgumentError } from "presently";
+import { InvalidArgumentError } from "@presently/replica";
 
 /** `true`: pages of the host that they connect to. `false`: all. A list: `https://shop.example`, `//shop.example`, `//*.shop.example`. */
 export type CheckOrigin = boolean | readonly string[];

@@ -2,7 +2,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Server as SecureServer } from "node:https";
 import type { Duplex } from "node:stream";
-import { InvalidArgumentError } from "presently";
+import { InvalidArgumentError } from "@presently/replica";
 import { refuseUpgrade } from "./refuse-upgrade.ts";
 
 /** Answer whether the path was theirs; if not, they have done nothing. */
@@ -49,20 +49,25 @@ function intercept(server: Server | SecureServer) {
   const mounts = new Set<Mount>();
   const { emit } = server;
   const emitAsBefore = emit.bind(server) as (...args: unknown[]) => boolean;
-  server.emit = ((event: string, ...args: unknown[]): boolean =>
+  const own = ((event: string, ...args: unknown[]): boolean =>
     isTaken(mounts, event, args) || emitAsBefore(event, ...args)) as typeof server.emit;
-  // Somebody must listen, or there is no upgrade to take; and where nobody else does, nobody else answers.
+  server.emit = own;
+  // Somebody must listen, or there is no upgrade to take; and where nobody else does, nobody else answers. A library that
+  // keeps the listeners that it finds, and calls them itself, is somebody else.
+  const isAlone = (event: string, listener: unknown) =>
+    server.listenerCount(event) === 1 && server.listeners(event)[0] === listener;
   const onRequest = (_request: IncomingMessage, response: ServerResponse) => {
-    if (server.listenerCount("request") === 1) response.writeHead(404, { "content-length": 0 }).end();
+    if (isAlone("request", onRequest)) response.writeHead(404, { "content-length": 0 }).end();
   };
   const onUpgrade = (_request: IncomingMessage, stream: Duplex) => {
-    if (server.listenerCount("upgrade") === 1) refuseUpgrade(stream, 404);
+    if (isAlone("upgrade", onUpgrade)) refuseUpgrade(stream, 404);
   };
   server.on("request", onRequest);
   server.on("upgrade", onUpgrade);
   const restore = () => {
     attached.delete(server);
-    server.emit = emit;
+    // Somebody may have put theirs over ours; then ours stays below it, and takes nothing.
+    if (server.emit === own) server.emit = emit;
     server.off("request", onRequest);
     server.off("upgrade", onUpgrade);
   };
