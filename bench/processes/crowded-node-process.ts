@@ -8,6 +8,7 @@ const script = fileURLToPath(new URL("./crowded-node.ts", import.meta.url));
 
 export class CrowdedNodeProcess {
   readonly #child: ChildProcess = fork(script);
+  readonly #exited = once(this.#child, "exit");
 
   /** Gives the answer to an order; one at a time. */
   async ask<Name extends keyof CrowdedNodeOrders>(
@@ -17,7 +18,7 @@ export class CrowdedNodeProcess {
     this.#child.send({ order, given });
     const [answer] = await Promise.race([
       once(this.#child, "message"),
-      once(this.#child, "exit").then(([code]) => {
+      this.#exited.then(([code]) => {
         throw new Error(`a process ended (${code}) while it was asked to ${order}`);
       }),
     ]);
@@ -25,8 +26,7 @@ export class CrowdedNodeProcess {
   }
 
   async kill(): Promise<void> {
-    const exited = once(this.#child, "exit");
     this.#child.kill("SIGKILL");
-    await exited;
+    await this.#exited;
   }
 }
