@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const TESTS: Readonly<Record<string, readonly string[]>> = {
   crdt: ["packages/crdt/src/**/*.test.ts"],
   replica: [
-    "packages/replica/src/{content,gossip,hand-off,incarnation,membership,parts,pull,session,sync}*.test.ts",
+    "packages/replica/src/{content,gossip,hand-off,heal,incarnation,join-deltas,membership,pull,session,sync}*.test.ts",
   ],
 };
 

@@ -260,10 +260,4 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     find: "if (this.pull?.peer.id === peer) this.pull = undefined;",
     put: "",
   },
-  {
-    name: "a digest that names who has left",
-    file: GOSSIP,
-    find: "private counts(replica: ReplicaId): boolean { return",
-    put: "private counts(replica: ReplicaId): boolean { if (replica) return true; return",
-  },
 ];

@@ -2,7 +2,7 @@
  * Verdicts are right within their bounds: nobody who has gone is shown for longer than the time-out, or again, a crash in a healthy
  * cluster is seen at once, and nobody who lives is declared down in a network that has been whole for a while.
  */
-import type { Notice, ReplicaId } from "@presently/replica";
+import { incarnationOf, type Notice, nameOf, type ReplicaId } from "@presently/replica";
 import type { SimulatedCluster } from "./cluster.ts";
 import { InvariantError } from "./errors.ts";
 import type { ClusterObserver, FaultKind } from "./observer.ts";
@@ -20,6 +20,8 @@ export class LivenessOracle implements ClusterObserver {
   private readonly ids = new Map<SimulatedProcess, ReplicaId>();
   /** Whose goodbye each process has taken to its end: they never return. */
   private readonly left = new WeakMap<SimulatedProcess, Set<ReplicaId>>();
+  /** The newest life of each node that each process has met: earlier ones never return either. */
+  private readonly newest = new WeakMap<SimulatedProcess, Map<string, number>>();
   private readonly stalledAt = new Map<SimulatedProcess, number>();
   /** The last thing that happened, if it was a crash in a healthy cluster. */
   private crash: ReplicaId | undefined = undefined;
@@ -67,8 +69,8 @@ export class LivenessOracle implements ClusterObserver {
       this.change();
     } else if (type === "replica-evicted" && message.endsWith("(left)")) {
       this.left.set(process, (this.left.get(process) ?? new Set()).add(replica as ReplicaId));
-    } else if (type === "replica-up" && this.left.get(process)?.has(replica as ReplicaId)) {
-      throw new InvariantError("ghosts", `${process.id} says that ${message}, whose goodbye it has heard`);
+    } else if (type === "replica-up") {
+      this.checkReturn(process, replica as ReplicaId, message);
     } else if (type === "stalled") {
       this.stalledAt.set(process, this.now);
     } else if (type === "replica-down" && this.hasJustStalled(process)) {
@@ -79,6 +81,18 @@ export class LivenessOracle implements ClusterObserver {
     } else if (type === "replica-down" && !this.gone.has(replica as ReplicaId) && this.isCalm()) {
       throw new InvariantError("verdicts", `${process.id} says in a healthy cluster that ${message}`);
     }
+  }
+
+  private checkReturn(process: SimulatedProcess, replica: ReplicaId, message: string): void {
+    if (this.left.get(process)?.has(replica))
+      throw new InvariantError("ghosts", `${process.id} says that ${message}, whose goodbye it has heard`);
+    const newest = this.newest.get(process) ?? new Map<string, number>();
+    this.newest.set(process, newest);
+    const [name, incarnation] = [nameOf(replica), incarnationOf(replica)];
+    const known = newest.get(name) ?? 0;
+    if (incarnation < known)
+      throw new InvariantError("ghosts", `${process.id} says that ${message}, and has met ${name}@${known}`);
+    newest.set(name, incarnation);
   }
 
   /** Whether it has not had the time yet to hear what came in meanwhile. */

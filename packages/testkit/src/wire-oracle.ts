@@ -1,5 +1,5 @@
 /** What a process sends: no more of a log than may be kept, and something at once to a peer whose link has room again. */
-import { decodeMessage } from "@presently/replica";
+import { decodeMessage, type Notice } from "@presently/replica";
 import type { Direction } from "./connection.ts";
 import { InvariantError } from "./errors.ts";
 import type { ClusterObserver } from "./observer.ts";
@@ -37,6 +37,16 @@ export class WireOracle implements ClusterObserver {
           `${process.id} says nothing to ${sender.peer}, whose link has room again for what it was not sent`,
         );
     }
+  }
+
+  /** @throws {InvariantError} `progress` */
+  notice(process: SimulatedProcess, { type, replica }: Notice): void {
+    if (type !== "pull-timeout") return;
+    for (const { peer } of process.links()) if (peer === replica) return;
+    throw new InvariantError(
+      "progress",
+      `${process.id} has waited for an answer of ${replica}, with which it has no link any more`,
+    );
   }
 
   /** @throws {InvariantError} `buffers`. Cost: O(frame). */
