@@ -89,7 +89,7 @@ function measure(size: number): Results {
     const time = (name: (typeof MEASURES)[number], work: () => void) => {
       const startedAt = performance.now();
       work();
-      results?.get(name)!.push(((performance.now() - startedAt) / OPERATIONS) * 1_000);
+      results?.get(name)?.push(((performance.now() - startedAt) / OPERATIONS) * 1_000);
     };
     const each = (work: (person: Person, session: Session) => unknown) => () => {
       for (let index = 0; index < OPERATIONS; index++) work(others[index]!, sessions[index]!);

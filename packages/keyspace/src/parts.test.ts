@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { ExpiryQueue } from "./expiry-queue.ts";
 import { HybridClock } from "./hybrid-clock.ts";
 import { itemOf, utf8Length } from "./item.ts";
-import { resolveKeyspaceOptions } from "./options.ts";
+import { type KeyspaceOptions, resolveKeyspaceOptions } from "./options.ts";
 import { integerOf, Slot } from "./slot.ts";
 
 const a = "a@1" as ReplicaId;
@@ -114,6 +114,6 @@ describe("the options", () => {
     [{ keyMax: 1 }, "keyMax"],
     [{ valueBytesMax: 60_000 }, "frameBytesTarget"],
   ])("%j is refused by name", (options, named) => {
-    expect(() => resolveKeyspaceOptions(options)).toThrow(named);
+    expect(() => resolveKeyspaceOptions(options as KeyspaceOptions)).toThrow(named);
   });
 });

@@ -20,6 +20,7 @@ class Held {
     {
       counted: (replica) => !this.hidden.has(replica),
       changed: () => undefined,
+      wake: () => undefined,
       notice: (notice) => this.notices.push(notice),
     },
   );

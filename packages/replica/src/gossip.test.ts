@@ -36,6 +36,7 @@ class Beating {
     this.content = new Content(A, settings, newCounters(), {
       counted: () => true,
       changed: nothing,
+      wake: nothing,
       notice: nothing,
     });
     this.membership = new Membership(A, settings, {
@@ -239,7 +240,7 @@ describe("hearing one", () => {
 
   test("that knows more of us than we have done is of an earlier life of ours", () => {
     const [here, there] = [new Beating(), new Beating()];
-    here.content.locals.open().track("t", "k", {});
+    here.content.locals.open(undefined).track("t", "k", {});
     here.content.set.takeDelta();
     here.gossip.touch();
     const { digest, ...word } = there.word;

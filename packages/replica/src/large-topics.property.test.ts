@@ -67,7 +67,7 @@ test("the state and the diffs are the list whenever a diff is told, and in the e
           if (step.do === "pass") pass(step.ms);
           else if (step.do === "watch") watch();
           else if (step.do === "unwatch") watchers.pop()?.end();
-          else {
+          else if ("session" in step) {
             const session = sessions[step.session]!;
             const key = `key ${step.key}`;
             if (step.do === "track") session.track(T, key);

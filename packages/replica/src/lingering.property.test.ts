@@ -38,7 +38,7 @@ class World {
     else if (step.do === "cut" || step.do === "mend") {
       if (step.node !== step.other) this.cluster[step.do](NAMES[step.node]!, NAMES[step.other]!);
     } else if (step.do === "crash" || step.do === "stop") this.restart(step.do, step.node);
-    else this.change(step);
+    else if ("key" in step) this.change(step);
     this.cluster.checkWatchers();
   }
 

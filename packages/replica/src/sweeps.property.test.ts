@@ -63,7 +63,7 @@ test("state and diffs are the list between any two turns, and in the end everybo
           cluster.time.advance(700);
           cluster.start("a");
           session = begin();
-        } else {
+        } else if ("key" in step) {
           const key = `${step.key}`;
           if (step.do === "track") session.track(T, key);
           else if (step.do === "untrack") session.untrack(T, key);
