@@ -20,15 +20,15 @@ describe("a node that starts again with the very incarnation of its last life", 
     const c = cluster.start("c", 1);
     c.endpoint.replica.session().track(T, "new", { n: 1 });
     cluster.time.advance(5_000);
-    expect(c.id).toBe("c@2");
-    expect(c.endpoint.replica.incarnation).toBe(2);
+    expect(c.endpoint.replica.incarnation).toBeGreaterThan(1);
+    expect(c.id).toBe(`c@${c.endpoint.replica.incarnation}`);
     expect(c.notices.find(({ type }) => type === "reincarnated")).toMatchObject({
       level: "warn",
-      replica: "c@2",
+      replica: c.id,
     });
     for (const { endpoint } of cluster.nodes.values()) {
       expect(endpoint.replica.list(T).map(({ key, replica, meta }) => [key, replica, meta])).toEqual([
-        ["new", "c@2", { n: 1 }],
+        ["new", c.id, { n: 1 }],
       ]);
     }
     // Its own watchers saw one user, who never left.
@@ -45,7 +45,7 @@ describe("a node that starts again with the very incarnation of its last life", 
     one.track(T, "one", { n: 1 });
     for (const key of ["ann", "bob", "cyd"]) many.track(T, key, { n: 1 });
     cluster.time.advance(5_000);
-    expect(c.id).toBe("c@2");
+    expect(c.endpoint.replica.incarnation).toBeGreaterThan(1);
     expect([one.size, many.size]).toEqual([1, 3]);
     one.update(T, "one", { n: 2 });
     many.update(T, "ann", { n: 2 });
@@ -74,9 +74,9 @@ describe("a node that starts again with the very incarnation of its last life", 
     const cluster = world();
     cluster.time.advance(100);
     const c = cluster.start("c", 1);
-    for (let incarnation = 10; incarnation < 60; incarnation += 10) {
+    for (let times = 0; times < 5; times++) {
       cluster.time.advance(500);
-      c.endpoint.newerLifeSeen(incarnation);
+      c.endpoint.newerLifeSeen(c.endpoint.replica.incarnation + 10);
     }
     cluster.time.advance(500);
     expect(c.notices.filter(({ type }) => type === "reincarnated")).toHaveLength(3);

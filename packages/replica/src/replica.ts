@@ -48,6 +48,8 @@ const LINGERING_PER_FRAME = 8_000;
 const PROGRESS_STEP = 50_000;
 /** Two processes that start under one name at once must not outbid each other for ever. */
 const REINCARNATIONS_MAX = 3;
+/** By how much a new life is newer than the newest that was heard of, at most: milliseconds, where that is what it counts. */
+const INCARNATION_STEP = 1_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
 export class Replica {
@@ -667,7 +669,8 @@ export class Replica {
     if (this.silent) return;
     const young = this.startedAt === undefined || now - this.startedAt < 2 * this.settings.downAfterMs;
     if (young && this.reincarnations < REINCARNATIONS_MAX) {
-      this.reincarnate(newest + 1);
+      // Whoever told us may not know of the newest life itself: one that is taken by chance is nobody's yet.
+      this.reincarnate(newest + 1 + Math.floor(this.settings.random() * INCARNATION_STEP));
       return;
     }
     this.silent = true;
