@@ -297,7 +297,7 @@ describe("taking in an answer", () => {
     return { a, b, pulling: new Pulling() };
   }
 
-  test("a pull that makes no progress for pullTimeoutMs is given up, and what comes of it later is ignored", () => {
+  test("a pull that makes no progress for pullTimeoutMs is given up, and what comes of it later counts, but is not merged as a whole", () => {
     const { a, b, pulling } = twoGivers();
     const [fromA, fromB] = [pulling.peer(a), pulling.peer(b)];
     const parts = new Giving(a, { frameBytesTarget: 1_000 }).answer(pulling.pull(fromA, 100));
@@ -312,9 +312,11 @@ describe("taking in an answer", () => {
 
     pulling.puller.consider([fromB, fromA], 3_500);
     expect(pulling.pulls.map(({ peer }) => peer)).toEqual([A, B]);
-    const had = pulling.set.entriesOf(A).size;
+    const vector = pulling.set.vectorOf(A);
     pulling.take(A, parts.slice(2), 3_600);
-    expect(pulling.set.entriesOf(A).size).toBe(had);
+    expect(pulling.set.entriesOf(A).size).toBe(a.entriesOf(A).size);
+    expect(pulling.set.vectorOf(A)).toBe(vector);
+    expect(pulling.told).toEqual([`timed out ${A}`]);
     // Whoever answers must have been asked, and what.
     const answer = new Giving(b).answer(pulling.pulls[1]!.message);
     pulling.take(A, answer, 3_600);

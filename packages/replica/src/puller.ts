@@ -46,6 +46,8 @@ export class Puller {
   private lastId = 0;
   /** How far the entries of a broken-off full sync have come, so that the next sender need not repeat them. */
   private readonly staged = new Map<ReplicaId, EventNumber>();
+  /** Of each peer the first pull that was given up for its time, and whose answer may still be on its way. */
+  private readonly givenUp = new Map<ReplicaId, number>();
   private readonly set: ObservedRemoveSet<Entry>;
   private readonly settings: ReplicaSettings;
   private readonly listener: PullerListener;
@@ -109,15 +111,41 @@ export class Puller {
 
   /** The link with a peer is gone. */
   abandon(peer: ReplicaId): void {
+    this.givenUp.delete(peer);
     if (this.pull?.peer.id === peer) this.pull = undefined;
   }
 
-  /** A part of the answer. Parts of a pull that was given up are ignored: the next one brings the rest. */
+  /** A part of an answer. */
   receive(from: ReplicaId, message: SyncMessage, now: Millis): void {
     const pull = this.pull;
-    if (pull === undefined || pull.id !== message.pull || pull.peer.id !== from) return;
+    if (pull === undefined || pull.id !== message.pull || pull.peer.id !== from) {
+      this.receiveLate(from, message, now);
+      return;
+    }
     pull.progressAt = now;
     if (message.full) pull.expected = message.expected;
+    this.take(message);
+    this.collect(pull, message);
+    this.noteProgress(pull);
+    if (!message.last) return;
+    this.pull = undefined;
+    if (message.full) this.merge(pull, message.pending);
+    this.listener.finished(from);
+  }
+
+  /**
+   * A part of an answer that we no longer waited for. On a link so slow that one frame takes longer than `pullTimeoutMs`
+   * every part comes late: what they bring counts all the same, or each pull would ask for the same again, for ever. Only
+   * the state as a whole is not merged by them: the pull after them will bring what is left of it.
+   */
+  private receiveLate(from: ReplicaId, message: SyncMessage, now: Millis): void {
+    const first = this.givenUp.get(from);
+    if (first === undefined || message.pull < first || message.pull > this.lastId) return;
+    if (this.pull?.peer.id === from) this.pull.progressAt = now;
+    this.take(message);
+  }
+
+  private take(message: SyncMessage): void {
     for (const delta of message.deltas) {
       if (!this.listener.knows(delta.origin)) continue;
       checkRemovals(this.set, delta.removals, this.settings);
@@ -125,12 +153,6 @@ export class Puller {
     }
     checkRemovals(this.set, message.pending, this.settings);
     for (const entries of message.entries) this.stage(entries.origin, entries);
-    this.collect(pull, message);
-    this.noteProgress(pull);
-    if (!message.last) return;
-    this.pull = undefined;
-    if (message.full) this.merge(pull, message.pending);
-    this.listener.finished(from);
   }
 
   private noteProgress({ peer, expected = 0, receivedBefore }: Pull): void {
@@ -144,7 +166,7 @@ export class Puller {
   private stage(origin: ReplicaId, entries: SyncMessage["entries"][number]): void {
     if (!this.listener.knows(origin) || entries.numbers.length === 0) return;
     this.set.stage(entries);
-    this.staged.set(origin, entries.numbers.at(-1)!);
+    this.staged.set(origin, Math.max(this.staged.get(origin) ?? 0, entries.numbers.at(-1)!));
     this.entriesReceived += entries.numbers.length;
   }
 
@@ -169,6 +191,8 @@ export class Puller {
     const { vector, live } = pull;
     const outcome = this.set.merge({ vector, live, pending, entries: [] });
     this.staged.clear();
+    // What is late from now on goes on from a place that is no longer marked.
+    this.givenUp.clear();
     this.entriesMerged = this.entriesReceived;
     this.listener.merged(pull.peer.id, outcome === "merged");
   }
@@ -178,8 +202,9 @@ export class Puller {
     if (this.pull === undefined) return Number.POSITIVE_INFINITY;
     const deadline = this.pull.progressAt + this.settings.pullTimeoutMs;
     if (now < deadline) return deadline;
-    const { peer } = this.pull;
+    const { id, peer } = this.pull;
     this.pull = undefined;
+    if (!this.givenUp.has(peer.id)) this.givenUp.set(peer.id, id);
     this.listener.timedOut(peer.id);
     return Number.POSITIVE_INFINITY;
   }

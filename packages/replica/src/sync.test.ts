@@ -400,3 +400,23 @@ describe("a peer that breaks the protocol", () => {
     cluster.checkWatchers();
   });
 });
+
+describe("a link so slow that one frame takes longer than the time-out of a pull", () => {
+  test.each([
+    ["deltas of the log", 1_000],
+    ["a full state", 1],
+  ])("brings %s in the end", (_, logSizeMax) => {
+    const replica = { logSizeMax, frameBytesTarget: 600, pullTimeoutMs: 500, downAfterMs: 60_000 };
+    const cluster = new VirtualCluster(["a"], { replica, topics: [T], bytesPerMs: 0.3 });
+    const session = cluster.node("a").endpoint.replica.session();
+    for (let index = 0; index < 60; index++) {
+      session.track(T, `key ${index}`, { text: "x".repeat(20) });
+      cluster.time.advance(10);
+    }
+    cluster.start("b");
+    cluster.time.advance(240_000);
+    expect(cluster.node("b").endpoint.replica.counters.pullTimeouts).toBeGreaterThan(0);
+    expect(cluster.node("b").endpoint.replica.count(T).entries).toBe(60);
+    cluster.checkWatchers();
+  });
+});
