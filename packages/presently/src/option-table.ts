@@ -240,7 +240,7 @@ export const optionTable: readonly OptionSpec[] = [
     "flushIntervalMs",
     "--flush-ms",
     "ms",
-    "Changes within this time travel together; 0 sends at the end of each turn of the event loop.",
+    "Least time between two deltas: a change on its own goes at the end of its turn of the event loop, those that follow it travel together.",
   ),
   durationMs(
     "handoffMs",
