@@ -203,7 +203,7 @@ describe("a node", () => {
     const after = await start("a", { incarnation: 5, mesh: { port: 0, peers } });
     after.session().track("room", "alice");
     await eventually(() => expect(keysAt(b, "room")).toEqual(["alice"]));
-    expect(after.incarnation).toBe(1_001);
+    expect(after.incarnation).toBeGreaterThan(1_000);
     expect(keysAt(after, "room")).toEqual(["alice"]);
     expect(b.list("room")[0]!.replica).toBe(after.replica);
   });

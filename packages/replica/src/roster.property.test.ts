@@ -260,3 +260,32 @@ test("readers see what is shown, and state plus diffs is what they see, whatever
     { numRuns: 200 },
   );
 });
+
+test.each<[string, Step[]]>([
+  [
+    "who took its place has gone again",
+    [
+      { do: "show", entry: 8 },
+      { do: "begin" },
+      { do: "watch", topic: 0 },
+      { do: "show", entry: 6 },
+      { do: "replace", entry: 8, other: 3 },
+      { do: "hide", entry: 3, reason: "left" },
+    ],
+  ],
+  [
+    "who took its place was replaced itself",
+    [
+      { do: "show", entry: 31 },
+      { do: "watch", topic: 1 },
+      { do: "begin" },
+      { do: "replace", entry: 31, other: 18 },
+      { do: "swap", entry: 38, other: 2 },
+    ],
+  ],
+])("an update is told as one although %s", (_, steps) => {
+  const world = new World();
+  for (const step of steps) world.run(step);
+  world.end();
+  world.check();
+});

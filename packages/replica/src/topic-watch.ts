@@ -62,7 +62,10 @@ export class TopicWatch {
     for (const entry of this.added) afterByLineage.set(lineageOf(entry), entry);
     for (const before of this.gone.keys()) {
       const last = this.lastSuccessorOf(before);
-      const after = this.added.has(last) ? last : afterByLineage.get(lineageOf(last));
+      // Who took its place may be gone again, while one that follows it by itself has come.
+      const after = this.added.has(last)
+        ? last
+        : (afterByLineage.get(lineageOf(last)) ?? afterByLineage.get(lineageOf(before)));
       if (after === undefined || !this.added.delete(after)) continue;
       this.gone.delete(before);
       updates.push({ before, after });
