@@ -110,12 +110,6 @@ export class Membership {
     return leaving;
   }
 
-  /** Whether any replica is on its way out, so that its keys may be taken over. */
-  get handingOff(): boolean {
-    for (const member of this.members.values()) if (member.status === "leaving") return true;
-    return false;
-  }
-
   /**
    * Takes in what somebody knows of a replica's heartbeat: the one place where a replica becomes known or returns.
    *
