@@ -39,10 +39,11 @@ export default defineConfig({
       project("property", ["packages/*/src/**/*.property.test.ts", "test/property/**/*.test.ts"], {
         testTimeout: 120_000,
       }),
+      // Most of the time these wait for processes: two files at a time keep two cores busy.
       project("cluster", ["test/cluster/**/*.test.ts"], {
         testTimeout: 120_000,
         hookTimeout: 60_000,
-        fileParallelism: false,
+        maxWorkers: 2,
       }),
       project("browser", ["test/browser/**/*.test.ts"], {
         testTimeout: 120_000,

@@ -112,7 +112,10 @@ export async function freePort(): Promise<number> {
   return await ports.choose();
 }
 
-const ports = new PortChooser();
+/** Test files that run at the same time, each in a worker of its own, must not take each other's ports. */
+const PORTS_EACH = 3_000;
+const from = 20_000 + (Number(process.env.VITEST_POOL_ID ?? 0) % 4) * PORTS_EACH;
+const ports = new PortChooser({ from, below: from + PORTS_EACH });
 
 function runningNode(child: ChildProcess, line: RegExpExecArray, output: () => string): RunningNode {
   const end = async (signal: NodeJS.Signals) => {
