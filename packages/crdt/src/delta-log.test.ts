@@ -87,3 +87,23 @@ test("a bounded log stays bounded in memory, however many deltas pass through", 
     expect(log.since(reach)).toHaveLength(number + 1 - reach);
   }
 });
+
+test.each([10, 500])(
+  "what a push costs does not grow with the %s deltas that are held: they are moved seldom",
+  (held) => {
+    const log = new DeltaLog<string>(2 * held); // A delta of one add counts for two.
+    const pushes = 2_000;
+    let [moves, moved, last] = [0, 0, Reflect.get(log, "deltas") as unknown[]];
+    for (let number = 0; number < pushes; number++) {
+      log.push(delta(number, number + 1));
+      const deltas = Reflect.get(log, "deltas") as unknown[];
+      if (deltas === last) continue;
+      moves++;
+      moved += deltas.length;
+      last = deltas;
+    }
+    expect(moves).toBeGreaterThan(0);
+    expect(moves).toBeLessThanOrEqual(pushes / 32);
+    expect(moved).toBeLessThanOrEqual(pushes);
+  },
+);

@@ -195,13 +195,18 @@ describe("deltas", () => {
   test("state is not handed out while local events are unpublished", () => {
     const a = replica(A);
     a.set.add("x");
-    expect(() => a.set.snapshot()).toThrow(expect.objectContaining({ code: "OPEN_INTERVAL" }));
-    expect(() => a.set.deltasSince(A, 0)).toThrow(expect.objectContaining({ code: "OPEN_INTERVAL" }));
+    const message = "take the local delta before handing out state";
+    for (const handOut of [() => a.set.snapshot(), () => a.set.freeze(), () => a.set.deltasSince(A, 0)])
+      expect(handOut).toThrow(expect.objectContaining({ code: "OPEN_INTERVAL", message }));
   });
 
   test("an update of what is not live is refused", () => {
     expect(() => replica(A).set.update(1, "x")).toThrow(
-      expect.objectContaining({ name: "CrdtError", code: "NOT_LIVE" }),
+      expect.objectContaining({
+        name: "CrdtError",
+        code: "NOT_LIVE",
+        message: "update of event 1 of a@1, which is not live",
+      }),
     );
   });
 });
@@ -412,7 +417,9 @@ describe("eviction", () => {
   });
 
   test("a replica does not evict itself", () => {
-    expect(() => replica(A).set.evict(A)).toThrow(expect.objectContaining({ code: "OWN_REPLICA" }));
+    expect(() => replica(A).set.evict(A)).toThrow(
+      expect.objectContaining({ code: "OWN_REPLICA", message: "a replica cannot evict itself (a@1)" }),
+    );
   });
 });
 

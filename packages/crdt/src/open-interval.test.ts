@@ -1,6 +1,7 @@
 /** What travels of several local events that are handed out together, and what a remove that came early leaves behind. */
 import { expect, test } from "vitest";
 import { ObservedRemoveSet, type ReplicaId, replicaId } from "./index.ts";
+import { OpenInterval } from "./open-interval.ts";
 
 const [A, B, C] = ["a", "b", "c"].map((name) => replicaId(name, 1)) as [ReplicaId, ReplicaId, ReplicaId];
 
@@ -95,4 +96,64 @@ test("a remove that is made on purpose is told as such to everybody, and others 
       ["left", false],
     ].sort(),
   );
+});
+
+test("an update of an entry that others know is no removal on purpose", () => {
+  const told: [string, boolean][] = [];
+  const a = newSet(A);
+  const b = new ObservedRemoveSet<string>(B, {
+    inserted: () => undefined,
+    deleted: (value, _origin, _number, _by, deliberate) => told.push([value, deliberate]),
+  });
+  a.add("old");
+  b.apply(a.takeDelta()!);
+  a.update(1, "new");
+  const delta = a.takeDelta()!;
+  expect(delta.removals).toEqual([{ origin: A, numbers: [1] }]);
+  b.apply(delta);
+  expect(told).toEqual([["old", false]]);
+});
+
+test("an interval tells what happened in it once: the next one starts empty", () => {
+  const interval = new OpenInterval<string>();
+  expect(interval.close(A, 0)).toBeUndefined();
+  interval.add(1, "first");
+  interval.add(2, "second");
+  expect(interval.close(A, 2)).toEqual({
+    origin: A,
+    from: 0,
+    to: 2,
+    numbers: [1, 2],
+    values: ["first", "second"],
+    removals: [],
+  });
+  interval.remove(A, 1, true, true);
+  interval.remove(A, 2, true);
+  interval.remove(B, 7, false);
+  expect(interval.size).toBe(3);
+  expect(interval.close(A, 5)).toEqual({
+    origin: A,
+    from: 2,
+    to: 5,
+    numbers: [],
+    values: [],
+    removals: [
+      { origin: A, numbers: [2] },
+      { origin: B, numbers: [7] },
+      { origin: A, numbers: [1], deliberate: true },
+    ],
+  });
+  interval.add(6, "third");
+  interval.remove(A, 6, true, true);
+  expect(interval.close(A, 7)).toEqual({
+    origin: A,
+    from: 5,
+    to: 7,
+    numbers: [],
+    values: [],
+    removals: [{ origin: A, numbers: [6], deliberate: true }],
+  });
+  interval.add(8, "fourth");
+  expect(interval.close(A, 8)).toMatchObject({ numbers: [8], removals: [] });
+  expect(interval.close(A, 8)).toBeUndefined();
 });

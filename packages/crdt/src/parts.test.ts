@@ -61,6 +61,16 @@ test("a hash that takes over another holds what both held, and the other nothing
   expect([one.value, other.value]).toEqual([whole.value, 0]);
 });
 
+test("a hash tells what it would be with another's numbers, and both stay as they are", () => {
+  const [whole, one, other] = [new StateHash(7), new StateHash(7), new StateHash(7)];
+  for (const number of [1, 2, 3]) whole.toggle(number);
+  one.toggle(1);
+  for (const number of [2, 3]) other.toggle(number);
+  const before = [one.value, other.value];
+  expect(one.valueWith(other)).toBe(whole.value);
+  expect([one.value, other.value]).toEqual(before);
+});
+
 test("hashes stay what they are from one version to the next: nodes of both compare them", () => {
   const hashes = ["a@1", "b@1"].map((id) => {
     const hash = new StateHash(seedOf(id));
