@@ -221,7 +221,7 @@ export class ObservedRemoveSet<V> {
       const origin = this.originOf(id);
       const numbers = missingFrom(origin, vector, state.live.get(id) ?? NOTHING_LIVE);
       if (numbers === undefined) return "incomplete";
-      if (numbers.length > 0) gone.push({ origin, numbers });
+      gone.push({ origin, numbers });
     }
     for (const { origin, numbers } of gone) {
       for (const number of numbers) this.delete(origin, number, undefined);
@@ -407,9 +407,8 @@ export class ObservedRemoveSet<V> {
  * an entry live that we have neither had nor been given.
  */
 function missingFrom<V>(origin: Origin<V>, vector: EventNumber, live: LiveDots): EventNumber[] | undefined {
-  // A newcomer that was given every entry holds just these: nothing is missing and nothing is gone.
-  const nothingAbove = Math.max(origin.vector, origin.aheadMax) <= vector;
-  if (nothingAbove && origin.wholeHash === live.hash && origin.pending.size === 0) return [];
+  // Who holds just these lacks none of them and has none that is gone; a newcomer that was given every entry, say.
+  if (origin.wholeHash === live.hash) return [];
   const gone: EventNumber[] = [];
   let given = 0;
   for (const number of origin.live.keys()) {

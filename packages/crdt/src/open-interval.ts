@@ -47,8 +47,8 @@ export class OpenInterval<V> {
     this.numbers = [];
     this.values = [];
     this.holes = 0;
-    if (this.removed.size > 0) this.removed = new Map();
-    if (this.deliberate.length > 0) this.deliberate = [];
+    this.removed = new Map();
+    this.deliberate = [];
     this.size = 0;
     return delta;
   }
