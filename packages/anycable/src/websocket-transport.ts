@@ -1,9 +1,8 @@
 /** Connections over WebSocket: the only transport of the protocols. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { refuseUpgrade } from "presently/drop-in";
+import { Backlog, refuseUpgrade } from "presently/drop-in";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
-import { Backlog } from "./backlog.ts";
 import type { Limits } from "./limits.ts";
 import { chooseProtocol, offeredProtocols } from "./protocol.ts";
 import type { Outlet } from "./session.ts";

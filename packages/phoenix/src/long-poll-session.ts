@@ -1,6 +1,6 @@
 /** One client that polls: what it has not fetched yet waits here. */
 import { randomBytes } from "node:crypto";
-import { Backlog } from "./backlog.ts";
+import { Backlog } from "presently/drop-in";
 import { CLOSE } from "./close-code.ts";
 import type { Connection, Outlet } from "./connection.ts";
 import type { Frame } from "./frame.ts";

@@ -1,10 +1,9 @@
 /** Connections over WebSocket, at `<path>/websocket`. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { refuseUpgrade } from "presently/drop-in";
+import { Backlog, refuseUpgrade } from "presently/drop-in";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import type { Admission, Admitted } from "./admission.ts";
-import { Backlog } from "./backlog.ts";
 import { CLOSE } from "./close-code.ts";
 import type { Connection, Outlet } from "./connection.ts";
 import type { Frame } from "./frame.ts";
