@@ -90,11 +90,11 @@ describe.runIf(browserSuitesRun)("the page", () => {
     await cleo.untilConnection("waiting");
     // The page shows who was there last, and says that it may be wrong.
     expect(await cleo.people()).toHaveLength(3);
-    expect(await cleo.page.isVisible("#notice")).toBe(true);
+    await cleo.page.waitForSelector("#notice:not([hidden])");
     await demo.node("n3").start();
     await cleo.untilConnection("live");
     for (const tab of [ada, bob, cleo]) await tab.untilPeople(allThree);
-    expect(await cleo.page.isVisible("#notice")).toBe(false);
+    await cleo.page.waitForSelector("#notice", { state: "hidden" });
   });
 
   it("shows nobody that two nodes are cut off from each other while a third hears both", async () => {
@@ -153,7 +153,7 @@ describe.runIf(browserSuitesRun)("the page", () => {
     const tab = await open("n1", { name: "Ada", room });
     const other = await open("n2", { name: "Bob", room });
     await tab.untilPeople({ Ada: ["n1"], Bob: ["n2"] });
-    expect(await other.page.textContent("#room-name")).toBe(room);
+    await other.page.waitForSelector(`#room-name:text-is(${JSON.stringify(room)})`);
   });
 
   it("shows several connections of one name as one person", async () => {
@@ -161,7 +161,7 @@ describe.runIf(browserSuitesRun)("the page", () => {
     const tab = await open("n1", { name: "Ada", room });
     const second = await connect("n2", room, "Ada", { device: "phone · Safari" });
     await tab.untilPeople({ Ada: ["n1", "n2"] });
-    expect(await tab.page.textContent(".person-count")).toBe("×2");
+    await tab.page.waitForSelector('.person-count:text-is("×2")');
     second.close();
     await tab.untilPeople({ Ada: ["n1"] });
     await tab.untilActivity("Ada has 1 of 2 connections left");
@@ -184,6 +184,7 @@ describe.runIf(browserSuitesRun)("the page", () => {
     await page.waitForSelector("#join");
     expect(await page.inputValue("#join-name")).toBe("Ada");
     await page.reload();
+    await page.waitForSelector("#join");
     expect(await page.inputValue("#join-name")).toBe("Ada");
     await page.fill("#join-name", "  Ada   ");
     await page.fill("#join-room", room);

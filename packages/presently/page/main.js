@@ -242,11 +242,12 @@ const askCluster = pollCluster({
 });
 setInterval(() => document.hidden || render(), TICK_MS);
 
-// Known before the room is joined, because it says how.
-const phoenix = await findPhoenix();
+// The form is filled in before anything is waited for: later, it could overwrite what somebody has typed.
 const settings = readSettings();
 byId("join-name").value = settings.name;
 byId("join-room").value = settings.room;
+// Known before the room is joined, because it says how.
+const phoenix = await findPhoenix();
 if (settings.autoJoin && settings.name !== "" && settings.room !== "") join(settings);
 else showForm();
 
