@@ -10,6 +10,8 @@ const alias = {
   "@presently/mesh": source("packages/mesh/src/index.ts"),
   "@presently/testkit": source("packages/testkit/src/index.ts"),
   "@presently/phoenix": source("packages/phoenix/src/index.ts"),
+  "@presently/client/react": source("packages/client/src/react/index.ts"),
+  "@presently/client": source("packages/client/src/index.ts"),
   "@presently/nats": source("packages/nats/src/index.ts"),
   "@presently/keyspace": source("packages/keyspace/src/index.ts"),
   "@presently/colyseus": source("packages/colyseus/src/index.ts"),

@@ -33,6 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   testkit: ["replica", "crdt"],
   presently: ["mesh", "replica"],
   nats: ["presently"],
+  client: [],
   phoenix: ["presently"],
   anycable: ["presently"],
   faye: ["presently"],
