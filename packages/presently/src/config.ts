@@ -31,6 +31,7 @@ export function resolveConfig(options: NodeOptions, naming: OptionNaming = (path
     log: options.log,
     onNotice: options.onNotice,
     transport: options.transport,
+    access: options.access,
     secrets: readSecrets(options.secret),
     mesh,
     http: http && {
@@ -50,7 +51,7 @@ type Section = (typeof sections)[number];
 
 /** Fields that are no plain values and therefore stand in no table. */
 const otherFields: Readonly<Record<Section, readonly string[]>> = {
-  "": ["secret", "incarnation", "mesh", "transport", "http", "log", "onNotice"],
+  "": ["secret", "incarnation", "mesh", "transport", "http", "access", "log", "onNotice"],
   mesh: ["tls"],
   http: ["demoControl"],
   "mesh.tls": [],
@@ -211,13 +212,16 @@ function checkContradictions(config: NodeConfig, naming: OptionNaming): void {
       );
     }
   }
-  const { mesh, http, secrets, transport } = config;
+  const { mesh, http, secrets, transport, access } = config;
   if (mesh !== undefined && transport !== undefined)
     throw new ConfigurationError(
       `${naming("mesh")} and ${naming("transport")} both say how nodes are linked: give one of them`,
     );
   if (transport !== undefined && typeof transport !== "function")
     throw new InvalidArgumentError(naming("transport"), "must be a function such as nats({ servers: […] })");
+  for (const hook of access === undefined ? [] : (["authenticate", "authorize"] as const))
+    if (typeof access?.[hook] !== "function")
+      throw new InvalidArgumentError(naming("access"), `must have a function ${hook}: see createAccess`);
   if (mesh?.tls !== undefined) checkTls(mesh.tls, mesh.advertise, (path) => naming(`mesh.${path}`));
   if (mesh && secrets.length === 0 && !isLoopback(mesh.host)) {
     throw new ConfigurationError(

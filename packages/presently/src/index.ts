@@ -30,6 +30,7 @@ export {
   type Update,
   type Watcher,
 } from "@presently/replica";
+export type { Access, Action, Credentials, Identity, Protocol } from "./access/access.ts";
 export { HttpRequestError, ListenError, StoppingError } from "./errors.ts";
 export type { Eviction } from "./eviction.ts";
 export type { LinkReport } from "./http/served-node.ts";

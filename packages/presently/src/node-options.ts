@@ -1,6 +1,7 @@
 /** What a node is configured with. */
 import type { TlsOptions } from "@presently/mesh";
 import type { ReplicaOptions } from "@presently/replica";
+import type { Access } from "./access/access.ts";
 import type { Log, LogLevel } from "./logger.ts";
 import type { NodeNotice } from "./notice.ts";
 import type { TransportFactory } from "./transport.ts";
@@ -86,6 +87,8 @@ export interface NodeOptions extends Omit<ReplicaOptions, "incarnation" | "rando
   /** What carries the frames instead of the mesh: see `@presently/nats`. Not together with `mesh`. */
   readonly transport?: TransportFactory;
   readonly http?: HttpOptions;
+  /** Who may do what, asked by the HTTP API and by every drop-in: see `createAccess`, or write the two hooks. */
+  readonly access?: Access;
   /** How long the others show this node's presences after `stop()`; default 0. */
   readonly handoffMs?: number;
   /** How long a starting node waits for peers that do not answer before it is ready without them; default 3,000. */
@@ -111,7 +114,7 @@ export type HttpConfig = Filled<HttpOptions, "demoControl">;
 /** `NodeOptions` with every default filled in, checked. */
 export type NodeConfig = Filled<
   Omit<NodeOptions, "mesh" | "http" | "secret">,
-  "incarnation" | "log" | "onNotice" | "transport"
+  "incarnation" | "log" | "onNotice" | "transport" | "access"
 > & {
   readonly secrets: readonly string[];
   readonly mesh: MeshConfig | undefined;

@@ -1,6 +1,7 @@
 /** A node: a replica, the mesh that links it with others, and the HTTP server that shows it. */
 import type { Server } from "node:http";
 import {
+  type BroadcastOptions,
   ClosedError,
   ConfigurationError,
   type Counters,
@@ -22,6 +23,7 @@ import {
   type TopicSummary,
   type Watcher,
 } from "@presently/replica";
+import type { Access } from "./access/access.ts";
 import { noTransport } from "./alone.ts";
 import { systemClock } from "./clock.ts";
 import { resolveConfig } from "./config.ts";
@@ -45,6 +47,17 @@ const REQUEST_TIMEOUT_MS = 2_000;
 export interface StopOptions {
   /** How long the others go on showing this node's presences; default is the node's option `handoffMs`. */
   readonly handoffMs?: number;
+}
+
+/** A topic that broadcasts are wanted of. */
+export interface TopicSubscription {
+  /**
+   * Settles once every node that there is a link with sends the topic's broadcasts here: what is answered to whoever is
+   * asked from then on arrives. A node that does not say so within `interestTimeoutMs` is not waited for. Never rejects.
+   */
+  whenEffective(): Promise<void>;
+  /** Says that they are not wanted any more, unless by another subscription. */
+  end(): void;
 }
 
 /** Why a node stopped: it was told to, or a newer life of its name has taken its place in the cluster. */
@@ -160,6 +173,11 @@ export class PresentlyNode implements ServedNode {
     return this.#transport.url;
   }
 
+  /** Who may do what, for what serves other protocols than HTTP (see `Gate` of `presently/drop-in`); undefined: everybody everything. */
+  get access(): Access | undefined {
+    return this.#config.access;
+  }
+
   /** Where the HTTP API answers; undefined without one. */
   get httpUrl(): string | undefined {
     return this.#http?.url;
@@ -242,15 +260,27 @@ export class PresentlyNode implements ServedNode {
    * Sends a message to every node of the cluster, this one included: at most once each, in order for each pair of
    * nodes, never stored.
    *
+   * With `topics` it goes only to nodes that have subscribed to one of them on this channel, besides this one, and to those
+   * of which that is not known yet, as their link has just opened or they subscribe to more topics than `interestsMax`.
+   *
    * @param payload JSON or bytes; must not be changed afterwards
    * @throws {InvalidArgumentError} for a channel or payload that cannot be used
    * @throws {LimitError} beyond `broadcastBytesMax`
    */
-  broadcast(channel: string, payload: unknown): void {
-    this.#endpoint.replica.broadcast(channel, payload);
+  broadcast(channel: string, payload: unknown, options?: BroadcastOptions): void {
+    this.#endpoint.replica.broadcast(channel, payload, options);
   }
 
-  /** Calls `listener` with every broadcast on the channel, this node's own included, until the returned function is called. */
+  /**
+   * Says to all nodes that broadcasts of a topic are wanted here; they come to the listeners of the channel. Topics are
+   * texts of any length, and each subscription ends for itself.
+   */
+  subscribe(channel: string, topic: string): TopicSubscription {
+    const { whenKnown, end } = this.#endpoint.subscribe(channel, topic);
+    return { whenEffective: () => new Promise((resolve) => whenKnown(resolve)), end };
+  }
+
+  /** Calls `listener` with every broadcast on the channel that comes here, this node's own included, until the returned function is called. */
   onBroadcast(channel: string, listener: MessageListener): () => void {
     return this.#endpoint.replica.onBroadcast(channel, listener);
   }
@@ -455,6 +485,7 @@ export class PresentlyNode implements ServedNode {
     if (notice.type === "replica-evicted" && notice.reason === "left")
       this.#forgetAddresses(nameOf(notice.replica as ReplicaId));
     this.#log[level](facts, message);
+    this.#http?.post(notice);
     // Links and sync are what readiness hangs on, and each of their steps is a notice.
     if (!this.#ready) queueMicrotask(() => this.ready);
     try {
