@@ -72,14 +72,18 @@ export interface TestStream {
   close(): void;
 }
 
-/** Opens an event stream; comments are left out. */
+/** Opens the event stream of a topic; comments are left out. */
 export async function openEvents(
   base: string,
   topic: string,
   query: Readonly<Record<string, string>> = {},
 ): Promise<TestStream> {
   const search = new URLSearchParams(query).toString();
-  const path = `${topicPath(topic)}/events${search === "" ? "" : `?${search}`}`;
+  return openEventsAt(base, `${topicPath(topic)}/events${search === "" ? "" : `?${search}`}`);
+}
+
+/** As `openEvents`, of any resource that is an event stream. */
+export async function openEventsAt(base: string, path: string): Promise<TestStream> {
   const response = await open(base, path, {});
   const events: TestEvent[] = [];
   let ended = false;
@@ -112,7 +116,7 @@ export async function openEvents(
           if (event === undefined) throw new Error(`${events.length} events came`);
           return event;
         },
-        { what: `event ${index} of ${topic}` },
+        { what: `event ${index} of ${path}` },
       ),
     stall: () => response.pause(),
     resume: () => response.resume(),

@@ -102,7 +102,12 @@ describe("topics over HTTP", () => {
       { topic: "list:b", keys: 1, entries: 1 },
     ]);
     const second = await send(url, `/api/topics?prefix=list:&limit=2&cursor=${first.body.nextCursor}`);
-    expect(second.body).toEqual({ topics: [{ topic: "list:c", keys: 1, entries: 1 }], nextCursor: null });
+    const total = { topics: 3, keys: 4, entries: 4 };
+    expect(second.body).toEqual({
+      topics: [{ topic: "list:c", keys: 1, entries: 1 }],
+      nextCursor: null,
+      total,
+    });
     session.close();
   });
 

@@ -3,20 +3,23 @@ import { InvalidArgumentError, type Session } from "@presently/replica";
 import { HttpRequestError } from "../errors.ts";
 import { readBody } from "./body.ts";
 import { evictReplica, getCluster } from "./cluster-api.ts";
+import { ClusterSurvey } from "./cluster-survey.ts";
 import type { EventHub } from "./event-hub.ts";
 import { asObject, parseJsonObject, type Reply } from "./json.ts";
 import { metricsHandler } from "./metrics.ts";
+import type { NoticeBoard } from "./notice-board.ts";
 import type { OriginGuard } from "./origin-guard.ts";
 import { topicJson } from "./presence-json.ts";
 import type { ApiRequest, Route } from "./route.ts";
 import type { ServedNode } from "./served-node.ts";
 import { parseQuery } from "./target.ts";
-import { pageOfTopics, parseCursor, parseLimit } from "./topic-page.ts";
+import { pageOfTopics, parseCursor, parseLimit, parseOrder } from "./topic-page.ts";
 
 /** What the handlers share. */
 export interface ApiContext {
   readonly node: ServedNode;
   readonly events: EventHub;
+  readonly notices: NoticeBoard;
   readonly origins: OriginGuard;
   readonly limits: ApiLimits;
 }
@@ -31,6 +34,7 @@ export interface ApiLimits {
 /** The routes of the API. Entries that are PUT belong to one session, which lives as long as the node. */
 export function apiRoutes(context: ApiContext): readonly Route[] {
   const { node } = context;
+  const survey = new ClusterSurvey(node);
   let putSession: Session | undefined;
   const session = () => {
     putSession ??= node.session();
@@ -41,6 +45,8 @@ export function apiRoutes(context: ApiContext): readonly Route[] {
     { method: "GET", path: "/readyz", handle: (request) => readyz(request, node) },
     { method: "GET", path: "/metrics", handle: metricsHandler(node) },
     { method: "GET", path: "/api/cluster", handle: (request) => getCluster(request, node) },
+    { method: "GET", path: "/api/cluster/peers", handle: (request) => survey.get(request) },
+    { method: "GET", path: "/api/cluster/notices", handle: (request) => notices(request, context) },
     { method: "GET", path: "/api/topics", handle: (request) => topics(request, node) },
     { method: "GET", path: "/api/topics/:topic", handle: (request) => topic(request, context) },
     { method: "GET", path: "/api/topics/:topic/events", handle: (request) => events(request, context) },
@@ -75,10 +81,9 @@ function readyz({ query }: ApiRequest, node: ServedNode): Reply {
 }
 
 function topics({ query }: ApiRequest, node: ServedNode): Reply {
-  const { prefix, limit, cursor } = parseQuery(query, ["prefix", "limit", "cursor"]);
-  const size = parseLimit(limit);
-  const after = parseCursor(cursor);
-  return { status: 200, body: pageOfTopics(node.topics(prefix), size, after) };
+  const { prefix, limit, cursor, sort } = parseQuery(query, ["prefix", "limit", "cursor", "sort"]);
+  const [size, after, order] = [parseLimit(limit), parseCursor(cursor), parseOrder(sort)];
+  return { status: 200, body: pageOfTopics(node.topics(prefix), size, after, order) };
 }
 
 function topic({ params, query }: ApiRequest, { node, limits }: ApiContext): Reply {
@@ -100,6 +105,16 @@ function events(
   const parsedMeta = meta === undefined ? undefined : parseJsonObject(meta, "meta");
   if (request.method === "HEAD") return { status: 200, headers: { "content-type": "text/event-stream" } };
   events.open(response, { topic, key, meta: parsedMeta });
+  return undefined;
+}
+
+function notices(
+  { request, response, query }: ApiRequest,
+  { events, notices }: ApiContext,
+): Reply | undefined {
+  parseQuery(query, []);
+  if (request.method === "HEAD") return { status: 200, headers: { "content-type": "text/event-stream" } };
+  events.openNotices(response, notices);
   return undefined;
 }
 

@@ -4,6 +4,7 @@ import { LimitError, type Meta, type Session } from "@presently/replica";
 import type { HttpConfig } from "../node-options.ts";
 import { EventFeed } from "./event-feed.ts";
 import { EventStream, heartbeatComment } from "./event-stream.ts";
+import type { NoticeBoard } from "./notice-board.ts";
 import type { ServedNode } from "./served-node.ts";
 
 /** What a client asks for. With a key it is present on the topic for as long as its stream is open. */
@@ -55,12 +56,29 @@ export class EventHub {
       session?.close();
       throw error;
     }
+    this.#begin(response, feed, (stream) => this.#forget(stream, feed, session));
+  }
+
+  /** Answers with a stream of notices: those that the board has kept, then every further one. @throws as `open` */
+  openNotices(response: ServerResponse, board: NoticeBoard): void {
+    this.#checkRoom();
+    this.#begin(response, board, (stream) => {
+      this.#streams.delete(stream);
+      board.delete(stream);
+    });
+  }
+
+  #begin(
+    response: ServerResponse,
+    feed: EventFeed | NoticeBoard,
+    onClose: (stream: EventStream) => void,
+  ): void {
     const stream = new EventStream(response, {
       bufferBytesMax: this.#bounds.eventBufferBytesMax,
       onBufferedChange: (differenceBytes) => {
         this.#bufferedBytes += differenceBytes;
       },
-      onClose: () => this.#forget(stream, feed, session),
+      onClose: () => onClose(stream),
     });
     this.#streams.add(stream);
     this.#startHeartbeat();

@@ -28,7 +28,7 @@ interface PageFile {
 }
 
 /**
- * The routes of the page: `GET /` and `GET /page/<file>`. Only files that were there at the start are served, by their
+ * The routes of the two pages: `GET /`, `GET /dashboard` and `GET /page/<file>`. Only files that were there at the start are served, by their
  * exact names, so that no path can lead elsewhere.
  *
  * @param demoControl  the origin that the page may call besides its own; `GET /demo.json` tells it to the page
@@ -47,6 +47,7 @@ export async function pageRoutes(demoControl: string | undefined): Promise<reado
     };
   return [
     { method: "GET", path: "/", handle: serve(() => "index.html") },
+    { method: "GET", path: "/dashboard", handle: serve(() => "dashboard.html") },
     { method: "GET", path: "/page/*", handle: serve(({ params }) => params["*"]!) },
     { method: "GET", path: "/demo.json", handle: () => demoReply(demoControl) },
   ];

@@ -54,4 +54,11 @@ export interface ServedNode {
   links(): readonly LinkReport[];
   evict(replica: ReplicaId): boolean;
   evictEverywhere(replica: ReplicaId): Promise<Eviction>;
+  request(
+    to: ReplicaId,
+    channel: string,
+    payload: unknown,
+    options: { readonly timeoutMs: number },
+  ): Promise<unknown>;
+  onRequest(channel: string, handler: (payload: unknown, from: ReplicaId) => unknown): () => void;
 }

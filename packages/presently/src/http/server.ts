@@ -5,10 +5,12 @@ import { formatHostAndPort } from "../address.ts";
 import { HttpRequestError, ListenError, StoppingError } from "../errors.ts";
 import type { Log } from "../logger.ts";
 import type { HttpConfig } from "../node-options.ts";
+import type { NodeNotice } from "../notice.ts";
 import { apiRoutes } from "./api.ts";
 import { EventHub } from "./event-hub.ts";
 import { replyToError } from "./failure.ts";
 import { type Reply, sendReply } from "./json.ts";
+import { NoticeBoard } from "./notice-board.ts";
 import { OriginGuard } from "./origin-guard.ts";
 import { pageRoutes } from "./page.ts";
 import { Router } from "./router.ts";
@@ -41,6 +43,7 @@ export class HttpServer {
   readonly #server: Server;
   readonly #origins: OriginGuard;
   readonly #events: EventHub;
+  readonly #notices = new NoticeBoard();
   readonly #router: Router;
 
   /**
@@ -68,6 +71,7 @@ export class HttpServer {
     const context = {
       node,
       events: this.#events,
+      notices: this.#notices,
       origins: this.#origins,
       limits: { ...limits, bodyBytesMax: config.bodyBytesMax },
     };
@@ -104,6 +108,11 @@ export class HttpServer {
   /** Event streams that are open now. */
   get streams(): number {
     return this.#events.size;
+  }
+
+  /** Tells whoever watches the node's notices. */
+  post(notice: NodeNotice): void {
+    this.#notices.post(notice);
   }
 
   /** Ends the event streams, lets requests that are being answered end for a second, and closes. */
