@@ -54,7 +54,12 @@ export class RosterNameError extends PresentlyError {
   /** What could not be mapped. */
   readonly text: string;
 
-  constructor(code: "NAME_NOT_MAPPED" | "NAME_MAPPING_BROKEN", option: string, text: string, problem: string) {
+  constructor(
+    code: "NAME_NOT_MAPPED" | "NAME_MAPPING_BROKEN",
+    option: string,
+    text: string,
+    problem: string,
+  ) {
     super(code, `${option}: ${JSON.stringify(text)} ${problem}`);
     this.option = option;
     this.text = text;
@@ -82,7 +87,8 @@ export class RosterNames {
   /** @throws {InvalidArgumentError} for an option that is unknown or cannot be used */
   constructor(options: RosterOptions = {}) {
     for (const name of Object.keys(options))
-      if (name !== "topics" && name !== "ids") throw new InvalidArgumentError(`roster.${name}`, "is no option");
+      if (name !== "topics" && name !== "ids")
+        throw new InvalidArgumentError(`roster.${name}`, "is no option");
     const { topics, ids } = options;
     this.#topics = mappingOf("roster.topics", topics, ["toTopic", "fromTopic"]);
     this.#ids = mappingOf("roster.ids", ids, ["toKey", "fromKey"]);
@@ -132,7 +138,10 @@ function mappingOf(option: string, given: unknown, [to, from]: readonly [string,
   const isPrefix = typeof prefix === "string" && typeof inCluster === "string";
   const isPair = typeof toCluster === "function" && typeof fromCluster === "function";
   if (isPrefix === isPair || Object.keys(fields).length !== 2)
-    throw new InvalidArgumentError(option, `must be { prefix, inCluster }, both texts, or { ${to}, ${from} }, both functions`);
+    throw new InvalidArgumentError(
+      option,
+      `must be { prefix, inCluster }, both texts, or { ${to}, ${from} }, both functions`,
+    );
   if (!isPrefix) return checked(option, { toCluster, fromCluster } as Mapping);
   return prefix === inCluster ? SAME : prefixes({ prefix, inCluster });
 }
