@@ -9,6 +9,7 @@ import type { Channel } from "./channel.ts";
 import type { AnyHandler } from "./channel-definition.ts";
 import type { ConnectionInfo, Params } from "./connection-info.ts";
 import { DISCONNECT } from "./exchange.ts";
+import type { LimitOptions } from "./limits.ts";
 import { EVENT, type Payload } from "./message.ts";
 import type { NoticeListener } from "./notice.ts";
 import { npmClientHandler } from "./npm-client.ts";
@@ -25,6 +26,7 @@ export interface EndpointOptions {
   /** With it, clients need a token (`authToken`, or the parameter `token`): a shared text for HS256, or a public key in PEM. */
   readonly tokenSecret?: string;
   readonly checkOrigin?: CheckOrigin;
+  readonly limits?: LimitOptions;
   readonly onNotice?: NoticeListener;
 }
 
@@ -34,6 +36,8 @@ interface Assigns {
 
 /** Events that only the server may send: a client could pretend that somebody came, or close what is not its own. */
 const RESERVED = new Set<string>([EVENT.state, EVENT.diff, DISCONNECT]);
+/** What `@presently/client` sends: another meta for itself, and a message that goes to the others with its sender's name. */
+const CLIENT_EVENT = { update: "presently_update", message: "presently_message" } as const;
 const KEY_BYTES_MAX = 255;
 
 /**
@@ -44,12 +48,13 @@ const KEY_BYTES_MAX = 255;
  * @throws {InvalidArgumentError} for a node without `http`, and for options that cannot be used
  */
 export function serveEndpoint(node: PresentlyNode, options: EndpointOptions = {}): PhoenixSocket<Assigns> {
-  const { path = "/socket", key = "user_id", tokenSecret, checkOrigin, onNotice } = options;
+  const { path = "/socket", key = "user_id", tokenSecret, checkOrigin, limits, onNotice } = options;
   const server = node.httpServer;
   if (server === undefined) throw new InvalidArgumentError("node", "must have the option http");
   const socket = new PhoenixSocket<Assigns>(node, {
     connect: tokenSecret === undefined ? byParameter(key) : byToken(key, tokenSecret),
     ...(checkOrigin === undefined ? {} : { checkOrigin }),
+    ...(limits === undefined ? {} : { limits }),
     ...(onNotice === undefined ? {} : { onNotice }),
   });
   socket.channel("*", { join: trackJoiner, handleIn: relay });
@@ -83,26 +88,49 @@ function named(name: unknown): Assigns | undefined {
 
 /** A meta that is too large is told to whoever sent it, rather than taken for a fault of the server. */
 function trackJoiner(params: Payload, channel: Channel<Assigns>): Reply {
-  const own = typeof params === "object" && params !== null && "meta" in params ? params.meta : undefined;
-  const described = typeof own === "object" && own !== null && !Array.isArray(own);
-  const meta: Meta = { ...(described ? own : {}), online_at: nowInSeconds() };
-  return refusing(() => void channel.track(channel.assigns.key, meta));
+  const { key } = channel.assigns;
+  const meta = { ...describedBy(params), online_at: nowInSeconds() };
+  return refusing(() => void channel.track(key, meta), { key });
 }
 
 const relay: AnyHandler<Assigns> = (event, payload, channel) => {
   if (event.startsWith("phx_") || RESERVED.has(event)) return { error: { reason: "reserved event" } };
+  if (event === CLIENT_EVENT.update) return refusing(() => describeAnew(payload, channel));
+  if (event === CLIENT_EVENT.message) return refusing(() => passOn(payload, channel));
   return refusing(() => channel.broadcast(event, payload));
 };
 
-/** Tells the client what it has asked too much of. */
-function refusing(work: () => void): Reply {
+/** Since when somebody is present does not change with what they say of themselves. */
+function describeAnew(payload: Payload, channel: Channel<Assigns>): void {
+  const meta = describedBy(payload);
+  channel.update(channel.assigns.key, ({ online_at }) => ({ ...meta, online_at }));
+}
+
+/** To everybody else, with the name that the server knows of the sender, which nobody can choose. */
+function passOn(payload: Payload, channel: Channel<Assigns>): void {
+  const message = typeof payload === "object" && payload !== null ? payload : {};
+  const event = "event" in message ? message.event : undefined;
+  if (typeof event !== "string") throw new InvalidArgumentError("event", "must be a text");
+  const content = "payload" in message ? message.payload : null;
+  const { key } = channel.assigns;
+  channel.broadcastFrom(CLIENT_EVENT.message, { event, payload: content, key });
+}
+
+/** The map `meta` of what a client sent, or nothing where there is none. */
+function describedBy(payload: Payload): Meta {
+  const own = typeof payload === "object" && payload !== null && "meta" in payload ? payload.meta : undefined;
+  return typeof own === "object" && own !== null && !Array.isArray(own) ? { ...(own as Meta) } : {};
+}
+
+/** Tells the client what it has asked too much of: in words, and by the code of the error. */
+function refusing(work: () => void, ok: Payload = {}): Reply {
   try {
     work();
   } catch (error) {
     if (!(error instanceof PresentlyError)) throw error;
-    return { error: { reason: error.message } };
+    return { error: { reason: error.message, code: error.code } };
   }
-  return { ok: {} };
+  return { ok };
 }
 
 function notOurs(): boolean {
