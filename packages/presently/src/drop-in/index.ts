@@ -4,6 +4,7 @@ export type { Access, Action, Credentials, Identity, Protocol } from "../access/
 export { bearerTokenOf } from "../access/bearer-token.ts";
 export { attach, type Handlers } from "./attachment.ts";
 export { Backlog } from "./backlog.ts";
+export { envelope, plain, type Said, saidAsMap, saidIn } from "./envelope.ts";
 export {
   type Admission,
   GATE_DEFAULTS,
@@ -15,6 +16,15 @@ export {
 } from "./gate.ts";
 export { deeperThan } from "./json-depth.ts";
 export { Mailbox, type Task } from "./mailbox.ts";
+export { type Roster, type RosterSession, rosterOf } from "./named-roster.ts";
 export { type CheckOrigin, type OriginCheck, originCheck } from "./origin.ts";
 export { refuseUpgrade } from "./refuse-upgrade.ts";
+export {
+  type IdNames,
+  type PrefixNames,
+  RosterNameError,
+  RosterNames,
+  type RosterOptions,
+  type TopicNames,
+} from "./roster-names.ts";
 export { TokenBucket } from "./token-bucket.ts";
