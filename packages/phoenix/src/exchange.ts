@@ -1,6 +1,7 @@
 /** The topics of this node, and the way of broadcasts to those of all nodes. */
 import { randomUUID } from "node:crypto";
 import type { PresentlyNode } from "presently";
+import type { Roster } from "presently/drop-in";
 import { CLUSTER_CHANNEL, decodeEnvelope, encodeEnvelope } from "./envelope.ts";
 import { EncodedJson, type Payload, toJson } from "./message.ts";
 import type { NoticeListener } from "./notice.ts";
@@ -19,6 +20,8 @@ export interface Identified {
 
 export interface ExchangeOptions {
   readonly node: PresentlyNode;
+  /** The presences of the node, by the names of the clients. */
+  readonly roster: Roster;
   readonly feedOf: (
     topic: string,
   ) => Pick<PresenceFeedOptions, "fetch" | "metas" | "dispatch" | "diffIntervalMs">;
@@ -51,8 +54,10 @@ export class Exchange {
   hold(name: string): Topic {
     let topic = this.#topics.get(name);
     if (topic === undefined) {
-      const { node, feedOf, notice } = this.#options;
-      topic = new Topic({ ...feedOf(name), node, topic: name, notice }, () => this.#topics.delete(name));
+      const { roster, feedOf, notice } = this.#options;
+      topic = new Topic({ ...feedOf(name), node: roster, topic: name, notice }, () =>
+        this.#topics.delete(name),
+      );
       this.#topics.set(name, topic);
     }
     topic.hold();

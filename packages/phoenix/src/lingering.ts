@@ -3,13 +3,13 @@
  *
  * What nobody comes back for is untracked at the end of its time.
  */
-import type { Session } from "presently";
+import type { RosterSession } from "presently/drop-in";
 
 /** One presence of a session. */
 export interface Place {
   readonly topic: string;
   readonly key: string;
-  readonly session: Session;
+  readonly session: RosterSession;
 }
 
 export class Lingering {
@@ -29,7 +29,7 @@ export class Lingering {
   }
 
   /** The session that holds the presence, which is the caller's from now on, with `endPresence` to end it. */
-  claim(topic: string, key: string): Session | undefined {
+  claim(topic: string, key: string): RosterSession | undefined {
     const [place] = this.#places.get(nameOf(topic, key)) ?? [];
     if (place === undefined) return undefined;
     this.#take(place);

@@ -3,7 +3,15 @@ import type { Server } from "node:http";
 import type { Server as SecureServer } from "node:https";
 import { performance } from "node:perf_hooks";
 import { InvalidArgumentError, type PresentlyNode } from "presently";
-import { attach, type CheckOrigin, type Handlers, originCheck } from "presently/drop-in";
+import {
+  attach,
+  type CheckOrigin,
+  type Handlers,
+  originCheck,
+  RosterNames,
+  type RosterOptions,
+  rosterOf,
+} from "presently/drop-in";
 import { Admission, type Admitted } from "./admission.ts";
 import type { ChannelDefinition } from "./channel-definition.ts";
 import { Connection, type ConnectionServices, type Outlet } from "./connection.ts";
@@ -39,6 +47,8 @@ export interface PhoenixSocketOptions<Assigns> {
   readonly id?: (assigns: Assigns, info: ConnectionInfo) => string | undefined;
   /** Which web pages may connect. Default `true`: those of the host that they connect to. */
   readonly checkOrigin?: CheckOrigin;
+  /** What topics and keys are called in the cluster, where clients of other protocols meet these. Default: the same. */
+  readonly roster?: RosterOptions;
   readonly limits?: LimitOptions;
   /** Told of callbacks that failed, and of clients that were dropped. Default: failures are warnings of the process. */
   readonly onNotice?: NoticeListener;
@@ -81,10 +91,12 @@ export class PhoenixSocket<Assigns = unknown> {
     this.#node = node;
     this.#limits = resolveLimits(options.limits);
     this.#notice = options.onNotice ?? warnOfNotice;
-    this.#exchange = new Exchange({ node, notice: this.#notice, feedOf: (topic) => this.#feedOf(topic) });
-    const newTracker = () => new Tracker(node, this.#lingering);
+    const roster = rosterOf(node, new RosterNames(options.roster));
+    const feedOf = (topic: string) => this.#feedOf(topic);
+    this.#exchange = new Exchange({ node, roster, notice: this.#notice, feedOf });
+    const newTracker = () => new Tracker(roster, this.#lingering);
     this.presence = new SocketPresence({
-      node,
+      roster,
       newTracker,
       exchange: this.#exchange,
       fetcherOf: (topic) => this.#router.find(topic)?.fetch ?? fetchNothing,

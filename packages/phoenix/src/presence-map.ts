@@ -1,5 +1,6 @@
 /** Presences in the shape that phoenix.js knows: keys, each with the metas of its connections. */
 import type { Presence } from "presently";
+import { saidAsMap } from "presently/drop-in";
 
 /** The meta of one connection. */
 export interface PresenceMeta {
@@ -31,11 +32,12 @@ export interface RawDiff {
   readonly leaves: readonly Presence[];
 }
 
-/** The meta as clients see it. */
+/** The meta as clients see it: of who came by another protocol, what it says there. */
 export function metaOf({ meta, ref, previousRef }: Presence): PresenceMeta {
+  const said = saidAsMap(meta);
   return previousRef === undefined
-    ? { ...meta, phx_ref: ref }
-    : { ...meta, phx_ref: ref, phx_ref_prev: previousRef };
+    ? { ...said, phx_ref: ref }
+    : { ...said, phx_ref: ref, phx_ref_prev: previousRef };
 }
 
 /** Groups presences by key, in their order. Cost: O(presences). */

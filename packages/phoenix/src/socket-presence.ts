@@ -1,5 +1,6 @@
 /** Presence by topic, for server code that is no channel: the functions of a Phoenix presence module. */
-import type { Meta, PresentlyNode } from "presently";
+import type { Meta } from "presently";
+import type { Roster } from "presently/drop-in";
 import type { MetaChange } from "./channel.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Fetcher } from "./fetcher.ts";
@@ -7,7 +8,7 @@ import { groupByKey, type PresenceEntry, type PresenceMap } from "./presence-map
 import type { Tracker } from "./tracker.ts";
 
 export interface SocketPresenceOptions {
-  readonly node: PresentlyNode;
+  readonly roster: Roster;
   readonly newTracker: () => Tracker;
   readonly exchange: Exchange;
   /** The `fetch` of the channel that serves a topic. */
@@ -46,15 +47,15 @@ export class SocketPresence {
 
   /** Everybody who is present on the topic, in the whole cluster, as `fetch` shows them; `{}` if nobody is. */
   async list(topic: string): Promise<PresenceMap> {
-    const { node, fetcherOf } = this.#options;
-    return fetcherOf(topic)(topic, groupByKey(node.list(topic)));
+    const { roster, fetcherOf } = this.#options;
+    return fetcherOf(topic)(topic, groupByKey(roster.list(topic)));
   }
 
   /** One key of the list; `[]` if it is absent. */
   async getByKey(topic: string, key: string | number): Promise<PresenceEntry | readonly []> {
-    const { node, fetcherOf } = this.#options;
+    const { roster, fetcherOf } = this.#options;
     const name = String(key);
-    const presences = node.get(topic, name);
+    const presences = roster.get(topic, name);
     if (presences.length === 0) return [];
     return (await fetcherOf(topic)(topic, groupByKey(presences)))[name] ?? [];
   }

@@ -1,20 +1,21 @@
 /** The presences of one owner, with Phoenix's rules over those of the node's sessions. */
-import type { Meta, PresentlyNode, Session } from "presently";
+import type { Meta } from "presently";
+import { plain, type Roster, type RosterSession } from "presently/drop-in";
 import type { MetaChange } from "./channel.ts";
 import { AlreadyTrackedError, NoPresenceError } from "./errors.ts";
 import { endPresence, type Lingering, nameOf, type Place } from "./lingering.ts";
 import { metaOf } from "./presence-map.ts";
 
 export class Tracker {
-  readonly #node: PresentlyNode;
+  readonly #roster: Roster;
   readonly #lingering: Lingering;
   /** Made when it is first needed: most channels of some applications track nothing. */
-  #session: Session | undefined;
+  #session: RosterSession | undefined;
   /** What it tracks, in its own session, or in one that a connection that broke has left to it. */
   readonly #places = new Map<string, Place>();
 
-  constructor(node: PresentlyNode, lingering: Lingering) {
-    this.#node = node;
+  constructor(roster: Roster, lingering: Lingering) {
+    this.#roster = roster;
     this.#lingering = lingering;
   }
 
@@ -22,15 +23,15 @@ export class Tracker {
   track(topic: string, key: string | number, meta: Meta): string {
     const name = String(key);
     if (this.#find(topic, name) !== undefined) throw new AlreadyTrackedError(topic, name);
-    const plain = withoutRefs(meta);
+    const said = withoutRefs(meta);
     const resumed = this.#resume(topic, name);
     if (resumed !== undefined) {
       const held = resumed.session.get(topic, name)!;
-      if (JSON.stringify(held.meta) === JSON.stringify(plain)) return held.ref;
-      return resumed.session.update(topic, name, plain);
+      if (JSON.stringify(held.meta) === JSON.stringify(said)) return held.ref;
+      return resumed.session.update(topic, name, said);
     }
-    if (this.#session === undefined || this.#session.closed) this.#session = this.#node.session();
-    const ref = this.#session.track(topic, name, plain);
+    if (this.#session === undefined || this.#session.closed) this.#session = this.#roster.session();
+    const ref = this.#session.track(topic, name, said);
     this.#places.set(nameOf(topic, name), { topic, key: name, session: this.#session });
     return ref;
   }
@@ -63,7 +64,7 @@ export class Tracker {
   /** Takes all its presences away, on all topics, as one change. It may track again. */
   close(): void {
     if (this.#session === undefined && this.#places.size === 0) return;
-    this.#node.batch(() => {
+    this.#roster.batch(() => {
       this.#session?.close();
       for (const place of this.#places.values()) endPresence(place);
     });
@@ -99,8 +100,9 @@ export class Tracker {
 
 /** References are the cluster's to give: a meta that was read has those of its time. */
 function withoutRefs(meta: Meta): Meta {
-  if (typeof meta !== "object" || meta === null || !("phx_ref" in meta || "phx_ref_prev" in meta))
-    return meta;
+  // What is no map is for the node to refuse.
+  if (typeof meta !== "object" || meta === null) return meta;
+  if (!("phx_ref" in meta || "phx_ref_prev" in meta)) return plain(meta);
   const { phx_ref: _ref, phx_ref_prev: _previous, ...rest } = meta;
-  return rest;
+  return plain(rest);
 }

@@ -42,6 +42,7 @@ export class Switchboard {
     };
     this.exchange = new Exchange({
       node,
+      roster: node,
       notice,
       feedOf: (topic) => {
         const presence = definitionOf(topic)?.presence;
@@ -51,7 +52,7 @@ export class Switchboard {
       },
     });
     const newTracker = () => new Tracker(node, this.lingering);
-    this.presence = new SocketPresence({ node, newTracker, exchange: this.exchange, fetcherOf });
+    this.presence = new SocketPresence({ roster: node, newTracker, exchange: this.exchange, fetcherOf });
     this.#services = {
       node,
       exchange: this.exchange,
