@@ -3,7 +3,14 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Server as SecureServer } from "node:https";
 import { performance } from "node:perf_hooks";
 import { InvalidArgumentError, PresentlyError, type PresentlyNode } from "presently";
-import { attach, type CheckOrigin, type OriginCheck, originCheck } from "presently/drop-in";
+import {
+  attach,
+  type CheckOrigin,
+  type OriginCheck,
+  originCheck,
+  RosterNames,
+  type RosterOptions,
+} from "presently/drop-in";
 import { Admission } from "./admission.ts";
 import type { ChannelDefinition } from "./channel-definition.ts";
 import { CLOSE } from "./close-code.ts";
@@ -44,6 +51,8 @@ export interface CableOptions<Identifiers> extends DurationOptions {
   readonly pubsubChannel?: string;
   /** Which web pages may connect. Default `true`: those of the host that they connect to, whatever the port. */
   readonly checkOrigin?: CheckOrigin;
+  /** What streams and ids are called in the cluster, where clients of other protocols meet these. Default: the same. */
+  readonly roster?: RosterOptions;
   readonly limits?: LimitOptions;
   /** Told of callbacks that failed, and of what clients did wrong. Default: failures are warnings of the process. */
   readonly onNotice?: NoticeListener;
@@ -99,7 +108,12 @@ export class Cable<Identifiers = unknown> {
     const clocks = { now: () => performance.now(), wallClock: () => Date.now() };
     this.#node = node;
     this.#streams = new Streams({ node, limits, durations, notice, wallClock: clocks.wallClock });
-    this.#hub = new PresenceHub({ node, ttlMs: durations.presenceTtlMs, now: clocks.now });
+    this.#hub = new PresenceHub({
+      node,
+      names: new RosterNames(options.roster),
+      ttlMs: durations.presenceTtlMs,
+      now: clocks.now,
+    });
     this.#channels.set(
       options.pubsubChannel ?? PUBSUB_CHANNEL,
       pubsubChannel({

@@ -1,6 +1,7 @@
 /** The presence set of AnyCable's memory broker, as a naive model, beside ours on a real node. */
 import fc from "fast-check";
 import { createNode } from "presently";
+import { RosterNames } from "presently/drop-in";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PresenceMismatchError } from "./errors.ts";
 import type { PresenceRecord } from "./frames.ts";
@@ -75,12 +76,12 @@ test("who is present, with which info, and what subscribers hear, is what the me
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
       let clock = 1_000;
-      const hub = new PresenceHub({ node, ttlMs: 15_000, now: () => 0 });
+      const hub = new PresenceHub({ node, names: new RosterNames(), ttlMs: 15_000, now: () => 0 });
       // Clocks of nodes may go backwards: the order of the joins is what counts.
       const wallClock = () => clock--;
       const sessions = Array.from(
         { length: 4 },
-        () => new SessionPresence({ node, hub, ttlMs: 15_000, wallClock }),
+        () => new SessionPresence({ hub, ttlMs: 15_000, wallClock }),
       );
       const heard: string[] = [];
       const watched: StreamPresence[] = STREAMS.map((name) => hub.hold(name));

@@ -2,7 +2,8 @@
  * The presences of one session: at most one id on each stream, for as long as one of the subscriptions that joined it
  * lasts.
  */
-import type { Presence, PresentlyNode, Session } from "presently";
+import type { Presence } from "presently";
+import type { RosterSession } from "presently/drop-in";
 import { PresenceMismatchError } from "./errors.ts";
 import { metaOf, type StampedInfo } from "./presence-meta.ts";
 import type { PresenceHolder, PresenceHub, StreamPresence } from "./stream-presence.ts";
@@ -24,7 +25,6 @@ interface Held {
 }
 
 export interface SessionPresenceOptions {
-  readonly node: PresentlyNode;
   readonly hub: PresenceHub;
   /** How long they stay after `drop`. */
   readonly ttlMs: number;
@@ -36,7 +36,7 @@ export class SessionPresence implements PresenceHolder {
   readonly #options: SessionPresenceOptions;
   readonly #held = new Map<string, Held>();
   /** Owns the entries; opened with the first, as most sessions have none. */
-  #owner: Session | undefined;
+  #owner: RosterSession | undefined;
 
   constructor(options: SessionPresenceOptions) {
     this.#options = options;
@@ -152,9 +152,9 @@ export class SessionPresence implements PresenceHolder {
   }
 
   #track(stream: string, id: string, said: StampedInfo): void {
-    const { node, ttlMs } = this.#options;
+    const { hub, ttlMs } = this.#options;
     if (this.#owner === undefined) {
-      this.#owner = node.session({ lingerMs: ttlMs });
+      this.#owner = hub.roster.session({ lingerMs: ttlMs });
       this.#owner.onRemoved(({ topic }) => this.#removed(topic));
     }
     this.#owner.track(stream, id, metaOf(said));

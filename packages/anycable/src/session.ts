@@ -77,7 +77,6 @@ export class CableSession implements CommandHost {
     this.identifiers = identifiers;
     this.#desk = new CommandDesk(services, this);
     this.presence = new SessionPresence({
-      node: services.node,
       hub: services.hub,
       ttlMs: services.durations.presenceTtlMs,
       wallClock: services.wallClock,

@@ -1,5 +1,6 @@
 /** Presence of the streams of this node: a view of each that somebody needs, and who is told of its events. */
 import { attendTopic, type Presence, type PresentlyNode, type TopicChange } from "presently";
+import { type Roster, type RosterNames, rosterOf } from "presently/drop-in";
 import { joinEvent, leaveEvent, type PresenceRecord, presence as presenceFrame } from "./frames.ts";
 import type { JsonText } from "./json.ts";
 import type { StampedInfo } from "./presence-meta.ts";
@@ -37,12 +38,17 @@ export class StreamPresence {
   #number = 0;
   holds = 0;
 
-  constructor(stream: string, node: PresentlyNode, ttlMs: number, now: () => number) {
+  constructor(
+    stream: string,
+    hub: Pick<PresenceHub, "roster" | "ownReplica">,
+    ttlMs: number,
+    now: () => number,
+  ) {
     this.stream = stream;
     this.#view = new PresenceView(ttlMs);
     this.#now = now;
-    this.#ownReplica = () => node.replica;
-    this.#unwatch = node.watch(stream, (change) => this.#changed(change));
+    this.#ownReplica = () => hub.ownReplica;
+    this.#unwatch = hub.roster.watch(stream, (change) => this.#changed(change));
   }
 
   /** The number of the last event. */
@@ -136,27 +142,36 @@ function news(event: JsonText): PresenceNews {
 
 export interface PresenceHubOptions {
   readonly node: PresentlyNode;
+  readonly names: RosterNames;
   readonly ttlMs: number;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
 }
 
 export class PresenceHub {
+  /** The presences of the node, by the names of streams and ids. */
+  readonly roster: Roster;
   readonly #options: PresenceHubOptions;
   readonly #streams = new Map<string, StreamPresence>();
 
   constructor(options: PresenceHubOptions) {
     this.#options = options;
+    this.roster = rosterOf(options.node, options.names);
+  }
+
+  get ownReplica(): string {
+    return this.#options.node.replica;
   }
 
   /** The presence of a stream, until `release` is called as often. @throws {LimitError} beyond `watchersMax` of the node */
   hold(stream: string): StreamPresence {
-    const { node, ttlMs, now } = this.#options;
+    const { node, names, ttlMs, now } = this.#options;
     let held = this.#streams.get(stream);
     if (held === undefined) {
       // Webhooks look at it from before the first join on.
-      attendTopic(node, stream);
-      held = new StreamPresence(stream, node, ttlMs, now);
+      const topic = names.topicOf(stream);
+      if (topic !== undefined) attendTopic(node, topic);
+      held = new StreamPresence(stream, this, ttlMs, now);
       this.#streams.set(stream, held);
     }
     held.holds++;

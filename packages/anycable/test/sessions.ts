@@ -1,5 +1,6 @@
 /** Sessions without sockets, at a clock that tests drive, on a real node. */
 import type { PresentlyNode } from "presently";
+import { RosterNames } from "presently/drop-in";
 import type { ChannelDefinition } from "../src/channel-definition.ts";
 import { type DurationOptions, type LimitOptions, resolveDurations, resolveLimits } from "../src/limits.ts";
 import type { CableNotice } from "../src/notice.ts";
@@ -56,7 +57,7 @@ export class TestCable {
     this.services = {
       node,
       streams: new Streams({ node, limits, durations, notice, wallClock }),
-      hub: new PresenceHub({ node, ttlMs: durations.presenceTtlMs, now }),
+      hub: new PresenceHub({ node, names: new RosterNames(), ttlMs: durations.presenceTtlMs, now }),
       limits,
       durations,
       notice,
