@@ -1,4 +1,5 @@
 export {
+  type BroadcastOptions,
   ClosedError,
   ConfigurationError,
   type CountListener,
@@ -31,11 +32,26 @@ export {
   type Watcher,
 } from "@presently/replica";
 export type { Access, Action, Credentials, Identity, Protocol } from "./access/access.ts";
+export { type ApiToken, createApiToken, hashApiToken } from "./access/api-token.ts";
+export {
+  type AccessOptions,
+  createAccess,
+  type JwtAccess,
+  type ReadyAccess,
+} from "./access/create-access.ts";
+export { type JwtRules, type JwtVerdict, type JwtVerifier, jwtVerifier } from "./access/json-web-token.ts";
+export { authorizeByScopes } from "./access/scoped-identity.ts";
 export { HttpRequestError, ListenError, StoppingError } from "./errors.ts";
 export type { Eviction } from "./eviction.ts";
 export type { LinkReport } from "./http/served-node.ts";
 export type { Log, LogLevel } from "./logger.ts";
-export { createNode, type PresentlyNode, type StopCause, type StopOptions } from "./node.ts";
+export {
+  createNode,
+  type PresentlyNode,
+  type StopCause,
+  type StopOptions,
+  type TopicSubscription,
+} from "./node.ts";
 export type { HttpOptions, MeshOptions, NodeOptions } from "./node-options.ts";
 export type { NodeNotice } from "./notice.ts";
 export type { NodeTransport, TransportContext, TransportFactory } from "./transport.ts";

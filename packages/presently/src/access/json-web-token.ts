@@ -1,0 +1,112 @@
+/**
+ * JSON web tokens: the one place where their signatures and times are checked, by `jose`. Drop-ins with tokens of their own
+ * (Phoenix's `authToken`, AnyCable's `jid`) are to check them here.
+ */
+import { createPublicKey, type KeyObject } from "node:crypto";
+import { InvalidArgumentError } from "@presently/replica";
+import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose";
+
+/** How the signature of a token is checked, and what else must be true of it. */
+export interface JwtRules {
+  /**
+   * The text that signer and server share (HS256), or the signer's public key in PEM: RSA (RS256), curve P-256 (ES256) or
+   * Ed25519 (EdDSA). Of several, any one may have signed: so a secret is changed without a stop.
+   */
+  readonly secret: string | readonly string[];
+  /** Who must have issued it (`iss`); default anybody. */
+  readonly issuer?: string | readonly string[] | undefined;
+  /** For whom it must have been issued (`aud`); default anybody. */
+  readonly audience?: string | readonly string[] | undefined;
+  /** How far the clocks of signer and server may be apart, for `exp` and `nbf`; default 0. */
+  readonly clockToleranceMs?: number | undefined;
+  /** Claims that it must have, `exp` for example; default none. */
+  readonly requiredClaims?: readonly string[] | undefined;
+  /** Algorithms for a shared secret; default HS256. A key has one only. */
+  readonly sharedSecretAlgorithms?: readonly ("HS256" | "HS384" | "HS512")[] | undefined;
+}
+
+/** The claims of a token that is genuine and valid now, or why there are none. */
+export type JwtVerdict =
+  | { readonly ok: true; readonly claims: JWTPayload }
+  | { readonly ok: false; readonly why: "expired" | "invalid" };
+
+/** Says what a token is worth. Rejects for nothing that a client can send. */
+export type JwtVerifier = (token: string) => Promise<JwtVerdict>;
+
+interface Key {
+  readonly key: Uint8Array | KeyObject;
+  /** The key says which algorithms there are: a token that could choose could choose a weaker one, or none. */
+  readonly algorithms: NonNullable<JWTVerifyOptions["algorithms"]>;
+}
+
+/** Longer texts are no tokens: nobody shall make us hash megabytes. */
+const TOKEN_CHARACTERS_MAX = 16_384;
+
+const DEFAULT_SHARED = ["HS256"] as const;
+
+/**
+ * Makes a verifier. The drop-ins use it for the tokens of their protocols, and so may an `authenticate` of your own.
+ *
+ * @throws {InvalidArgumentError} for an empty secret, a private key, or a key of another kind
+ */
+export function jwtVerifier(rules: JwtRules): JwtVerifier {
+  const {
+    sharedSecretAlgorithms = DEFAULT_SHARED,
+    clockToleranceMs = 0,
+    issuer,
+    audience,
+    requiredClaims,
+  } = rules;
+  const keys = [rules.secret].flat().map((secret) => keyOf(secret, sharedSecretAlgorithms));
+  if (keys.length === 0) throw new InvalidArgumentError("token secret", "must not be an empty list");
+  const listOf = (texts: string | readonly string[]) => [texts].flat() as string[];
+  const options: JWTVerifyOptions = {
+    clockTolerance: clockToleranceMs / 1_000,
+    ...(issuer === undefined ? {} : { issuer: listOf(issuer) }),
+    ...(audience === undefined ? {} : { audience: listOf(audience) }),
+    ...(requiredClaims === undefined ? {} : { requiredClaims: [...requiredClaims] }),
+  };
+  return async (token) => {
+    if (token.length > TOKEN_CHARACTERS_MAX) return { ok: false, why: "invalid" };
+    let why: "expired" | "invalid" = "invalid";
+    for (const { key, algorithms } of keys) {
+      try {
+        return { ok: true, claims: (await jwtVerify(token, key, { ...options, algorithms })).payload };
+      } catch (error) {
+        if (!(error instanceof errors.JOSEError)) throw error;
+        // Its time is looked at after its signature, so that this is said of genuine tokens only.
+        if (error instanceof errors.JWTExpired) why = "expired";
+      }
+    }
+    return { ok: false, why };
+  };
+}
+
+function keyOf(secret: string, shared: NonNullable<JwtRules["sharedSecretAlgorithms"]>): Key {
+  if (typeof secret !== "string" || secret === "")
+    throw new InvalidArgumentError("token secret", "must be a text that is not empty");
+  if (!secret.startsWith("-----BEGIN "))
+    return { key: new TextEncoder().encode(secret), algorithms: [...shared] };
+  if (/^-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(secret))
+    throw new InvalidArgumentError(
+      "token secret",
+      "is a private key: give the public key that belongs to it",
+    );
+  const key = publicKeyIn(secret);
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
+  if (type === "rsa") return { key, algorithms: ["RS256"] };
+  if (type === "ec" && details?.namedCurve === "prime256v1") return { key, algorithms: ["ES256"] };
+  if (type === "ed25519") return { key, algorithms: ["EdDSA"] };
+  throw new InvalidArgumentError(
+    "token secret",
+    "must be an RSA key, one on curve P-256 or an Ed25519 key, if it is a key",
+  );
+}
+
+function publicKeyIn(pem: string): KeyObject {
+  try {
+    return createPublicKey(pem);
+  } catch (cause) {
+    throw new InvalidArgumentError("token secret", "looks like a key, but is none in PEM", { cause });
+  }
+}
