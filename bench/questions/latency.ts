@@ -1,11 +1,13 @@
 /** How long after somebody joins, changes or leaves at one process does a watcher in another see it? */
 import { lineChart } from "../chart.ts";
-import { openGroups } from "../peers/group.ts";
+import { type Group, openGroups } from "../peers/group.ts";
 import { PEERS, type PeerName } from "../peers/index.ts";
 import { picture, progress, progressDone, report } from "../report.ts";
 import { interleaved, quantile, showNumber, showSpread, spreadOf } from "../rounds.ts";
 
 const ROUNDS = 5;
+/** Rounds without pauses, before those that count: a server runs for days, not for the seconds in which its code is compiled. */
+const WARM_UP_ROUNDS = 30;
 /** People a round: each joins, changes and leaves. */
 const PEOPLE = 40;
 const ROOM = "room:lobby";
@@ -22,17 +24,12 @@ interface Round {
   readonly unseen: number;
 }
 
-const names = Object.keys(PEERS) as PeerName[];
-progress(`starting ${names.length} systems`);
-const groups = await openGroups(names, () => ({ rooms: [ROOM], seats: PEOPLE }));
-
-const measured = await interleaved(groups, ROUNDS, async (group, round): Promise<Round> => {
-  progress(`round ${round + 1} of ${ROUNDS}: ${group.peer.title}`);
+async function play(group: Group, pauseMs: readonly [number, number]): Promise<Round> {
   await group.forget();
   const changes = PEOPLE * (group.peer.name === "faye" ? 2 : 3);
   const [sent, seen] = await Promise.all([
-    group.first.ask("pace", { room: ROOM, count: PEOPLE, pauseMs: PAUSE_MS }),
-    group.second.ask("seen", { count: changes, timeoutMs: changes * PAUSE_MS[1] + SEEN_WITHIN_MS }),
+    group.first.ask("pace", { room: ROOM, count: PEOPLE, pauseMs }),
+    group.second.ask("seen", { count: changes, timeoutMs: changes * pauseMs[1] + SEEN_WITHIN_MS }),
   ]);
   const seenAtMs = new Map(seen.map(([type, key, atMs]) => [`${type} ${key}`, atMs]));
   const delays = sent.flatMap(([type, key, sentAtMs]) => {
@@ -40,6 +37,19 @@ const measured = await interleaved(groups, ROUNDS, async (group, round): Promise
     return atMs === undefined ? [] : [{ type, ms: atMs - sentAtMs }];
   });
   return { delays, unseen: sent.length - delays.length };
+}
+
+const names = Object.keys(PEERS) as PeerName[];
+progress(`starting ${names.length} systems`);
+const groups = await openGroups(names, () => ({ rooms: [ROOM], seats: PEOPLE }));
+
+for (const group of groups) {
+  progress(`warming up ${group.peer.title}`);
+  for (let round = 0; round < WARM_UP_ROUNDS; round++) await play(group, [0, 0]);
+}
+const measured = await interleaved(groups, ROUNDS, (group, round) => {
+  progress(`round ${round + 1} of ${ROUNDS}: ${group.peer.title}`);
+  return play(group, PAUSE_MS);
 });
 progressDone();
 await Promise.all(groups.map((group) => group.close()));
@@ -88,7 +98,7 @@ const unseen = groups.flatMap(({ peer }, index) => {
 
 report({
   caption:
-    `From a change at one process to the watcher of another, in ms: ${ROUNDS} rounds, each of ${PEOPLE} people who join, ` +
+    `From a change at one process to the watcher of another, in ms: ${ROUNDS} rounds after ${WARM_UP_ROUNDS} without pauses that do not count, each of ${PEOPLE} people who join, ` +
     `change their meta and leave, one at a time, at random ${PAUSE_MS.join("–")} ms after each other. ` +
     "p50 is the median of the rounds' (least–most), p99 of all together; then p50 by kind of change; " +
     "the last columns say how many times as long it takes as with Presently.",
