@@ -1,9 +1,10 @@
 /**
  * Presence in the cluster: a client of Faye is a session of the node, its subscription is an entry under its id on the
- * topic of the channel's name. Events come from what the node tells of these topics, whoever changed them: a client of
+ * topic of the channel, of the same name unless the option `roster` says otherwise. Events come from what the node tells of these topics, whoever changed them: a client of
  * this server or of another, or a node that is lost.
  */
-import { ClosedError, type PresentlyNode, type Session } from "presently";
+import { ClosedError, type PresentlyNode } from "presently";
+import { type Roster, type RosterNames, type RosterSession, rosterOf } from "presently/drop-in";
 import { ChannelRoster, type RosterEvent } from "./channel-roster.ts";
 import { Directory } from "./directory.ts";
 import { isPublishable } from "./grammar.ts";
@@ -14,6 +15,7 @@ import type { PresenceRequest } from "./request.ts";
 
 export interface NodeStoreOptions {
   readonly node: PresentlyNode;
+  readonly names: RosterNames;
   readonly shape: ValueShape;
   /** Told of what happens on any channel of the cluster, in order for each channel. */
   readonly onEvents: (channel: string, events: readonly RosterEvent[]) => void;
@@ -28,8 +30,9 @@ interface WatchedChannel {
 
 export class NodeStore implements PresenceStore {
   readonly #options: NodeStoreOptions;
+  readonly #roster: Roster;
   readonly #members = new Members();
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions = new Map<string, RosterSession>();
   readonly #directory: Directory;
   readonly #channels = new Map<string, WatchedChannel>();
   readonly #unwatch: () => void;
@@ -37,6 +40,7 @@ export class NodeStore implements PresenceStore {
 
   constructor(options: NodeStoreOptions) {
     this.#options = options;
+    this.#roster = rosterOf(options.node, options.names);
     this.#directory = new Directory(options.node);
     this.#unwatch = this.#directory.watch((channel, isListed) => this.#listed(channel, isListed));
     // Its peers go on showing who was here until the hand-off ends: this server has nothing more to say.
@@ -58,10 +62,10 @@ export class NodeStore implements PresenceStore {
   add(channel: string, clientId: string, request: PresenceRequest): undefined {
     const { node } = this.#options;
     if (this.#closed || node.stopping) throw new ClosedError("this node");
-    const session = this.#sessions.get(clientId) ?? node.session();
+    const session = this.#sessions.get(clientId) ?? this.#roster.session();
     try {
       node.batch(() => {
-        session.track(channel, request.id, metaOf(request, node.get(channel, request.id)));
+        session.track(channel, request.id, metaOf(request, this.#roster.get(channel, request.id)));
         const isFirst = this.#members.clientsOn(channel) === 0;
         if (isFirst) this.#list(session, channel, request.id);
         const { released } = this.#members.join(clientId, channel, request.id);
@@ -92,7 +96,7 @@ export class NodeStore implements PresenceStore {
   }
 
   values(channel: string): readonly IdAndValue[] {
-    return valuesOf(this.#options.node.list(channel), this.#options.shape);
+    return valuesOf(this.#roster.list(channel), this.#options.shape);
   }
 
   close(): void {
@@ -113,7 +117,7 @@ export class NodeStore implements PresenceStore {
   }
 
   /** Nobody is told about the roster of a pattern: nothing can be published there. */
-  #list(session: Session, channel: string, id: string): void {
+  #list(session: RosterSession, channel: string, id: string): void {
     if (!isPublishable(channel)) return;
     try {
       this.#directory.add(channel);
@@ -134,7 +138,7 @@ export class NodeStore implements PresenceStore {
     const watched: WatchedChannel = { roster: new ChannelRoster(), listed: true, unwatch: () => undefined };
     this.#channels.set(channel, watched);
     try {
-      watched.unwatch = this.#options.node.watch(channel, (change) => {
+      watched.unwatch = this.#roster.watch(channel, (change) => {
         const events = watched.roster.apply(change);
         if (events.length > 0) this.#options.onEvents(channel, events);
         this.#forgetIfEmpty(channel, watched);

@@ -1,5 +1,6 @@
 /** How presence is set up, and with what. */
 import { ConfigurationError, InvalidArgumentError, type PresentlyNode } from "presently";
+import { RosterNames, type RosterOptions } from "presently/drop-in";
 import type { PresenceEngine } from "./engine-store.ts";
 import { type LimitOptions, type Limits, resolveLimits } from "./limits.ts";
 import { type NoticeListener, warnOfNotice } from "./notice.ts";
@@ -17,6 +18,8 @@ export interface SetupOptions {
    * original sends; `data`, its `data` alone, which is what the original's page says. Default `request`.
    */
   readonly values?: ValueShape;
+  /** What channels and ids are called in the cluster, where clients of other protocols meet these. Default: the same. */
+  readonly roster?: RosterOptions;
   /** Sends what is published on ordinary channels to the clients of all nodes: all of it, or what matches. Default false. */
   readonly broadcast?: boolean | RegExp;
   /** Faye carries messages between its servers by itself (an engine such as faye-redis). Default false. */
@@ -37,6 +40,7 @@ export interface Settings {
   readonly engine: PresenceEngine | undefined;
   readonly channelRe: RegExp;
   readonly values: ValueShape;
+  readonly names: RosterNames;
   readonly broadcast: boolean | RegExp;
   readonly clustered: boolean;
   readonly idsPerEvent: number;
@@ -50,6 +54,7 @@ const NAMES: ReadonlySet<string> = new Set<keyof SetupOptions>([
   "engine",
   "channelRe",
   "values",
+  "roster",
   "broadcast",
   "clustered",
   "idsPerEvent",
@@ -94,13 +99,28 @@ export function resolveSettings(options: SetupOptions): Settings {
     throw new ConfigurationError(
       "broadcast needs node: messages reach the other servers through the cluster",
     );
+  if (engine !== undefined && options.roster !== undefined)
+    throw new ConfigurationError(
+      "engine and roster exclude each other: an engine keeps channels by their own names",
+    );
+  const names = new RosterNames(options.roster);
   const notice = options.onNotice ?? warnOfNotice;
   if (options.servers !== undefined) {
     const message = "options.servers is ignored: presence needs no Redis any more";
     notice({ type: "option-ignored", level: "warn", message });
   }
   const limits = resolveLimits(options.limits);
-  const settings = { node, engine, channelRe, values, broadcast, clustered, idsPerEvent, forgedEvents };
+  const settings = {
+    node,
+    engine,
+    channelRe,
+    values,
+    names,
+    broadcast,
+    clustered,
+    idsPerEvent,
+    forgedEvents,
+  };
   return { ...settings, limits, notice };
 }
 

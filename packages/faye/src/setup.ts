@@ -79,9 +79,10 @@ export function setup(server: FayeServer, client: FayeClient, options: SetupOpti
   };
 }
 
-function nodeStore(node: PresentlyNode, { values }: Settings, announcer: Announcer): PresenceStore {
+function nodeStore(node: PresentlyNode, { values, names }: Settings, announcer: Announcer): PresenceStore {
   return new NodeStore({
     node,
+    names,
     shape: values,
     onEvents: (channel, events) => announcer.changed(channel, events, node),
   });
