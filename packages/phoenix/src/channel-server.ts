@@ -7,6 +7,7 @@
  * Callbacks run one after the other, in the order of the messages.
  */
 
+import { LimitError } from "presently";
 import { Mailbox } from "presently/drop-in";
 import { Channel } from "./channel.ts";
 import { ChannelCalls } from "./channel-calls.ts";
@@ -185,7 +186,9 @@ export class ChannelServer implements Member {
   #joinFailed(error: unknown): void {
     if (this.#state === "closed") return;
     this.#report("join", error);
-    const answer: Answer = { status: "error", payload: { reason: "join crashed" } };
+    // A bound that is reached is no fault of the application, and its client may come again when there is room.
+    const reason = error instanceof LimitError ? error.message : "join crashed";
+    const answer: Answer = { status: "error", payload: { reason } };
     this.#outlet.answerJoin(this.#outlet.joinFrame(answer));
     this.end("crashed");
   }
@@ -248,7 +251,7 @@ export class ChannelServer implements Member {
     const named = event === undefined ? {} : { event };
     this.#options.services.notice({
       type: "callback-failed",
-      level: "error",
+      level: error instanceof LimitError ? "warn" : "error",
       message,
       callback,
       topic,

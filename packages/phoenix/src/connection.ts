@@ -86,12 +86,7 @@ export class Connection implements ChannelHost {
 
   /** Takes in a frame. What is no message closes the connection; nothing is thrown. */
   receive(content: string | Uint8Array): void {
-    if (!this.#open) return;
-    if (!this.#messages.take(this.#services.now())) {
-      const { messagesPerSecondMax } = this.#services.limits;
-      this.close(CLOSE.policy, `more than ${messagesPerSecondMax} messages a second`);
-      return;
-    }
+    if (!this.#open || !this.mayAsk()) return;
     let message: Message;
     try {
       message =
@@ -104,6 +99,14 @@ export class Connection implements ChannelHost {
       return;
     }
     this.#dispatch(message);
+  }
+
+  /** Counts a message, or what costs as much, such as a poll. Too many close the connection; the answer is false then. */
+  mayAsk(): boolean {
+    if (this.#messages.take(this.#services.now())) return true;
+    const { messagesPerSecondMax } = this.#services.limits;
+    this.close(CLOSE.policy, `more than ${messagesPerSecondMax} messages a second`);
+    return false;
   }
 
   /** The transport is gone: all channels end, as one change. Idempotent. */

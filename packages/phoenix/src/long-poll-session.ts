@@ -13,13 +13,18 @@ export interface PollAnswer {
   readonly messages: readonly string[];
 }
 
-/** A poll that waits to be answered. Answering `undelivered` frames returns them. */
+/** A poll that waits to be answered. */
 export interface Poll {
-  answer(answer: PollAnswer, undelivered: () => void): void;
+  /** Answers it; `done` is told once, whether the client has the answer. */
+  answer(answer: PollAnswer, done: (arrived: boolean) => void): void;
+  /** Cuts off a client that does not read its answer. */
+  abort(): void;
 }
 
 /** A session without a poll is dropped after so many times the window. */
 const IDLE_WINDOWS = 1.5;
+/** How long the last answer of a session may take to be read. */
+const LAST_ANSWER_MS = 2_000;
 
 export class LongPollSession implements Outlet {
   /** Cannot be guessed: who has it is the client. */
@@ -34,6 +39,9 @@ export class LongPollSession implements Outlet {
   #waitingBytes = 0;
   readonly #backlog = new Backlog();
   #poll: { readonly poll: Poll; readonly timer: NodeJS.Timeout } | undefined;
+  /** Answered, and not read yet: one at a time, or a client that never reads would hold as much with each poll. */
+  #unread: Poll | undefined;
+  #incomingBytes = 0;
   #scheduled = false;
   #open = true;
 
@@ -50,6 +58,7 @@ export class LongPollSession implements Outlet {
   listen(poll: Poll): void {
     this.heard();
     // Two polls at a time: the client has given up the first one.
+    this.#unread?.abort();
     this.#answer(204);
     const timer = setTimeout(() => this.#answer(204), this.#limits.longPollWindowMs);
     this.#poll = { poll, timer };
@@ -69,6 +78,17 @@ export class LongPollSession implements Outlet {
     if (this.#open) this.#idleTimer.refresh();
   }
 
+  /** Counts bytes of a request under way; false if there are more of them, in all requests together, than there may be. */
+  takeIn(bytes: number): boolean {
+    this.#incomingBytes += bytes;
+    return this.#incomingBytes <= this.#limits.longPollBodyBytesMax;
+  }
+
+  /** The request that they came with is over. */
+  takenIn(bytes: number): void {
+    this.#incomingBytes -= bytes;
+  }
+
   send(frame: Frame): void {
     if (!this.#open || frame.text === undefined) return;
     const { bufferedBytesMax } = this.#limits;
@@ -78,7 +98,11 @@ export class LongPollSession implements Outlet {
     }
     this.#waiting.push(frame.text);
     this.#waitingBytes += frame.bytes.length;
-    // What is sent in one go is answered in one go.
+    this.#schedule();
+  }
+
+  /** What is sent in one go is answered in one go. */
+  #schedule(): void {
     if (this.#poll === undefined || this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => {
@@ -93,6 +117,7 @@ export class LongPollSession implements Outlet {
     this.#open = false;
     clearTimeout(this.#idleTimer);
     this.#answer(this.#waiting.length > 0 ? 200 : 410);
+    setTimeout(() => this.#unread?.abort(), LAST_ANSWER_MS).unref();
     this.#ended(this);
   }
 
@@ -112,7 +137,11 @@ export class LongPollSession implements Outlet {
       this.#waiting = [];
       this.#waitingBytes = 0;
     }
-    poll.answer({ status, token: this.token, messages }, () => this.#takeBack(messages));
+    this.#unread = poll;
+    poll.answer({ status, token: this.token, messages }, (arrived) => {
+      if (this.#unread === poll) this.#unread = undefined;
+      if (!arrived) this.#takeBack(messages);
+    });
   }
 
   /** An answer that broke off is given again to the next poll. */
@@ -120,5 +149,6 @@ export class LongPollSession implements Outlet {
     if (!this.#open || messages.length === 0) return;
     this.#waiting.unshift(...messages);
     for (const message of messages) this.#waitingBytes += Buffer.byteLength(message);
+    this.#schedule();
   }
 }

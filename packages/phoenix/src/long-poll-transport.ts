@@ -4,6 +4,7 @@
  * The client looks for the status in the body; that of HTTP is 200 whatever happened, but for what is no request of a
  * client at all.
  */
+import { isUtf8 } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Admission, Admitted } from "./admission.ts";
 import { CLOSE } from "./close-code.ts";
@@ -41,8 +42,9 @@ export class LongPollTransport {
         allow(request, response);
         break;
       case "GET":
-        if (session !== undefined) listen(session, request, response);
-        else void this.#begin(request, response);
+        if (session === undefined) void this.#begin(request, response);
+        else if (session.connection?.mayAsk() === true) listen(session, request, response);
+        else reply(response, { status: 410, token: session.token, messages: [] });
         break;
       case "POST":
         if (session !== undefined) this.#publish(session, request, response);
@@ -79,30 +81,46 @@ export class LongPollTransport {
   }
 
   #publish(session: LongPollSession, request: IncomingMessage, response: ServerResponse): void {
-    const { frameBytesMax, longPollBodyBytesMax } = this.#options.limits;
+    const { longPollBodyBytesMax } = this.#options.limits;
     session.heard();
     const chunks: Buffer[] = [];
     let size = 0;
+    let isTooLarge = false;
     request.on("data", (chunk: Buffer) => {
+      if (isTooLarge) return;
       size += chunk.length;
-      if (size <= longPollBodyBytesMax) chunks.push(chunk);
-      else if (size - chunk.length <= longPollBodyBytesMax) {
-        const reason = `more than ${longPollBodyBytesMax} bytes in one request`;
-        session.connection?.close(CLOSE.tooLarge, reason);
-        response.setHeader("connection", "close");
-        reply(response, { status: 410 });
-        // The rest is not worth waiting for.
-        response.once("finish", () => request.destroy());
+      isTooLarge = !session.takeIn(chunk.length);
+      if (!isTooLarge) {
+        chunks.push(chunk);
+        return;
       }
+      const reason = `more than ${longPollBodyBytesMax} bytes of requests under way`;
+      session.connection?.close(CLOSE.tooLarge, reason);
+      response.setHeader("connection", "close");
+      reply(response, { status: 410 });
+      // The rest is not worth waiting for.
+      response.once("finish", () => request.destroy());
     });
+    request.on("close", () => session.takenIn(size));
     request.on("end", () => {
-      if (size > longPollBodyBytesMax) return;
-      const body = Buffer.concat(chunks).toString("utf8");
-      const isLines = request.headers["content-type"]?.startsWith("application/x-ndjson") === true;
-      const lines = isLines ? body.split("\n").slice(0, LINES_MAX) : [body];
-      for (const line of lines) receive(session, line, frameBytesMax);
+      if (isTooLarge) return;
+      this.#receive(session, Buffer.concat(chunks), request.headers["content-type"]);
       reply(response, { status: session.connection?.open === true ? 200 : 410 });
     });
+  }
+
+  #receive(session: LongPollSession, bytes: Buffer, contentType: string | undefined): void {
+    const { connection } = session;
+    // A request without a message costs as much as one with it.
+    if (bytes.length === 0) connection?.mayAsk();
+    if (!isUtf8(bytes)) {
+      connection?.close(CLOSE.malformed, "a request is not UTF-8");
+      return;
+    }
+    const body = bytes.toString("utf8");
+    const isLines = contentType?.startsWith("application/x-ndjson") === true;
+    const lines = isLines ? body.split("\n").slice(0, LINES_MAX) : [body];
+    for (const line of lines) receive(session, line, this.#options.limits.frameBytesMax);
   }
 }
 
@@ -119,13 +137,15 @@ function receive(session: LongPollSession, line: string, frameBytesMax: number):
 function listen(session: LongPollSession, request: IncomingMessage, response: ServerResponse): void {
   request.resume();
   const poll: Poll = {
-    answer: (answer, undelivered) => {
-      response.once("close", () => {
-        if (!response.writableFinished) undelivered();
-      });
-      if (response.destroyed) undelivered();
-      else reply(response, answer);
+    answer: (answer, done) => {
+      if (response.destroyed) {
+        done(false);
+        return;
+      }
+      response.once("close", () => done(response.writableFinished));
+      reply(response, answer);
     },
+    abort: () => void response.destroy(),
   };
   response.once("close", () => session.abandon(poll));
   session.listen(poll);
@@ -153,10 +173,13 @@ function reply(
   response.end(text);
 }
 
-/** In a header field, or in the query: that depends on the release of the client. */
+/**
+ * In a header field, or in the query: that depends on the release of the client. It puts it behind its own parameters, of
+ * which one may be called the same.
+ */
 function tokenOf(request: IncomingMessage): string {
   const header = request.headers["x-phoenix-longpoll-token"];
   if (typeof header === "string") return header;
   const [, query = ""] = (request.url ?? "").split("?", 2);
-  return new URLSearchParams(query).get("token") ?? "";
+  return new URLSearchParams(query).getAll("token").at(-1) ?? "";
 }

@@ -13,6 +13,8 @@ const SUBPROTOCOL = "phoenix";
 const TOKEN_PREFIX = "base64url.bearer.phx.";
 /** Silence is looked for this many times in `idleTimeoutMs`. */
 const IDLE_CHECKS = 4;
+/** Pieces of one message. Browsers and libraries send a message of this size in one. */
+const FRAGMENTS_MAX = 256;
 /** How long a client may take to confirm that it was closed. */
 const LINGER_MS = 2_000;
 
@@ -35,6 +37,8 @@ export class WebSocketTransport {
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: options.limits.frameBytesMax,
+      // Every piece costs more than its bytes.
+      maxFragments: FRAGMENTS_MAX,
       // A client that asked for the sub-protocol fails if it is not answered with it.
       handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
     });
@@ -80,6 +84,12 @@ export class WebSocketTransport {
   }
 }
 
+/** What the library closes a socket for. */
+const BROKEN: Readonly<Record<string, number>> = {
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: CLOSE.tooLarge,
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: CLOSE.policy,
+};
+
 /** One client's WebSocket. */
 class ClientSocket implements Outlet {
   readonly takesBinary = true;
@@ -99,8 +109,7 @@ class ClientSocket implements Outlet {
     // The library closes the socket itself when what comes is no WebSocket frame, or too large a one.
     socket.on("error", (error: Error & { code?: string }) => {
       if (!error.code?.startsWith("WS_ERR_")) return;
-      const tooLarge = error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH";
-      this.connection?.broken(tooLarge ? CLOSE.tooLarge : CLOSE.malformed, error.message);
+      this.connection?.broken(BROKEN[error.code] ?? CLOSE.malformed, error.message);
     });
     socket.on("close", () => {
       this.connection?.lost();
