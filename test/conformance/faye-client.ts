@@ -1,7 +1,7 @@
 /** The npm server and client `faye`, unmodified, in Node.js: helpers that start them and listen to what goes over the wire. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { type FayePresence, protect, type SetupOptions, setup } from "@presently/faye";
+import { type FayePresence, type ProtectOptions, protect, type SetupOptions, setup } from "@presently/faye";
 import faye from "faye";
 import { createNode, type NodeOptions, type PresentlyNode } from "presently";
 
@@ -14,6 +14,7 @@ export type BayeuxOptions = ConstructorParameters<typeof faye.NodeAdapter>[0];
 export interface FayeNodeOptions {
   readonly setup?: SetupOptions;
   readonly bayeux?: BayeuxOptions;
+  readonly protect?: ProtectOptions;
   /** Called before presence is set up. */
   readonly before?: (bayeux: Bayeux) => void;
 }
@@ -30,7 +31,7 @@ export class FayeNode {
   static async start(nodeOptions: NodeOptions, options: FayeNodeOptions = {}): Promise<FayeNode> {
     const node = await createNode(nodeOptions);
     const bayeux = new faye.NodeAdapter({ mount: "/bayeux", timeout: 20, ...options.bayeux });
-    protect(bayeux);
+    protect(bayeux, options.protect);
     options.before?.(bayeux);
     const presence = setup(bayeux, bayeux.getClient(), { node, ...options.setup });
     const server = createServer();

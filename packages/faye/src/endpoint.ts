@@ -40,7 +40,9 @@ export function serveEndpoint(node: PresentlyNode, options: EndpointOptions): Fa
   if (!/^(\/[\w.-]+)+$/.test(path))
     throw new InvalidArgumentError("options.path", "must be a path such as /bayeux");
   const server = new faye.NodeAdapter({ mount: path, timeout: timeoutSeconds });
-  protect(server, bodyBytesMax === undefined ? {} : { bodyBytesMax });
+  // A client that is well says something at least once in the timeout.
+  const silentAfterMs = Math.max(300_000, Math.ceil(timeoutSeconds * 3_000));
+  protect(server, { silentAfterMs, ...(bodyBytesMax !== undefined && { bodyBytesMax }) });
   const client = server.getClient();
   const notice = onNotice === undefined ? {} : { onNotice };
   const presence = setup(server, client, { node, broadcast: true, ...notice });

@@ -4,6 +4,7 @@
  */
 declare module "faye" {
   import type { IncomingMessage, Server, ServerResponse } from "node:http";
+  import type { Duplex } from "node:stream";
 
   // biome-ignore lint/suspicious/noExplicitAny: messages are whatever was published.
   type Message = any;
@@ -59,6 +60,7 @@ declare module "faye" {
     attach(server: Server): void;
     check(request: IncomingMessage): boolean;
     handle(request: IncomingMessage, response: ServerResponse): void;
+    handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
     close(): void;
     getClient(): Client;
     on(event: "handshake" | "disconnect", listener: (clientId: string) => void): unknown;

@@ -3,6 +3,7 @@
  * `getClient` gives, and the extensions of both. Only what Faye documents is used.
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 
 /** A message of the Bayeux protocol as an extension sees it: whatever a client has sent, so nothing in it is certain. */
 export interface FayeMessage {
@@ -21,8 +22,8 @@ export type FayeCallback = (message: FayeMessage | null) => void;
 
 /** `request` is the HTTP request that brought the message; null for a client in the same process. */
 export interface FayeExtension {
-  incoming?(message: FayeMessage, request: unknown, callback: FayeCallback): void;
-  outgoing?(message: FayeMessage, request: unknown, callback: FayeCallback): void;
+  incoming?(message: FayeMessage, request: IncomingMessage | null, callback: FayeCallback): void;
+  outgoing?(message: FayeMessage, request: IncomingMessage | null, callback: FayeCallback): void;
 }
 
 export interface FayePublication {
@@ -43,6 +44,8 @@ export interface FayeServer {
   addExtension(extension: FayeExtension): void;
   removeExtension(extension: FayeExtension): void;
   on(event: "subscribe" | "unsubscribe", listener: (clientId: string, channel: string) => void): unknown;
+  on(event: "handshake" | "disconnect", listener: (clientId: string) => void): unknown;
+  removeListener(event: "handshake" | "disconnect", listener: (clientId: string) => void): unknown;
   removeListener(
     event: "subscribe" | "unsubscribe",
     listener: (clientId: string, channel: string) => void,
@@ -51,8 +54,12 @@ export interface FayeServer {
   attach(server: Server): void;
   /** Answers a request, whatever its path. */
   handle(request: IncomingMessage, response: ServerResponse): void;
+  /** Answers a request to upgrade, whatever its path. */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /** Whether a request is for this server. */
   check(request: IncomingMessage): boolean;
+  /** Logs an error: what a client sent was no JSON, for example. */
+  error?(message: string): void;
   close(): void;
 }
 

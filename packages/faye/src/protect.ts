@@ -1,34 +1,100 @@
 /**
- * Two things that any client can do to a Faye 1.4 server, and that this keeps from happening.
+ * What any client can do to a Faye 1.4 server, and what keeps it from happening.
  *
- * A client that goes away during a poll by GET, as callback-polling does it, has Faye answer that with an error at once,
- * and answer the poll itself later; the second answer throws where nobody catches it, and ends the process. And Faye
- * reads a request to its end, however long it is.
+ * Four things end its process: a path that is no URL (`GET //`); a poll by GET whose client goes away before the answer, which
+ * is then answered twice; a message that is nested deeper than the stack, published to somebody who polls; and a channel of so
+ * many parts that the names of them take all memory. Others stop it for seconds, such as a list that says it is a billion
+ * long, or grow without an end: requests, clients, subscriptions, what waits for a client that does not read.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { InvalidArgumentError } from "presently";
-import type { FayeServer } from "./faye.ts";
+import { refuseUpgrade } from "presently/drop-in";
+import { ClientBounds } from "./client-bounds.ts";
+import type { FayeExtension, FayeServer } from "./faye.ts";
+import { badRequest, isWellFormed } from "./message-shape.ts";
+import { SocketGuard } from "./socket-guard.ts";
+
+const DEFAULTS = {
+  bodyBytesMax: 1_048_576,
+  bufferedBytesMax: 4_194_304,
+  messagesPerSecondMax: 5_000,
+  depthMax: 64,
+  silentAfterMs: 300_000,
+  clientsMax: 100_000,
+  subscriptionsPerClientMax: 10_000,
+};
 
 export interface ProtectOptions {
-  /** Bytes of one request. Default 1 MiB; beyond it the connection is closed. */
+  /** Bytes of one request, or of one message of a WebSocket. Default 1 MiB; beyond it the connection is closed. */
   readonly bodyBytesMax?: number;
+  /** Bytes that wait for a client to read them, beside one message of any size. Default 4 MiB; beyond it the connection is closed. */
+  readonly bufferedBytesMax?: number;
+  /** Messages of one request, or of one WebSocket in a second. Default 5,000; beyond it the connection is closed. */
+  readonly messagesPerSecondMax?: number;
+  /** Levels of maps and lists in a message. Default 64; beyond it the message is refused with 400. */
+  readonly depthMax?: number;
+  /** A WebSocket that says nothing for so long is closed. Default 300,000 ms; more than the `timeout` of the server. */
+  readonly silentAfterMs?: number;
+  /** Clients at a time. Default 100,000; beyond it handshakes are refused with 503. */
+  readonly clientsMax?: number;
+  /** Channels of one client, with presence or without. Default 10,000; beyond it subscriptions are refused with 403. */
+  readonly subscriptionsPerClientMax?: number;
 }
 
 /**
- * Protects a server from clients that leave in the middle of a poll, and from requests without an end. Call it once,
+ * Protects a server from its clients. Call it once, before any other extension is added if they are to be protected as well;
  * before or after `attach`.
  *
- * @throws {InvalidArgumentError} for a bound that is no positive integer
+ * @throws {InvalidArgumentError} for a bound that is no positive integer, or none at all
  */
-export function protect(server: FayeServer, { bodyBytesMax = 1_048_576 }: ProtectOptions = {}): void {
-  if (!Number.isSafeInteger(bodyBytesMax) || bodyBytesMax < 1)
-    throw new InvalidArgumentError("options.bodyBytesMax", "must be an integer of at least 1");
-  const { handle } = server;
+export function protect(server: FayeServer, options: ProtectOptions = {}): void {
+  const limits = resolve(options);
+  const guard = new SocketGuard(limits);
+  const { check, handle, handleUpgrade, error } = server;
+  // A request that Faye cannot even ask about is answered below.
+  server.check = (request) => !isUrl(request) || check.call(server, request);
   server.handle = (request, response) => {
+    if (!isUrl(request)) {
+      response.writeHead(400, { "content-type": "text/plain" }).end("Bad request");
+      return;
+    }
     answerOnce(response);
-    limitBody(request, bodyBytesMax);
+    guard.watch(request, request);
     handle.call(server, request, response);
   };
+  server.handleUpgrade = (request, socket, head) => {
+    if (!isUrl(request)) return refuseUpgrade(socket, 400);
+    guard.watch(request, socket);
+    guard.endSilent(request, socket);
+    handleUpgrade.call(server, request, socket, head);
+  };
+  server.error = (message) => {
+    guard.failed();
+    error?.call(server, message);
+  };
+  server.addExtension(extensionFor(guard, new ClientBounds(server, limits), limits.depthMax));
+}
+
+function extensionFor(guard: SocketGuard, bounds: ClientBounds, depthMax: number): FayeExtension {
+  return {
+    incoming(message, request: IncomingMessage | null, callback) {
+      // Code of the application, in this process, knows what it does.
+      if (request === null) return callback(message);
+      if (!guard.heard(request)) return callback(null);
+      if (!isWellFormed(message, depthMax)) return callback(badRequest(message));
+      const error = bounds.check(message);
+      if (error !== undefined) message.error = error;
+      callback(message);
+    },
+    outgoing(message, request: IncomingMessage | null, callback) {
+      if (request !== null) guard.sending(request);
+      callback(message);
+    },
+  };
+}
+
+function isUrl({ url = "" }: IncomingMessage): boolean {
+  return URL.canParse(url, "http://localhost");
 }
 
 /** The first answer counts. */
@@ -40,11 +106,12 @@ function answerOnce(response: ServerResponse): void {
     response.writableEnded ? response : end.apply(response, rest)) as typeof end;
 }
 
-/** Counts beside Faye, which reads on as long as something comes. */
-function limitBody(request: IncomingMessage, bytesMax: number): void {
-  let bytes = 0;
-  request.on("data", (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > bytesMax) request.destroy();
-  });
+function resolve(options: ProtectOptions): Required<ProtectOptions> {
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(DEFAULTS, name)) throw new InvalidArgumentError(`options.${name}`, "is no option");
+    if (value !== undefined && (!Number.isSafeInteger(value) || value < 1))
+      throw new InvalidArgumentError(`options.${name}`, "must be an integer of at least 1");
+  }
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  return { ...DEFAULTS, ...given };
 }
