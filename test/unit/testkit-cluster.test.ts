@@ -79,8 +79,8 @@ describe("one seed", () => {
     expect(arrivals.slice(0, 3)).toMatchInlineSnapshot(`
       [
         "ba 15.565731322",
+        "ba 17.790826724",
         "ab 18.779020974",
-        "ac 21.468549511",
       ]
     `);
   });

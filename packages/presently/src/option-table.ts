@@ -271,6 +271,18 @@ export const optionTable: readonly OptionSpec[] = [
     "requests",
     "Requests of this node that wait for an answer, and of each peer that it has not answered yet.",
   ),
+  ofReplica(
+    "interestsMax",
+    undefined,
+    "topics",
+    "Topics that a node names to each other as those whose broadcasts it wants; with more it gets all.",
+  ),
+  ofReplica(
+    "interestTimeoutMs",
+    undefined,
+    "ms",
+    "How long a subscription waits for a node to say that it knows of it.",
+  ),
   ofReplica("sessionsMax", "--sessions-max", "sessions", "Open sessions of this node."),
   ofReplica(
     "entriesPerSessionMax",

@@ -10,6 +10,7 @@ import { Packr } from "msgpackr";
 import { Allowance, decodeEntries, decodeNumbers, encodeEntries, encodeNumbers } from "./columns.ts";
 import { ProtocolError } from "./errors.ts";
 import type { LivePart, Message, OriginSummary, SyncMessage } from "./messages.ts";
+import { decodeTopicHashes, encodeTopicHashes } from "./topic-hash.ts";
 import { array, boolean, checkJson, count, type Fields, fields, replica, text } from "./wire.ts";
 
 type Delta = Extract<Message, { type: "delta" }>["delta"];
@@ -32,7 +33,12 @@ const TYPES = {
   request: 26,
   reply: 27,
   linger: 28,
+  interest: 29,
+  "interest-ack": 30,
 } as const satisfies Record<Message["type"], number>;
+
+/** Flags of an interest. */
+const [WHOLE, LAST, EVERYTHING] = [1, 2, 4];
 
 /** By their place on the wire. */
 const OUTCOMES = ["ok", "failed", "unhandled", "busy"] as const;
@@ -118,6 +124,13 @@ function encodeFields(message: Message): unknown[] {
       return encodeNumbers(message.numbers, 0);
     case "incarnation":
       return [message.newest];
+    case "interest": {
+      const { telling, whole, last, everything, added, removed } = message;
+      const flags = (whole ? WHOLE : 0) | (last ? LAST : 0) | (everything ? EVERYTHING : 0);
+      return [telling, flags, encodeTopicHashes(added), encodeTopicHashes(removed)];
+    }
+    case "interest-ack":
+      return [message.telling];
     case "broadcast":
     case "message":
       return [message.channel, message.payload];
@@ -184,6 +197,20 @@ function decodeFields(name: Message["type"], at: Fields): Message {
       return { type: "linger", numbers: decodeNumbers(at, 0, allowance) };
     case "incarnation":
       return { type: "incarnation", newest: count(at[0]) };
+    case "interest": {
+      const flags = count(at[1]);
+      return {
+        type: "interest",
+        telling: count(at[0]),
+        whole: (flags & WHOLE) !== 0,
+        last: (flags & LAST) !== 0,
+        everything: (flags & EVERYTHING) !== 0,
+        added: decodeTopicHashes(at[2]),
+        removed: decodeTopicHashes(at[3]),
+      };
+    }
+    case "interest-ack":
+      return { type: "interest-ack", telling: count(at[0]) };
     case "broadcast":
     case "message":
       return { type: name, channel: text(at[0]), payload: payload(at[1]) };

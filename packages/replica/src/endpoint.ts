@@ -83,6 +83,12 @@ export class Endpoint implements TransportListener {
     this.replica.messenger.request(to, channel, payload, { timeoutMs, now: this.clock.now() }, settled);
   }
 
+  /** As `Messenger.subscribe`, timed by the clock. */
+  subscribe(channel: string, topic: string): { whenKnown(settled: () => void): void; end(): void } {
+    const { whenKnown, end } = this.replica.messenger.subscribe(channel, topic);
+    return { whenKnown: (settled) => whenKnown(this.clock.now(), settled), end };
+  }
+
   peerUp(peer: ReplicaId): void {
     this.replica.peerUp(peer, this.clock.now());
     this.replan();

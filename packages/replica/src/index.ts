@@ -15,7 +15,7 @@ export {
 } from "./errors.ts";
 export type { ReplicaChange, ReplicaListener } from "./followers.ts";
 export type { Message } from "./messages.ts";
-export { Messenger } from "./messenger.ts";
+export { type BroadcastOptions, Messenger, type TopicInterest } from "./messenger.ts";
 export type { Notice, NoticeType } from "./notice.ts";
 export { REPLICA_DEFAULTS, type ReplicaOptions, type ReplicaSettings, seededRandom } from "./options.ts";
 export type { Millis, Outbox } from "./outbox.ts";

@@ -1,6 +1,7 @@
 /** The messages between replicas, as plain objects. How they look on the wire is the codec's business. */
 import type { Delta, Entries, EventNumber, Ranges, Removal, ReplicaId } from "@presently/crdt";
 import type { Entry } from "./entry.ts";
+import type { TopicHash } from "./topic-hash.ts";
 
 /** Local changes of the sender, pushed to every peer. */
 export interface DeltaMessage {
@@ -112,6 +113,30 @@ export interface IncarnationMessage {
   readonly newest: number;
 }
 
+/**
+ * Which topics the sender wants broadcasts of: what has changed since its last telling, or the whole set anew, which counts
+ * once its last part has come. The first on a link is the whole set; before that everything is wanted.
+ */
+export interface InterestMessage {
+  readonly type: "interest";
+  /** Grows with every telling; its parts have the same. */
+  readonly telling: number;
+  /** The first part of the whole set: what was told before is void with the last one. */
+  readonly whole: boolean;
+  /** No more parts of this telling follow: it is to be acknowledged. */
+  readonly last: boolean;
+  /** More topics than can be named. */
+  readonly everything: boolean;
+  readonly added: readonly TopicHash[];
+  readonly removed: readonly TopicHash[];
+}
+
+/** "From here on I go by what you told me." */
+export interface InterestAckMessage {
+  readonly type: "interest-ack";
+  readonly telling: number;
+}
+
 /** A message of the application to all nodes: at most once, and not stored. */
 export interface BroadcastMessage {
   readonly type: "broadcast";
@@ -154,6 +179,8 @@ export type Message =
   | LeaveMessage
   | LingerMessage
   | IncarnationMessage
+  | InterestMessage
+  | InterestAckMessage
   | BroadcastMessage
   | DirectMessage
   | RequestMessage

@@ -6,18 +6,43 @@ import type { ReplicaId } from "@presently/crdt";
 import { Channels, checkMessage, type MessageListener } from "./channels.ts";
 import type { Counters } from "./counters.ts";
 import { InvalidArgumentError } from "./errors.ts";
-import type { Message } from "./messages.ts";
+import type { InterestAckMessage, InterestMessage, Message } from "./messages.ts";
 import type { ReplicaSettings } from "./options.ts";
 import type { Millis } from "./outbox.ts";
+import { OwnInterests } from "./own-interests.ts";
+import { PeerInterests } from "./peer-interests.ts";
 import { type Answer, type RequestHandler, Requests } from "./requests.ts";
+import { topicHash } from "./topic-hash.ts";
+
+/** Tells other nodes that somebody here waits for broadcasts of a topic, until it ends. */
+export interface TopicInterest {
+  /**
+   * Calls `settled` once every node that we have a link with sends us the topic's broadcasts, at the latest after
+   * `interestTimeoutMs`: what a node publishes after it has heard from us since then comes here.
+   */
+  whenKnown(now: Millis, settled: () => void): void;
+  end(): void;
+}
+
+/** To whom a broadcast goes. */
+export interface BroadcastOptions {
+  /** Only to nodes that want one of these topics of the channel, and to those whose wants are not known yet. Default: to all. */
+  readonly topics?: readonly string[];
+}
 
 /** What the messenger asks of its replica. */
 export interface MessengerPort {
   readonly self: () => ReplicaId;
   /** Sends the local changes: whoever is told of something by a message should find what was tracked before it. */
   readonly flush: () => void;
-  /** The peers that a message may go to now, and how many go without. Nobody after goodbye. */
-  readonly readyPeers: () => { readonly ready: readonly ReplicaId[]; readonly skipped: number };
+  /** Those of the wanted peers that a message may go to now, and how many go without. Nobody after goodbye. */
+  readonly readyPeers: (isWanted: (peer: ReplicaId) => boolean) => {
+    readonly ready: readonly ReplicaId[];
+    readonly skipped: number;
+  };
+  readonly congested: (peer: ReplicaId) => boolean;
+  /** Calls `tellInterests` soon. */
+  readonly interestsChanged: () => void;
   readonly isReady: (peer: ReplicaId) => boolean;
   readonly send: (peers: Iterable<ReplicaId>, message: Message) => void;
   readonly wake: (delayMs: number) => void;
@@ -32,6 +57,8 @@ export class Messenger {
   private readonly broadcasts: Channels;
   private readonly messages: Channels;
   private readonly requests: Requests;
+  private readonly own: OwnInterests;
+  private readonly theirs: PeerInterests;
 
   constructor(settings: ReplicaSettings, counters: Counters, port: MessengerPort) {
     this.settings = settings;
@@ -40,27 +67,54 @@ export class Messenger {
     this.broadcasts = new Channels(settings, port.failed);
     this.messages = new Channels(settings, port.failed);
     this.requests = new Requests(settings, (to, message) => this.post(to, message), port.failed);
+    this.theirs = new PeerInterests(settings.interestsMax);
+    this.own = new OwnInterests(settings, {
+      send: port.send,
+      congested: port.congested,
+      changed: port.interestsChanged,
+      wake: port.wake,
+    });
   }
 
   /**
-   * Sends a message to every node that we have a link with, and to this one.
+   * Sends a message to every node that we have a link with, or that wants it of these, and to this one.
    *
    * @param payload JSON or bytes; must not be changed afterwards
    * @throws {InvalidArgumentError} for a channel or payload that cannot be used
    * @throws {LimitError} beyond `broadcastBytesMax`
    */
-  broadcast(channel: string, payload: unknown): void {
+  broadcast(channel: string, payload: unknown, { topics }: BroadcastOptions = {}): void {
     checkMessage(channel, payload, this.settings);
     this.port.flush();
-    const { ready, skipped } = this.port.readyPeers();
+    const hashes = topics?.map((topic) => topicHash(channel, topic));
+    const { ready, skipped } = this.port.readyPeers(
+      (peer) => hashes === undefined || this.theirs.wants(peer, hashes),
+    );
     this.counters.broadcastsSkipped += skipped;
     if (ready.length > 0) this.port.send(ready, { type: "broadcast", channel, payload });
     this.broadcasts.deliver(channel, payload, this.port.self());
   }
 
-  /** Calls `listener` with every broadcast on the channel, our own included, until the returned function is called. */
+  /** Calls `listener` with every broadcast on the channel that comes here, our own included, until the returned function is called. */
   onBroadcast(channel: string, listener: MessageListener): () => void {
     return this.broadcasts.listen(channel, listener);
+  }
+
+  /**
+   * Says that broadcasts of a topic of the channel are wanted here, whoever listens to them: others that publish them by
+   * their topics leave out nodes that do not. Several may want the same; each ends for itself.
+   */
+  subscribe(channel: string, topic: string): TopicInterest {
+    const hash = topicHash(channel, topic);
+    this.own.add(hash);
+    let ended = false;
+    return {
+      whenKnown: (now, settled) => this.own.whenKnown(now, settled),
+      end: () => {
+        if (!ended) this.own.delete(hash);
+        ended = true;
+      },
+    };
   }
 
   /**
@@ -115,17 +169,48 @@ export class Messenger {
     else this.requests.answered(from, message);
   }
 
+  /** A peer says what it wants. */
+  interest(from: ReplicaId, message: InterestMessage): void {
+    if (this.theirs.take(from, message))
+      this.port.send([from], { type: "interest-ack", telling: message.telling });
+  }
+
+  /** A peer goes by what we have told it. */
+  interestKnown(from: ReplicaId, { telling }: InterestAckMessage): void {
+    this.own.acknowledged(from, telling);
+  }
+
+  get hasInterestsToTell(): boolean {
+    return this.own.hasChanges;
+  }
+
+  /** Tells the peers what has changed in what is wanted here. */
+  tellInterests(): void {
+    this.own.tell();
+  }
+
+  peerUp(peer: ReplicaId): void {
+    this.own.linked(peer);
+  }
+
   peerDown(peer: ReplicaId): void {
     this.requests.lost(peer);
+    this.theirs.forget(peer);
+    this.own.unlinked(peer);
+  }
+
+  drained(): void {
+    this.own.drained();
   }
 
   /** We have said goodbye, and hear no more answers. */
   close(): void {
     this.requests.lostAll();
+    this.own.close();
   }
 
   tick(now: Millis): Millis {
-    return this.requests.tick(now);
+    return Math.min(this.requests.tick(now), this.own.tick(now));
   }
 
   private post(to: ReplicaId, message: Extract<Message, { type: "message" | "request" | "reply" }>): boolean {

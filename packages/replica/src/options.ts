@@ -37,6 +37,10 @@ export interface ReplicaOptions {
   readonly broadcastBytesMax?: number;
   /** Requests of this node that wait for an answer, and of each peer that it has not answered yet. Default 10,000 each. */
   readonly requestsMax?: number;
+  /** Topics that a node tells each other one by one that it wants broadcasts of; with more it gets all. Default 100,000. */
+  readonly interestsMax?: number;
+  /** A subscription waits so long for a peer to say that it knows of it. Default 1,000 ms. */
+  readonly interestTimeoutMs?: number;
   /** Entries one session may hold. Default 100,000. */
   readonly entriesPerSessionMax?: number;
   /** Entries that this node lets its own sessions add to one topic that holds so many. Default 1,000,000. */
@@ -87,6 +91,8 @@ const DEFAULTS = {
   metaBytesMax: 8_192,
   broadcastBytesMax: 65_536,
   requestsMax: 10_000,
+  interestsMax: 100_000,
+  interestTimeoutMs: 1_000,
   entriesPerSessionMax: 100_000,
   entriesPerTopicMax: 1_000_000,
   entriesPerNodeMax: 1_000_000,

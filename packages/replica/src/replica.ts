@@ -20,7 +20,7 @@ import type {
   PullMessage,
   SyncMessage,
 } from "./messages.ts";
-import { Messenger } from "./messenger.ts";
+import { type BroadcastOptions, Messenger } from "./messenger.ts";
 import type { Notice } from "./notice.ts";
 import { type ReplicaOptions, type ReplicaSettings, resolveReplicaOptions } from "./options.ts";
 import type { Millis, Outbox } from "./outbox.ts";
@@ -51,6 +51,8 @@ const REINCARNATIONS_MAX = 3;
 /** By how much a new life is newer than the newest that was heard of, at most: milliseconds, where that is what it counts. */
 const INCARNATION_STEP = 1_000;
 const NEVER = Number.POSITIVE_INFINITY;
+/** What counts though nobody knows its sender at the moment: it is said once on a link, or proves life. */
+const ALWAYS_HEARD: ReadonlySet<Message["type"]> = new Set(["heartbeat", "interest", "interest-ack"]);
 
 export class Replica {
   readonly settings: ReplicaSettings;
@@ -129,7 +131,9 @@ export class Replica {
     this.messenger = new Messenger(this.settings, this.counters, {
       self: () => this.id,
       flush: () => this.flush(),
-      readyPeers: () => (this.silent ? { ready: [], skipped: 0 } : this.readyPeers()),
+      readyPeers: (isWanted) => (this.silent ? { ready: [], skipped: 0 } : this.readyPeers(isWanted)),
+      congested: (peer) => outbox.congested(peer),
+      interestsChanged: () => this.wantFlush(),
       isReady: (peer) => !this.silent && this.peers.has(peer) && !outbox.congested(peer),
       send: (peers, message) => outbox.send(peers, message),
       wake: (delayMs) => outbox.wake(delayMs),
@@ -228,8 +232,8 @@ export class Replica {
   }
 
   /** As `messenger.broadcast`. */
-  broadcast(channel: string, payload: unknown): void {
-    this.messenger.broadcast(channel, payload);
+  broadcast(channel: string, payload: unknown, options?: BroadcastOptions): void {
+    this.messenger.broadcast(channel, payload, options);
   }
 
   /** As `messenger.onBroadcast`. */
@@ -301,6 +305,7 @@ export class Replica {
       if (this.silent) return;
       if (!welcome) this.turnAway(id);
       else this.greet(peer, now);
+      this.messenger.peerUp(id);
       this.tellLingering([id], this.content.locals.lingeringNumbers());
     });
   }
@@ -342,6 +347,8 @@ export class Replica {
     if (peer === undefined) return;
     this.input(now, () => {
       this.beat([peer], now);
+      if (this.silent) return;
+      this.messenger.drained();
       this.tellLingering([id], this.content.locals.lingeringNumbers());
     });
     this.outbox.wake(0);
@@ -356,7 +363,7 @@ export class Replica {
     const peer = this.peers.get(from);
     if (peer === undefined || this.silent) return;
     this.input(now, () => {
-      if (message.type === "heartbeat" || this.membership.knows(from)) this.handle(peer, message, now);
+      if (ALWAYS_HEARD.has(message.type) || this.membership.knows(from)) this.handle(peer, message, now);
     });
   }
 
@@ -440,6 +447,12 @@ export class Replica {
       case "incarnation":
         if (message.newest > this.incarnationNow) this.hearOfNewerLife(message.newest);
         break;
+      case "interest":
+        this.messenger.interest(peer.id, message);
+        break;
+      case "interest-ack":
+        this.messenger.interestKnown(peer.id, message);
+        break;
       case "broadcast":
       case "message":
       case "request":
@@ -466,16 +479,20 @@ export class Replica {
     this.openBytes += bytes;
     if (this.openBytes >= this.settings.frameBytesTarget || this.content.set.openSize >= OPEN_CHANGES_MAX)
       this.flush();
-    else if (!this.flushWanted) {
-      this.flushWanted = true;
-      this.outbox.wake(0);
-    }
+    else this.wantFlush();
+  }
+
+  private wantFlush(): void {
+    if (this.flushWanted) return;
+    this.flushWanted = true;
+    this.outbox.wake(0);
   }
 
   /** What comes after a quiet time goes out with its turn of the event loop; what follows, once in a flush interval. */
   private flushIfDue(now: Millis): void {
     if (now < this.nextFlushAt) return;
-    if (this.content.set.openSize > 0) this.nextFlushAt = now + this.settings.flushIntervalMs;
+    if (this.content.set.openSize > 0 || this.messenger.hasInterestsToTell)
+      this.nextFlushAt = now + this.settings.flushIntervalMs;
     this.flush();
   }
 
@@ -483,6 +500,7 @@ export class Replica {
   private flush(): void {
     this.flushWanted = false;
     this.openBytes = 0;
+    if (!this.silent) this.messenger.tellInterests();
     const delta = this.content.set.takeDelta();
     const lingering = this.content.locals.takeUntold();
     if ((delta === undefined && lingering.length === 0) || this.silent) return;
@@ -504,10 +522,15 @@ export class Replica {
     }
   }
 
-  private readyPeers(): { ready: ReplicaId[]; skipped: number } {
+  private readyPeers(isWanted = (_: ReplicaId) => true): { ready: ReplicaId[]; skipped: number } {
     const ready: ReplicaId[] = [];
-    for (const peer of this.peers.keys()) if (!this.outbox.congested(peer)) ready.push(peer);
-    return { ready, skipped: this.peers.size - ready.length };
+    let skipped = 0;
+    for (const peer of this.peers.keys()) {
+      if (!isWanted(peer)) continue;
+      if (this.outbox.congested(peer)) skipped++;
+      else ready.push(peer);
+    }
+    return { ready, skipped };
   }
 
   private serve(peer: Peer, pull: PullMessage): void {
