@@ -139,7 +139,7 @@ export class LocalSockets {
     this.held.set(socket.id, held);
     // An operator has removed somebody from a channel: then its socket is not to stay there unseen.
     session.onRemoved(({ topic }) => {
-      const channel = this.settings.channelOf(topic);
+      const channel = this.settings.names.nameOf(topic);
       if (channel === undefined || !held.channels.has(channel)) return;
       void socket.kickOut(channel, "removed by an operator").catch((error) => this.warn(error));
     });
@@ -177,18 +177,25 @@ export class LocalSockets {
     }
     held.channels.add(channel);
     this.subscriptions++;
-    const topic = this.topicOf(channel);
-    const key = channelKey(held.record.userId, this.settings);
-    if (topic !== undefined)
-      this.attempt(() => held.session.track(topic, key, metaOfSubscription(held.record)));
+    this.attempt(() => {
+      const topic = this.topicOf(channel);
+      if (topic === undefined) return;
+      held.session.track(
+        topic,
+        channelKey(held.record.userId, this.settings),
+        metaOfSubscription(held.record),
+      );
+    });
     this.put(held, channel);
   }
 
   private unsubscribe(held: Held, channel: string, userId: UserId = held.record.userId): void {
     held.channels.delete(channel);
     this.subscriptions--;
-    const topic = this.topicOf(channel);
-    if (topic !== undefined) held.session.untrack(topic, channelKey(userId, this.settings));
+    this.attempt(() => {
+      const topic = this.topicOf(channel);
+      if (topic !== undefined) held.session.untrack(topic, channelKey(userId, this.settings));
+    });
     for (const listener of this.listeners) listener.gone(held.socket.id, channel);
   }
 
@@ -206,7 +213,7 @@ export class LocalSockets {
 
   /** The topics that say who counts are not for clients. */
   private topicOf(channel: string): string | undefined {
-    const topic = this.settings.topicOf(channel);
+    const topic = this.settings.names.topicOf(channel);
     const isOurs = topic === socketsTopic(this.settings) || topic === nodesTopic(this.settings);
     return isOurs ? undefined : topic;
   }

@@ -1,5 +1,6 @@
 /** The options of sc-presence, with the meaning that they have here, and those that are new. */
 import { ConfigurationError, InvalidArgumentError } from "presently";
+import { RosterNames, type RosterOptions } from "presently/drop-in";
 import type { MirrorOptions } from "./mirror.ts";
 import type { SocketClusterServer, SocketClusterSocket } from "./server.ts";
 
@@ -39,10 +40,11 @@ export interface ScpOptions {
 }
 
 export interface SocketClusterPresenceOptions extends ScpOptions {
-  /** The topic of a channel, where its subscribers are present; undefined: they are not. Default: the channel itself. */
-  readonly topicOf?: (channel: string) => string | undefined;
-  /** The channel of a topic; undefined if it is none. Default: the topic itself. Must be the reverse of `topicOf`. */
-  readonly channelOf?: (topic: string) => string | undefined;
+  /**
+   * What channels and user ids are called in the cluster, where clients of other protocols meet these. Default: the same.
+   * Subscribers of a channel without a topic are not present there.
+   */
+  readonly roster?: RosterOptions;
   /** The key of all sockets without a user id on the topic of a channel. Default `anonymous`. */
   readonly anonymousKey?: string;
   /**
@@ -77,9 +79,11 @@ export interface Settings
       | "scpDbpassword"
       | "mirror"
       | "authorize"
+      | "roster"
     >
   > {
   readonly authorize: SocketClusterPresenceOptions["authorize"];
+  readonly names: RosterNames;
   readonly mirror: MirrorOptions | undefined;
   /** How often the records of a mirror are refreshed. */
   readonly refreshMs: number;
@@ -97,8 +101,6 @@ const DEFAULTS = {
   scpSCPingsPerUpdate: 6,
   scpGcInterval: 60,
   scpGcThreshold: 120,
-  topicOf: (channel: string): string | undefined => channel,
-  channelOf: (topic: string): string | undefined => topic,
   anonymousKey: "anonymous",
   userMapProcedure: "userMap",
   rosterProcedure: "roster",
@@ -114,7 +116,7 @@ const IGNORED = new Set([
   "scpDbuser",
   "scpDbpassword",
 ]);
-const OTHERS = new Set([...IGNORED, "authorize", "mirror"]);
+const OTHERS = new Set([...IGNORED, "authorize", "mirror", "roster"]);
 
 /**
  * Fills in the defaults; `warn` is told of what is ignored, by name.
@@ -135,7 +137,8 @@ export function resolveOptions(
   const given = Object.fromEntries(
     Object.entries(options).filter(([name, value]) => value !== undefined && name in DEFAULTS),
   );
-  const settings = { ...DEFAULTS, ...(given as Partial<Settings>) };
+  const names = new RosterNames(options.roster);
+  const settings = { ...DEFAULTS, ...(given as Partial<Settings>), names };
   check(settings);
   const refreshMs = server.pingInterval * settings.scpSCPingsPerUpdate;
   const windowMs = refreshMs + server.pingInterval;

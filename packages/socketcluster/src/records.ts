@@ -1,5 +1,6 @@
 /** What is kept of a socket, where, and how it is read again. */
 import type { Meta, Presence } from "presently";
+import { envelope } from "presently/drop-in";
 import type { Settings } from "./options.ts";
 import type { SocketClusterSocket } from "./server.ts";
 
@@ -63,13 +64,18 @@ export function socketsKey(userId: UserId): string {
   return userId === null ? "anonymous" : `user:${userId}`;
 }
 
-/** On the topic of a channel a key is what other protocols use as well: the bare id. */
-export function channelKey(userId: UserId, settings: Settings): string {
-  return userId === null ? settings.anonymousKey : String(userId);
+/**
+ * On the topic of a channel a key is what other protocols use as well: the bare id, or what `roster.ids` makes of it.
+ *
+ * @throws {RosterNameError} for an id that has no key
+ */
+export function channelKey(userId: UserId, { names, anonymousKey }: Settings): string {
+  return names.keyFor(userId === null ? anonymousKey : String(userId));
 }
 
+/** Notes for the map of users; to clients of other protocols it says nothing but that somebody is here. */
 export function metaOfSubscription({ socketId, userId }: SubscriptionRecord): Meta {
-  return { socketId, userId };
+  return envelope({ info: undefined, at: 0 }, { socketId, userId });
 }
 
 /** The record in an entry of the sockets' topic. */

@@ -1,5 +1,6 @@
 /** Who is on a channel, through whichever protocol, and what clients are told of it. */
 import type { Presence, PresentlyNode, TopicDiff } from "presently";
+import type { Roster as Presences } from "presently/drop-in";
 import type { Settings } from "./options.ts";
 
 export interface RosterUser {
@@ -29,7 +30,7 @@ export function channelOfRoster(name: string, settings: Settings): string | unde
 }
 
 /** Cost: O(presences on it). */
-export function rosterOf(channel: string, presences: readonly Presence[]): Roster {
+export function countConnections(channel: string, presences: readonly Presence[]): Roster {
   const connections = new Map<string, number>();
   for (const { key } of presences) connections.set(key, (connections.get(key) ?? 0) + 1);
   return { channel, users: Array.from(connections, ([id, count]) => ({ id, connections: count })) };
@@ -44,15 +45,18 @@ interface Feed {
 export class RosterFeeds {
   private readonly feeds = new Map<string, Feed>();
   private readonly node: PresentlyNode;
+  private readonly presences: Presences;
   private readonly settings: Settings;
   private readonly publish: (channel: string, data: RosterChange) => void;
 
   constructor(
     node: PresentlyNode,
+    presences: Presences,
     settings: Settings,
     publish: (channel: string, data: RosterChange) => void,
   ) {
     this.node = node;
+    this.presences = presences;
     this.settings = settings;
     this.publish = publish;
   }
@@ -64,10 +68,8 @@ export class RosterFeeds {
       feed.followers++;
       return;
     }
-    const topic = this.settings.topicOf(channel);
-    if (topic === undefined) return;
-    const end = this.node.watch(topic, (change) => {
-      if (change.type === "diff") this.tell(channel, topic, change);
+    const end = this.presences.watch(channel, (change) => {
+      if (change.type === "diff") this.tell(channel, change);
     });
     this.feeds.set(channel, { followers: 1, end });
   }
@@ -84,18 +86,17 @@ export class RosterFeeds {
     this.feeds.clear();
   }
 
-  private tell(channel: string, topic: string, { joins, leaves }: TopicDiff): void {
+  private tell(channel: string, { joins, leaves }: TopicDiff): void {
     const keys = new Set([...joins.map(({ key }) => key), ...leaves.map(({ presence }) => presence.key)]);
     if (keys.size === 0) return;
-    const users = Array.from(keys, (id) => ({ id, connections: this.node.get(topic, id).length }));
+    const users = Array.from(keys, (id) => ({ id, connections: this.presences.get(channel, id).length }));
     if (this.settings.publishers === "every" || this.isElected(channel))
       this.publish(rosterChannel(channel, this.settings), { channel, users });
   }
 
   /** Of the nodes on which somebody follows this roster, the one with the first name publishes it for all. */
   private isElected(channel: string): boolean {
-    const topic = this.settings.topicOf(rosterChannel(channel, this.settings));
-    if (topic === undefined) return true;
-    return !this.node.list(topic).some(({ node }) => node < this.node.name);
+    const followers = this.presences.list(rosterChannel(channel, this.settings));
+    return !followers.some(({ node }) => node < this.node.name);
   }
 }

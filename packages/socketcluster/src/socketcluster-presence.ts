@@ -1,10 +1,11 @@
 /** Presence of a SocketCluster server, over a Presently node: what `attach` gives. */
 import type { PresentlyNode } from "presently";
+import { type Roster as Presences, rosterOf } from "presently/drop-in";
 import { LocalSockets } from "./local-sockets.ts";
 import { Mirror } from "./mirror.ts";
 import type { Settings, UserCountType } from "./options.ts";
 import { readSocket, socketsTopic } from "./records.ts";
-import { channelOfRoster, type Roster, RosterFeeds, rosterOf } from "./roster.ts";
+import { channelOfRoster, countConnections, type Roster, RosterFeeds } from "./roster.ts";
 import {
   consume,
   type ProcedureRequest,
@@ -38,6 +39,8 @@ export class SocketClusterPresence {
   private readonly node: PresentlyNode;
   private readonly server: SocketClusterServer;
   private readonly settings: Settings;
+  /** Who is present, by the names of channels and users. */
+  private readonly presences: Presences;
   private readonly sockets: LocalSockets;
   private readonly userCount: UserCount;
   private readonly feeds: RosterFeeds;
@@ -51,8 +54,11 @@ export class SocketClusterPresence {
     this.node = node;
     this.server = server;
     this.settings = settings;
+    this.presences = rosterOf(node, settings.names);
     this.sockets = new LocalSockets(node, server, settings);
-    this.feeds = new RosterFeeds(node, settings, (channel, data) => this.publish(channel, data));
+    this.feeds = new RosterFeeds(node, this.presences, settings, (channel, data) =>
+      this.publish(channel, data),
+    );
     this.userCount = new UserCount(node, settings, (count) =>
       this.publish(settings.scpUsercountChannel, count),
     );
@@ -70,8 +76,7 @@ export class SocketClusterPresence {
 
   /** Who is on a channel, through whichever protocol, on all nodes. Cost: O(presences on it). */
   roster(channel: string): Roster {
-    const topic = this.settings.topicOf(channel);
-    return rosterOf(channel, topic === undefined ? [] : this.node.list(topic));
+    return countConnections(channel, this.presences.list(channel));
   }
 
   /** User id → socket id → what is known of the socket, of all nodes; tokens and addresses included. Cost: O(presences). */

@@ -46,7 +46,7 @@ function* subscriptions(
   known: ReturnType<typeof sockets>,
 ): Iterable<{ record: SocketRecord; channel: string }> {
   for (const { topic } of node.topics()) {
-    const channel = settings.channelOf(topic);
+    const channel = settings.names.nameOf(topic);
     if (channel === undefined || topic === socketsTopic(settings)) continue;
     for (const presence of node.list(topic)) {
       const subscription = readSubscription(presence);
