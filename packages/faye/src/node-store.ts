@@ -36,6 +36,8 @@ export class NodeStore implements PresenceStore {
   readonly #directory: Directory;
   readonly #channels = new Map<string, WatchedChannel>();
   readonly #unwatch: () => void;
+  /** Ids that were on a channel before the client that is being added; it gets them in its list, and they are no news. */
+  #before: ReadonlySet<string> = new Set();
   #closed = false;
 
   constructor(options: NodeStoreOptions) {
@@ -62,17 +64,19 @@ export class NodeStore implements PresenceStore {
   add(channel: string, clientId: string, request: PresenceRequest): undefined {
     const { node } = this.#options;
     if (this.#closed || node.stopping) throw new ClosedError("this node");
+    const isFirst = this.#members.clientsOn(channel) === 0;
+    if (isFirst) this.#before = new Set(this.#roster.list(channel).map(({ key }) => key));
     const session = this.#sessions.get(clientId) ?? this.#roster.session();
     try {
       node.batch(() => {
         session.track(channel, request.id, metaOf(request, this.#roster.get(channel, request.id)));
-        const isFirst = this.#members.clientsOn(channel) === 0;
         if (isFirst) this.#list(session, channel, request.id);
         const { released } = this.#members.join(clientId, channel, request.id);
         this.#sessions.set(clientId, session);
         if (released !== undefined) session.untrack(channel, released);
       });
     } finally {
+      this.#before = new Set();
       if (!this.#sessions.has(clientId)) session.close();
     }
     return undefined;
@@ -139,7 +143,8 @@ export class NodeStore implements PresenceStore {
     this.#channels.set(channel, watched);
     try {
       watched.unwatch = this.#roster.watch(channel, (change) => {
-        const events = watched.roster.apply(change);
+        const all = watched.roster.apply(change);
+        const events = change.type === "diff" ? all : all.filter(({ id }) => !this.#before.has(id));
         if (events.length > 0) this.#options.onEvents(channel, events);
         this.#forgetIfEmpty(channel, watched);
       });
