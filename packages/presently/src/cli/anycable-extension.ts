@@ -1,5 +1,4 @@
 /** `presently start --anycable`: AnyCable's clients, and its REST API, at the node's HTTP address. */
-import type { Command } from "commander";
 import type { PresentlyNode } from "../node.ts";
 import type { Extension } from "./extensions.ts";
 import { UsageError } from "./failure.ts";
@@ -20,34 +19,20 @@ interface AnyCablePackage {
   ): unknown;
 }
 
-export function addAnyCableOptions(command: Command): void {
-  command
-    .option(
-      "--anycable <path>",
-      "Serve clients of AnyCable at this path of the HTTP address, /cable for example, with presence on their streams; " +
-        "needs the package @presently/anycable. (default: none)",
-    )
-    .option(
-      "--anycable-public",
-      "Accept names of streams without a signature; and, without a secret, requests to the REST API without one. (default: no)",
-    )
-    .option(
-      "--anycable-secret-file <path>",
-      "File with the secret that signs the names of streams, and from which that of the REST API follows. (default: none)",
-    )
-    .option(
-      "--anycable-origin <origin>",
-      "Origin of web pages that may connect, https://host or //*.host, or * for all; may be given several times. " +
-        "(default: pages of the same host)",
-      (value: string, previous: string[] | undefined) => [...(previous ?? []), value],
-    );
+/** What the flags ask for. */
+interface AnyCableSettings {
+  readonly path: string;
+  readonly isPublic: boolean;
+  readonly secret: string | undefined;
+  readonly origins: readonly string[] | undefined;
 }
 
 /**
+ * Gives what the flags ask for; undefined if they do not ask for it.
+ *
  * @throws {UsageError} for flags that cannot be used, alone or together
- * @throws {CommandError} for a package that is not installed
  */
-export async function loadAnyCable(flags: Readonly<Record<string, unknown>>): Promise<readonly Extension[]> {
+export function checkAnyCable(flags: Readonly<Record<string, unknown>>): AnyCableSettings | undefined {
   const { anycable: path, anycablePublic: isPublic = false, anycableSecretFile: file, http } = flags;
   const origins = flags.anycableOrigin as string[] | undefined;
   if (path === undefined) {
@@ -58,7 +43,7 @@ export async function loadAnyCable(flags: Readonly<Record<string, unknown>>): Pr
     ])
       if (value !== undefined)
         throw new UsageError(`${flag} needs --anycable, for example --anycable /cable`);
-    return [];
+    return undefined;
   }
   if (typeof path !== "string" || !/^(\/[\w.-]+)+$/.test(path))
     throw new UsageError(`--anycable ${JSON.stringify(path)} must be a path: write /cable`);
@@ -74,12 +59,23 @@ export async function loadAnyCable(flags: Readonly<Record<string, unknown>>): Pr
       "--anycable needs --anycable-secret-file, or --anycable-public: nobody could subscribe to anything without",
     );
   const secret = file === undefined ? undefined : readSecretFile(String(file), "--anycable-secret-file");
+  return { path, isPublic: isPublic === true, secret, origins };
+}
+
+/**
+ * @throws {UsageError} for flags that cannot be used, alone or together
+ * @throws {CommandError} for a package that is not installed
+ */
+export async function loadAnyCable(flags: Readonly<Record<string, unknown>>): Promise<readonly Extension[]> {
+  const settings = checkAnyCable(flags);
+  if (settings === undefined) return [];
+  const { path, isPublic, secret, origins } = settings;
   const plugIn = (await load("@presently/anycable", "--anycable")) as AnyCablePackage;
   return [
     (node, log) => {
       plugIn.serveEndpoint(node, {
         path,
-        publicStreams: isPublic === true,
+        publicStreams: isPublic,
         ...(secret === undefined ? {} : { secret }),
         ...(origins === undefined ? {} : { checkOrigin: origins.includes("*") ? false : origins }),
         onNotice: ({ level, message, ...facts }) => log[level](facts, `anycable: ${message}`),

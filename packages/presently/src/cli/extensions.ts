@@ -2,12 +2,14 @@
 import type { Command } from "commander";
 import type { Log } from "../logger.ts";
 import type { PresentlyNode } from "../node.ts";
-import { addAnyCableOptions, loadAnyCable } from "./anycable-extension.ts";
+import { loadAnyCable } from "./anycable-extension.ts";
+import { extensionTable } from "./command-table.ts";
 import { UsageError } from "./failure.ts";
-import { addFayeOptions, loadFaye } from "./faye-extension.ts";
+import { loadFaye } from "./faye-extension.ts";
 import { load } from "./load-package.ts";
+import { addFlags } from "./option-flags.ts";
 import { readSecretFile } from "./secret-file.ts";
-import { addWebhookOptions, loadWebhooks } from "./webhook-extension.ts";
+import { loadWebhooks } from "./webhook-extension.ts";
 
 /** Begins to serve at the HTTP server of a node that has started. */
 export type Extension = (node: PresentlyNode, log: Log) => void;
@@ -33,24 +35,7 @@ interface Notice {
 
 /** Adds the options of all of them. */
 export function addExtensionOptions(command: Command): void {
-  command
-    .option(
-      "--phoenix <path>",
-      "Serve clients of phoenix.js at this path of the HTTP address, /socket for example; needs the package " +
-        "@presently/phoenix. (default: none)",
-    )
-    .option(
-      "--phoenix-key <name>",
-      "Connect parameter, or claim of the token, that names whoever connects. (default: user_id)",
-    )
-    .option(
-      "--phoenix-token-secret-file <path>",
-      "File with the secret (HS256) or the public key in PEM (RS256, ES256) that clients' tokens are signed with; " +
-        "without it, clients say themselves who they are. (default: none)",
-    );
-  addFayeOptions(command);
-  addAnyCableOptions(command);
-  addWebhookOptions(command);
+  addFlags(command, extensionTable);
 }
 
 /**
@@ -70,18 +55,37 @@ export async function loadExtensions(
   ];
 }
 
-async function loadPhoenix(flags: Readonly<Record<string, unknown>>): Promise<readonly Extension[]> {
+/** What the flags ask for. */
+interface PhoenixSettings {
+  readonly path: string;
+  readonly key: string | undefined;
+  readonly tokenSecret: string | undefined;
+}
+
+/**
+ * Gives what the flags ask for; undefined if they do not ask for it.
+ *
+ * @throws {UsageError} for flags that cannot be used, alone or together
+ */
+export function checkPhoenix(flags: Readonly<Record<string, unknown>>): PhoenixSettings | undefined {
   const { phoenix: path, phoenixKey: key, phoenixTokenSecretFile: file, http } = flags;
   if (path === undefined) {
     for (const [flag, value] of Object.entries({ "--phoenix-key": key, "--phoenix-token-secret-file": file }))
       if (value !== undefined) throw new UsageError(`${flag} needs --phoenix, for example --phoenix /socket`);
-    return [];
+    return undefined;
   }
   if (typeof path !== "string" || !path.startsWith("/"))
     throw new UsageError(`--phoenix ${JSON.stringify(path)} must begin with a slash: write /socket`);
   if (http === false) throw new UsageError("--phoenix is served at the HTTP address: leave --no-http out");
   const tokenSecret =
     file === undefined ? undefined : readSecretFile(String(file), "--phoenix-token-secret-file");
+  return { path, key: key === undefined ? undefined : String(key), tokenSecret };
+}
+
+async function loadPhoenix(flags: Readonly<Record<string, unknown>>): Promise<readonly Extension[]> {
+  const settings = checkPhoenix(flags);
+  if (settings === undefined) return [];
+  const { path, key, tokenSecret } = settings;
   const phoenix = (await load("@presently/phoenix", "--phoenix")) as PhoenixPackage;
   // Found wrong now rather than when the node is up.
   if (tokenSecret !== undefined) phoenix.tokenVerifier(tokenSecret);
@@ -89,7 +93,7 @@ async function loadPhoenix(flags: Readonly<Record<string, unknown>>): Promise<re
     (node, log) => {
       phoenix.serveEndpoint(node, {
         path,
-        ...(key === undefined ? {} : { key: String(key) }),
+        ...(key === undefined ? {} : { key }),
         ...(tokenSecret === undefined ? {} : { tokenSecret }),
         onNotice: ({ level, message, ...facts }) => log[level](facts, `phoenix: ${message}`),
       });

@@ -1,5 +1,4 @@
 /** `presently start --faye`: a Faye server at the node's HTTP address. */
-import type { Command } from "commander";
 import type { PresentlyNode } from "../node.ts";
 import type { Extension } from "./extensions.ts";
 import { UsageError } from "./failure.ts";
@@ -17,12 +16,19 @@ interface FayePackage {
   ): unknown;
 }
 
-export function addFayeOptions(command: Command): void {
-  command.option(
-    "--faye <path>",
-    "Serve clients of Faye at this path of the HTTP address, /bayeux for example, with presence on channels that begin " +
-      "with /presence/; needs the packages @presently/faye and faye. (default: none)",
-  );
+/**
+ * The path that the flags ask for; undefined if they ask for none.
+ *
+ * @throws {UsageError} for flags that cannot be used together
+ */
+export function checkFaye(flags: Readonly<Record<string, unknown>>): string | undefined {
+  const { faye: path, phoenix, http } = flags;
+  if (path === undefined) return undefined;
+  if (typeof path !== "string" || !/^(\/[\w.-]+)+$/.test(path))
+    throw new UsageError(`--faye ${JSON.stringify(path)} must be a path: write /bayeux`);
+  if (path === phoenix) throw new UsageError(`--faye and --phoenix cannot both be served at ${path}`);
+  if (http === false) throw new UsageError("--faye is served at the HTTP address: leave --no-http out");
+  return path;
 }
 
 /**
@@ -30,12 +36,8 @@ export function addFayeOptions(command: Command): void {
  * @throws {CommandError} for a package that is not installed
  */
 export async function loadFaye(flags: Readonly<Record<string, unknown>>): Promise<readonly Extension[]> {
-  const { faye: path, phoenix, http } = flags;
+  const path = checkFaye(flags);
   if (path === undefined) return [];
-  if (typeof path !== "string" || !/^(\/[\w.-]+)+$/.test(path))
-    throw new UsageError(`--faye ${JSON.stringify(path)} must be a path: write /bayeux`);
-  if (path === phoenix) throw new UsageError(`--faye and --phoenix cannot both be served at ${path}`);
-  if (http === false) throw new UsageError("--faye is served at the HTTP address: leave --no-http out");
   const plugIn = (await load("@presently/faye", "--faye")) as FayePackage;
   const faye = ((await load("faye", "--faye")) as { default: unknown }).default;
   return [

@@ -131,12 +131,16 @@ describe("a command line with a mistake", () => {
       () => ["--config", join(directory, "none.json")],
       /--config .*none.json cannot be read \(ENOENT\)$/,
     ],
-    ["is no JSON", () => ["--config", file("text.json", "{")], /--config .*text.json is not JSON: /],
-    ["is a list", () => ["--config", config([])], /--config .* must hold a JSON object$/],
+    [
+      "is no YAML",
+      () => ["--config", file("text.yaml", "a: [\n")],
+      /--config .*text.yaml:2:1: is not YAML: /,
+    ],
+    ["is a list", () => ["--config", config([])], /--config .*:1:1: must hold options, each with its name$/],
     [
       "holds a secret",
       () => ["--config", config({ secret: "s3cret" })],
-      /--config .* holds a secret: put it into a file of its own((?!s3cret).)*$/,
+      /--config .*:1:2: secret is a secret: put it into a file of its own((?!s3cret).)*$/,
     ],
     [
       "holds an unknown option",

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { addClusterCommand } from "./cluster.ts";
 import { addCompareCommand } from "./compare.ts";
+import { addConfigCommand } from "./config-command.ts";
 import { addDemoCommand } from "./demo.ts";
 import { addEvictCommand } from "./evict.ts";
 import { endingOf } from "./failure.ts";
@@ -27,6 +28,7 @@ export function createProgram(): Command {
   addTopicsCommand(program);
   addClusterCommand(program);
   addCompareCommand(program);
+  addConfigCommand(program);
   addEvictCommand(program);
   addFuzzCommand(program);
   return program;

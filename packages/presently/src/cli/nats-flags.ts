@@ -2,8 +2,10 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import type { TransportFactory } from "../transport.ts";
+import { natsTable } from "./command-table.ts";
 import { UsageError } from "./failure.ts";
 import { load } from "./load-package.ts";
+import { addFlags } from "./option-flags.ts";
 
 /** What is used of `@presently/nats`. It depends on this package, so that its types are not to be had here. */
 interface NatsPackage {
@@ -12,25 +14,21 @@ interface NatsPackage {
 }
 
 export function addNatsOptions(command: Command): void {
-  command
-    .option(
-      "--nats <url>",
-      "Link the nodes over this NATS server instead of a mesh, nats://127.0.0.1:4222 for example; repeat it for more " +
-        "servers of one NATS cluster; needs the package @presently/nats. (default: none)",
-      (value: string, previous: string[] | undefined) => [...(previous ?? []), value],
-    )
-    .option("--nats-credentials-file <path>", "Credentials file of NATS for this node. (default: none)");
+  addFlags(command, natsTable);
+}
+
+/** What the flags ask for. */
+interface NatsSettings {
+  readonly servers: readonly string[];
+  readonly credentials: Uint8Array | undefined;
 }
 
 /**
- * The transport that the flags ask for; undefined if they ask for none.
+ * Gives what the flags ask for; undefined if they do not ask for it.
  *
  * @throws {UsageError} for flags that cannot be used, alone or together
- * @throws {CommandError} for a package that is not installed
  */
-export async function loadNats(
-  flags: Readonly<Record<string, unknown>>,
-): Promise<TransportFactory | undefined> {
+export function checkNats(flags: Readonly<Record<string, unknown>>): NatsSettings | undefined {
   const { nats: servers, natsCredentialsFile: file } = flags as {
     nats?: string[];
     natsCredentialsFile?: string;
@@ -43,9 +41,26 @@ export async function loadNats(
   for (const server of servers)
     if (!/^(nats|tls):\/\/[^\s/]+$/.test(server))
       throw new UsageError(`--nats ${JSON.stringify(server)} must be a URL: write nats://host:port`);
+  return { servers, credentials: file === undefined ? undefined : credentialsIn(file) };
+}
+
+/**
+ * The transport that the flags ask for; undefined if they ask for none.
+ *
+ * @throws {UsageError} for flags that cannot be used, alone or together
+ * @throws {CommandError} for a package that is not installed
+ */
+export async function loadNats(
+  flags: Readonly<Record<string, unknown>>,
+): Promise<TransportFactory | undefined> {
+  const settings = checkNats(flags);
+  if (settings === undefined) return undefined;
+  const { servers, credentials } = settings;
   const { nats, credsAuthenticator } = (await load("@presently/nats", "--nats")) as NatsPackage;
-  const authenticator = file === undefined ? {} : { authenticator: credsAuthenticator(credentialsIn(file)) };
-  return nats({ servers, ...authenticator });
+  return nats({
+    servers,
+    ...(credentials === undefined ? {} : { authenticator: credsAuthenticator(credentials) }),
+  });
 }
 
 function credentialsIn(file: string): Uint8Array {

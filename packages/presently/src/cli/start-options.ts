@@ -5,7 +5,17 @@ import { parseHostAndPort } from "../address.ts";
 import type { OptionNaming } from "../config.ts";
 import type { NodeOptions } from "../node-options.ts";
 import { type OptionSpec, optionTable } from "../option-table.ts";
+import { hostTable } from "./command-table.ts";
+import {
+  type ConfigFile,
+  describeProblem,
+  noConfigFile,
+  readConfigFile,
+  splitFields,
+} from "./config-file.ts";
 import { UsageError } from "./failure.ts";
+import { isRecord, valueAt } from "./fields.ts";
+import { addFlags, attributeOf, flagOf } from "./option-flags.ts";
 
 /** Where the HTTP API listens when nobody says where. The clients ask there by default. */
 const DEFAULT_HTTP = "127.0.0.1:4001";
@@ -16,25 +26,25 @@ export interface StartConfiguration {
   readonly naming: OptionNaming;
   /** The files that certificates, keys and authorities were read from. */
   readonly tlsFiles: readonly string[];
+  /** The flags, and what the file says of the options that are no options of `createNode`. */
+  readonly flags: Readonly<Record<string, unknown>>;
 }
 
-/** Adds every option to the command, with its unit and default. */
-export function addStartOptions(command: Command): Command {
+/** Adds the options of the node to the command, with their units and defaults. */
+export function addStartOptions(command: Command): void {
   for (const spec of optionTable) {
-    if (spec.flag === undefined || spec.path.endsWith(".port")) continue;
-    command.addOption(optionOf(spec, spec.flag));
+    const { flag } = spec;
+    if (flag === undefined || spec.path.endsWith(".port")) continue;
+    command.addOption(
+      isAddress(spec) ? new Option(`${flag} <host:port>`, addressHelp[spec.path]) : flagOf({ ...spec, flag }),
+    );
     if (spec.path === "http.host") command.option("--no-http", "No HTTP API and no page.");
   }
-  return command
-    .option(
-      "--secret-file <path>",
-      "File with the secret that all nodes share, instead of the environment's PRESENTLY_SECRET. One a line: the " +
-        "first proves this node, any of them proves a peer. (default: none)",
-    )
-    .option(
-      "--config <path>",
-      "JSON file with the options of createNode; flags win over it. (default: none)",
-    );
+  addFlags(command, hostTable);
+  command.option(
+    "--config <path>",
+    "YAML or JSON file with these options; flags win over it. `presently config check` looks through it. (default: none)",
+  );
 }
 
 /** `--mesh` and `--http` each set a host and a port. */
@@ -45,33 +55,6 @@ const addressHelp: Readonly<Record<string, string>> = {
 
 function isAddress({ path }: OptionSpec): boolean {
   return path.endsWith(".host") || path.endsWith(".port");
-}
-
-/** Defaults are told, not set: the parser must not hide what the configuration file says. */
-function optionOf(spec: OptionSpec, flag: string): Option {
-  if (isAddress(spec)) return new Option(`${flag} <host:port>`, addressHelp[spec.path]);
-  if (spec.kind === "switch") {
-    return new Option(flag, spec.default === true ? `Do not ${lowerFirst(spec.help)}` : spec.help);
-  }
-  const option = new Option(`${flag} <${argumentOf(spec)}>`, `${spec.help} (${defaultHelp(spec)})`);
-  if (spec.kind !== "texts") return option;
-  return option.argParser((value: string, previous: string[] | undefined) => [...(previous ?? []), value]);
-}
-
-function defaultHelp({ path, defaultText, default: byDefault }: OptionSpec): string {
-  if (path === "logLevel") return "default: info";
-  return defaultText?.startsWith("required") ? defaultText : `default: ${defaultText ?? byDefault}`;
-}
-
-function argumentOf({ path, kind, unit, file }: OptionSpec): string {
-  if (file === true) return "file";
-  if (kind === "integer") return unit ?? "number";
-  if (path === "logLevel") return "level";
-  return kind === "texts" || path === "mesh.advertise" ? "url" : "name";
-}
-
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
 /**
@@ -86,20 +69,47 @@ export function readStartOptions(
   flags: Readonly<Record<string, unknown>>,
   environment: Readonly<Record<string, string | undefined>>,
 ): StartConfiguration {
-  const fields = typeof flags.config === "string" ? readConfigFile(flags.config) : {};
-  const { secretFile: secretFileField, ...fromFile } = fields;
-  const options = structuredClone(fromFile) as Record<string, unknown>;
+  const file = typeof flags.config === "string" ? soundFile(flags.config) : noConfigFile;
+  return combine(file.fields, flags, environment);
+}
+
+/** @throws {UsageError} for a file that says what no flag can put right */
+function soundFile(path: string): ConfigFile {
+  const file = readConfigFile(path);
+  const [first, ...others] = file.problems;
+  if (first === undefined) return file;
+  const more = others.length === 0 ? "" : ` (and ${others.length} more: presently config check ${path})`;
+  throw new UsageError(`--config ${describeProblem(path, first)}${more}`);
+}
+
+/**
+ * As `readStartOptions`, of what a file says.
+ *
+ * @param fields not changed
+ */
+export function combine(
+  fields: Record<string, unknown>,
+  given: Readonly<Record<string, unknown>>,
+  environment: Readonly<Record<string, string | undefined>>,
+): StartConfiguration {
+  const { options, flags: ofCommand } = splitFields(fields);
+  const flags = { ...given };
+  for (const [spec, value] of ofCommand) flags[attributeOf(spec.flag)] ??= value;
+  // What `--no-http` says on the command line.
+  if (options.http === false && typeof flags.http !== "string") flags.http = false;
+  const fromFile = structuredClone(options);
   applyAddress(options, "mesh", flags.mesh, undefined);
   applyAddress(options, "http", flags.http, DEFAULT_HTTP);
   for (const spec of optionTable) applyFlag(options, spec, flags);
   for (const spec of optionTable) applyFileField(options, spec);
   options.logLevel ??= "info";
-  const secret = readSecret(flags.secretFile ?? secretFileField, environment.PRESENTLY_SECRET);
+  const secret = readSecret(flags.secretFile, environment.PRESENTLY_SECRET);
   if (secret !== undefined) options.secret = secret;
   const demoControl = environment.PRESENTLY_DEMO_CONTROL;
   if (demoControl && isRecord(options.http)) options.http.demoControl = demoControl;
   const tlsFiles = tlsFilesOf(flags, fields);
-  return { options: options as unknown as NodeOptions, naming: namingFor(fromFile, flags), tlsFiles };
+  const naming = namingFor(fromFile, given);
+  return { options: options as unknown as NodeOptions, naming, tlsFiles, flags };
 }
 
 /** Where certificates and keys come from, by flag or by the configuration file. */
@@ -167,11 +177,6 @@ function setAt(options: Record<string, unknown>, { path, flag }: OptionSpec, val
   fields[field] = value;
 }
 
-/** What stands at a path; undefined where there is nothing. */
-function valueAt(fields: Record<string, unknown>, path: string): unknown {
-  return path.split(".").reduce<unknown>((value, field) => asRecord(value)[field], fields);
-}
-
 /** A flag wins over the file, and the file over the default; without any of them the section stays out. */
 function applyAddress(
   options: Record<string, unknown>,
@@ -192,15 +197,6 @@ function asRecord(value: unknown): Record<string, unknown> {
   return isRecord(value) ? value : {};
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** `--down-after-ms` is `downAfterMs` for the parser. */
-function attributeOf(flag: string): string {
-  return flag.replace(/^--(no-)?/, "").replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-}
-
 /** An option that stands in the file only is called by its path there; every other one by its flag. */
 function namingFor(
   fromFile: Record<string, unknown>,
@@ -214,23 +210,6 @@ function namingFor(
     const onCommandLine = flags[attributeOf(flag)];
     return inFile !== undefined && (onCommandLine === undefined || onCommandLine === true) ? path : flag;
   };
-}
-
-function readConfigFile(path: string): Record<string, unknown> {
-  let fields: unknown;
-  try {
-    fields = JSON.parse(readTextFile(path, "--config"));
-  } catch (cause) {
-    if (cause instanceof UsageError) throw cause;
-    throw new UsageError(`--config ${path} is not JSON: ${(cause as Error).message}`, { cause });
-  }
-  if (!isRecord(fields)) throw new UsageError(`--config ${path} must hold a JSON object`);
-  if (fields.secret !== undefined) {
-    throw new UsageError(
-      `--config ${path} holds a secret: put it into a file of its own, and name that as "secretFile"`,
-    );
-  }
-  return fields;
 }
 
 function readSecret(file: unknown, fromEnvironment: string | undefined): string | string[] | undefined {

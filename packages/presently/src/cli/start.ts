@@ -26,10 +26,10 @@ export function addStartCommand(program: Command): void {
   command.action((flags: Record<string, unknown>) => start(flags));
 }
 
-async function start(flags: Record<string, unknown>): Promise<void> {
+async function start(given: Record<string, unknown>): Promise<void> {
+  const { options: configured, naming, tlsFiles, flags } = readStartOptions(given, process.env);
   const transport = await loadNats(flags);
-  const { options: given, naming, tlsFiles } = readStartOptions(flags, process.env);
-  const options = transport === undefined ? given : { ...given, transport };
+  const options = transport === undefined ? configured : { ...configured, transport };
   const config = resolveConfig(options, naming);
   const extensions = await loadExtensions(flags);
   const log = createLogger({
@@ -42,7 +42,7 @@ async function start(flags: Record<string, unknown>): Promise<void> {
   stopOnSignals(starting, log);
   const node = await starting;
   for (const extend of extensions) extend(node, log);
-  renewCertificates(node, tlsFiles, () => readStartOptions(flags, process.env).options.mesh?.tls, log);
+  renewCertificates(node, tlsFiles, () => readStartOptions(given, process.env).options.mesh?.tls, log);
   log.info({ mesh: node.meshUrl, http: node.httpUrl }, upLine(node));
   if ((await node.whenStopped) === "superseded") {
     throw new CommandError(

@@ -1,24 +1,9 @@
 /** `presently start --webhook`: tells an HTTP endpoint who comes and goes. */
-import type { Command } from "commander";
 import { resolveWebhookOptions, type WebhookOptions } from "../webhooks/options.ts";
 import { startWebhooks } from "../webhooks/webhooks.ts";
 import type { Extension } from "./extensions.ts";
 import { UsageError } from "./failure.ts";
 import { readSecretFile } from "./secret-file.ts";
-
-export function addWebhookOptions(command: Command): void {
-  command
-    .option(
-      "--webhook <url>",
-      "Post who comes and goes to this URL; start all nodes with it alike, and one of them posts each event. (default: none)",
-    )
-    .option("--webhook-secret-file <path>", "File with the secret that signs what is posted. (default: none)")
-    .option(
-      "--webhook-topic <name>",
-      "Topic that is reported, or the beginning of some with a * behind it; may be given several times. (default: *)",
-      (value: string, previous: string[] | undefined) => [...(previous ?? []), value],
-    );
-}
 
 /**
  * @throws {UsageError} for flags that cannot be used together

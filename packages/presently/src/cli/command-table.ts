@@ -1,0 +1,118 @@
+/**
+ * What `presently start` takes besides the options of `createNode`: once, as `option-table.ts` has those. The flags, the
+ * fields of the configuration file, their checks, its schema and the documentation are all made of this list.
+ */
+import type { OptionSpec } from "../option-table.ts";
+
+/** An option of the command, which every flag is. */
+export interface CommandOptionSpec extends OptionSpec {
+  readonly flag: string;
+  /** What stands behind the flag in `--help`; none for a switch. */
+  readonly argument?: string;
+  /** A text that may stand in the place of the number. */
+  readonly word?: string;
+}
+
+const text = (path: string, flag: string, argument: string, help: string, defaultText = "none") =>
+  ({ path, flag, kind: "text", argument, defaultText, help }) as const;
+
+const texts = (path: string, flag: string, argument: string, help: string, defaultText = "none") =>
+  ({ path, flag, kind: "texts", argument, defaultText, help }) as const;
+
+/** Of the node itself. Paths that end in `File` are those of files. */
+export const hostTable: readonly CommandOptionSpec[] = [
+  text(
+    "secretFile",
+    "--secret-file",
+    "path",
+    "File with the secret that all nodes share, instead of the environment's PRESENTLY_SECRET. One a line: the first proves this node, any of them proves a peer.",
+  ),
+];
+
+/** Of the transport in the place of the mesh. */
+export const natsTable: readonly CommandOptionSpec[] = [
+  texts(
+    "nats.servers",
+    "--nats",
+    "url",
+    "Link the nodes over this NATS server instead of a mesh, nats://127.0.0.1:4222 for example; repeat it for more servers of one NATS cluster; needs the package @presently/nats.",
+  ),
+  text("nats.credentialsFile", "--nats-credentials-file", "path", "Credentials file of NATS for this node."),
+];
+
+/** Of what is served besides the API. */
+export const extensionTable: readonly CommandOptionSpec[] = [
+  text(
+    "phoenix.path",
+    "--phoenix",
+    "path",
+    "Serve clients of phoenix.js at this path of the HTTP address, /socket for example; needs the package @presently/phoenix.",
+  ),
+  text(
+    "phoenix.key",
+    "--phoenix-key",
+    "name",
+    "Connect parameter, or claim of the token, that names whoever connects.",
+    "user_id",
+  ),
+  text(
+    "phoenix.tokenSecretFile",
+    "--phoenix-token-secret-file",
+    "path",
+    "File with the secret (HS256) or the public key in PEM (RS256, ES256) that clients' tokens are signed with; without it, clients say themselves who they are.",
+  ),
+  text(
+    "faye.path",
+    "--faye",
+    "path",
+    "Serve clients of Faye at this path of the HTTP address, /bayeux for example, with presence on channels that begin with /presence/; needs the packages @presently/faye and faye.",
+  ),
+  text(
+    "anycable.path",
+    "--anycable",
+    "path",
+    "Serve clients of AnyCable at this path of the HTTP address, /cable for example, with presence on their streams; needs the package @presently/anycable.",
+  ),
+  {
+    path: "anycable.public",
+    flag: "--anycable-public",
+    kind: "switch",
+    default: false,
+    help: "Accept names of streams without a signature; and, without a secret, requests to the REST API without one. (default: no)",
+  },
+  text(
+    "anycable.secretFile",
+    "--anycable-secret-file",
+    "path",
+    "File with the secret that signs the names of streams, and from which that of the REST API follows.",
+  ),
+  texts(
+    "anycable.origins",
+    "--anycable-origin",
+    "origin",
+    "Origin of web pages that may connect, https://host or //*.host, or * for all; may be given several times.",
+    "pages of the same host",
+  ),
+  text(
+    "webhook.url",
+    "--webhook",
+    "url",
+    "Post who comes and goes to this URL; start all nodes with it alike, and one of them posts each event.",
+  ),
+  text(
+    "webhook.secretFile",
+    "--webhook-secret-file",
+    "path",
+    "File with the secret that signs what is posted.",
+  ),
+  texts(
+    "webhook.topics",
+    "--webhook-topic",
+    "name",
+    "Topic that is reported, or the beginning of some with a * behind it; may be given several times.",
+    "*",
+  ),
+];
+
+/** All of them, in the order of `--help`. */
+export const commandTable: readonly CommandOptionSpec[] = [...hostTable, ...natsTable, ...extensionTable];
