@@ -3,7 +3,7 @@ import { aloneMessenger, type Keyspace, type Messenger } from "@presently/keyspa
 import { createNode, type NodeOptions, PresentlyError, type PresentlyNode } from "presently";
 import { meet } from "./local-rendezvous.ts";
 import type { LocalOptions, PresenceNode } from "./options.ts";
-import type { PubSub } from "./pub-sub.ts";
+import type { PubSub, TopicMessenger } from "./pub-sub.ts";
 
 /** Another process may take a port between our choice and our use of it. */
 const PORT_ATTEMPTS = 5;
@@ -14,22 +14,41 @@ export interface Ground {
   readonly messenger: Messenger;
   readonly keyspace: Keyspace;
   readonly pubSub: PubSub;
+  /** Whose presences the rosters show. */
+  readonly node: () => Promise<PresentlyNode>;
   /** Ends what was started for it. */
   readonly end: () => Promise<void>;
 }
 
 /** A messenger, and how to end what carries it. */
 export interface Carrier {
-  readonly messenger: Messenger;
+  readonly messenger: TopicMessenger;
+  readonly node: () => Promise<PresentlyNode>;
   readonly end: () => Promise<void>;
 }
 
 /** At once where nothing has to be started. */
 export function carrierOf(node: PresenceNode | undefined): Carrier | Promise<Carrier> {
   const nothing = () => Promise.resolve();
-  if (node === undefined) return { messenger: aloneMessenger(), end: nothing };
-  if (isNode(node)) return { messenger: node, end: nothing };
+  if (node === undefined) return alone();
+  if (isNode(node)) return { messenger: node, node: () => Promise.resolve(node), end: nothing };
   return startNode(node, nothing);
+}
+
+/** A process by itself needs a node for its rosters only, and starts it when the first is asked for. */
+function alone(): Carrier {
+  const known = { whenEffective: () => Promise.resolve(), end: () => undefined };
+  let node: Promise<PresentlyNode> | undefined;
+  return {
+    messenger: { ...aloneMessenger(), subscribe: () => known },
+    node: () => {
+      node ??= createNode({ name: "alone", logLevel: "warn" });
+      return node;
+    },
+    end: async () => {
+      await (await node)?.stop();
+    },
+  };
 }
 
 /** A node that runs, and no options of one. */
@@ -55,6 +74,7 @@ async function startNode(options: NodeOptions, ended: () => Promise<void>): Prom
   const node = await createNode(options);
   return {
     messenger: node,
+    node: () => Promise.resolve(node),
     end: async () => {
       await node.stop();
       await ended();

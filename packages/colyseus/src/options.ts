@@ -1,6 +1,7 @@
 /** What a presence is made with. */
 import type { KeyspaceOptions } from "@presently/keyspace";
 import type { NodeOptions, PresentlyNode } from "presently";
+import type { RosterOptions } from "presently/drop-in";
 
 /** Besides the node. */
 export interface PresenceSettings {
@@ -17,6 +18,8 @@ export interface PresenceSettings {
   readonly processes?: number;
   /** How long it waits for them at most; default 3,000. */
   readonly startGraceMs?: number;
+  /** What the rooms and ids of `roster()` are called in the cluster, where clients of other protocols meet them. Default: the same. */
+  readonly roster?: RosterOptions;
   /** Told of what a callback threw, and of what went wrong in the background; default: a warning of the process. */
   readonly onError?: (error: unknown) => void;
 }

@@ -2,8 +2,10 @@
 import { createHash } from "node:crypto";
 import { Keyspace } from "@presently/keyspace";
 import { ClosedError, InvalidArgumentError } from "presently";
+import { RosterNames, rosterOf } from "presently/drop-in";
 import { type Carrier, carrierOf, type Ground, gathered, localCarrier } from "./opening.ts";
 import { type LocalOptions, PRESENCE_DEFAULTS, type PresenceNode, type PresenceSettings } from "./options.ts";
+import { PlayerRoster } from "./player-roster.ts";
 import { PubSub } from "./pub-sub.ts";
 import { Subscriptions, type TopicCallback } from "./subscriptions.ts";
 
@@ -28,6 +30,8 @@ export class PresentlyPresence {
   private readonly boundKeys: ReadonlySet<string>;
   /** Set as soon as it is open, so that what needs no waiting does not wait. In a holder: a derived object shares it. */
   private readonly state: { ground: Ground | undefined; closing: Promise<void> | undefined };
+  private readonly names: RosterNames;
+  private readonly rosters = new Set<PlayerRoster>();
   private readonly opening: Promise<Ground>;
   private readonly started: Promise<void>;
 
@@ -38,6 +42,7 @@ export class PresentlyPresence {
    */
   constructor(node?: PresenceNode, settings: PresenceSettings = {}, carrier = carrierOf(node)) {
     this.settings = settings;
+    this.names = new RosterNames(settings.roster);
     this.boundKeys = new Set(settings.boundKeys ?? PRESENCE_DEFAULTS.boundKeys);
     this.subscriptions = new Subscriptions((error) => this.failed(error));
     this.state = { ground: undefined, closing: undefined };
@@ -67,18 +72,35 @@ export class PresentlyPresence {
     return this.started;
   }
 
+  /**
+   * Who is in a room, on the topic of that name, where clients of other protocols are as well: `track` in `onJoin`,
+   * `untrack` in `onLeave`, `close` in `onDispose`. It stands for no key of Colyseus. Settles when the node runs.
+   *
+   * @throws {ClosedError} after `shutdown`
+   */
+  async roster(name: string): Promise<PlayerRoster> {
+    const node = await this.run((ground) => ground.node());
+    if (this.state.closing !== undefined) throw new ClosedError("this presence");
+    const roster = new PlayerRoster(name, rosterOf(node, this.names), (closed) =>
+      this.rosters.delete(closed),
+    );
+    this.rosters.add(roster);
+    return roster;
+  }
+
   // Publish and subscribe.
 
   /**
    * Calls `callback` with each message of the topic, this process' own included. A callback may be added several times.
    *
-   * Whole: settles once every process that can be reached would reach this one; each message comes at most once, those
+   * Whole: settles once every process that can be reached sends what it publishes on the topic here; each message comes at most once, those
    * of one process in order. Partition: those of this side. After: nothing is made up for.
    */
   subscribe(topic: string, callback: TopicCallback): Promise<this> {
     // Before anything is waited for: who unsubscribes at once has to find it.
     if (this.state.closing === undefined) this.subscriptions.add(text(topic), callback);
-    return handled(this.started.then(() => this));
+    const effective = this.started.then(() => this.state.ground?.pubSub.effective(text(topic)));
+    return handled(effective.then(() => this));
   }
 
   /** Removes a callback, or all of the topic; at once, but for a message that is being delivered. Affects this process only. */
@@ -342,7 +364,7 @@ export class PresentlyPresence {
     return this.state.closing;
   }
 
-  private open({ messenger, end }: Carrier): Ground {
+  private open({ messenger, node, end }: Carrier): Ground {
     const { keyspace: options, onError } = this.settings;
     const { messageBytesMax } = { ...PRESENCE_DEFAULTS, ...this.settings };
     const name = options?.name ?? "colyseus";
@@ -353,6 +375,7 @@ export class PresentlyPresence {
     );
     this.state.ground = {
       messenger,
+      node,
       keyspace,
       pubSub: new PubSub(messenger, this.subscriptions, { name, messageBytesMax }),
       end,
@@ -370,6 +393,7 @@ export class PresentlyPresence {
     this.subscriptions.clear();
     try {
       const { keyspace, pubSub, end } = this.state.ground ?? (await this.opening);
+      for (const roster of [...this.rosters]) roster.close();
       pubSub.close();
       await keyspace.stop();
       await end();

@@ -1,6 +1,6 @@
-/** Publish and subscribe over the broadcasts of a node: every node hears every message, and looks who listens there. */
+/** Publish and subscribe over the broadcasts of a node: a message goes to the nodes where somebody listens to its topic. */
 import type { Messenger } from "@presently/keyspace";
-import { LimitError, type ReplicaId } from "presently";
+import { type BroadcastOptions, LimitError, type ReplicaId, type TopicSubscription } from "presently";
 import { Assemblies, cut } from "./fragments.ts";
 import { matchesGlob } from "./glob.ts";
 import type { Subscriptions } from "./subscriptions.ts";
@@ -8,6 +8,12 @@ import type { Subscriptions } from "./subscriptions.ts";
 /** How long a node may take to say which topics it listens to. */
 const TOPICS_TIMEOUT_MS = 1_000;
 const TOPICS_PER_ANSWER = 200;
+
+/** A messenger that knows which nodes want what. A `PresentlyNode` is one. */
+export interface TopicMessenger extends Messenger {
+  broadcast(channel: string, payload: unknown, options?: BroadcastOptions): void;
+  subscribe(channel: string, topic: string): TopicSubscription;
+}
 
 export interface PubSubOptions {
   /** Keeps several games of one cluster apart. */
@@ -17,15 +23,17 @@ export interface PubSubOptions {
 }
 
 export class PubSub {
-  private readonly messenger: Messenger;
+  private readonly messenger: TopicMessenger;
   private readonly subscriptions: Subscriptions;
+  /** What the other nodes know of the topics that somebody listens to here. */
+  private readonly wanted = new Map<string, TopicSubscription>();
   private readonly channel: string;
   private readonly messageBytesMax: number;
   private readonly assemblies: Assemblies;
   private readonly endings: (() => void)[];
   private fragmented = 0;
 
-  constructor(messenger: Messenger, subscriptions: Subscriptions, options: PubSubOptions) {
+  constructor(messenger: TopicMessenger, subscriptions: Subscriptions, options: PubSubOptions) {
     this.messenger = messenger;
     this.subscriptions = subscriptions;
     this.channel = `presently/colyseus/${options.name}`;
@@ -36,6 +44,18 @@ export class PubSub {
       messenger.onReplica(({ replica, linked }) => linked || this.assemblies.drop(replica)),
       messenger.onRequest(this.channel, (payload) => this.answer(payload)),
     ];
+    subscriptions.follow({
+      added: (topic) => this.wanted.set(topic, messenger.subscribe(this.channel, topic)),
+      removed: (topic) => {
+        this.wanted.get(topic)?.end();
+        this.wanted.delete(topic);
+      },
+    });
+  }
+
+  /** Settles once all nodes that can be reached send what they publish on the topic here. Never rejects. */
+  async effective(topic: string): Promise<void> {
+    await this.wanted.get(topic)?.whenEffective();
   }
 
   /** @throws {LimitError} beyond `messageBytesMax` */
@@ -46,12 +66,12 @@ export class PubSub {
     const message = JSON.stringify([topic, json]);
     const parts = cut(message);
     if (parts.length === 1) {
-      this.messenger.broadcast(this.channel, [topic, json]);
+      this.messenger.broadcast(this.channel, [topic, json], { topics: [topic] });
       return;
     }
     const id = ++this.fragmented;
     for (const [index, part] of parts.entries())
-      this.messenger.broadcast(this.channel, [id, index, parts.length, part]);
+      this.messenger.broadcast(this.channel, [id, index, parts.length, part], { topics: [topic] });
   }
 
   /** The topics that somebody listens to on any node that answers in time; each once. */
@@ -63,6 +83,8 @@ export class PubSub {
 
   close(): void {
     for (const end of this.endings) end();
+    for (const { end } of this.wanted.values()) end();
+    this.wanted.clear();
   }
 
   private async topicsOf(peer: Parameters<Messenger["request"]>[0], pattern: string): Promise<string[]> {
@@ -98,7 +120,7 @@ export class PubSub {
   }
 
   private deliver(topic: unknown, json: unknown): void {
-    // Most messages are for somebody else: they are not even parsed.
+    // What comes from a node that does not know yet who wants what is not even parsed.
     if (typeof topic !== "string" || typeof json !== "string") return;
     if (this.subscriptions.listenerCount(topic) > 0) this.subscriptions.deliver(topic, JSON.parse(json));
   }

@@ -4,20 +4,37 @@
 // biome-ignore lint/complexity/noBannedTypes: the type that Colyseus declares for callbacks
 export type TopicCallback = Function;
 
+/** Told when the first comes to listen to a topic, and when the last has gone. */
+export interface TopicsListener {
+  added(topic: string): void;
+  removed(topic: string): void;
+}
+
 export class Subscriptions {
   private readonly callbacks = new Map<string, TopicCallback[]>();
   private readonly failed: (error: unknown, topic: string) => void;
+  private listener: TopicsListener | undefined = undefined;
 
   /** `failed` is told what a callback threw; the others are still told of the message. */
   constructor(failed: (error: unknown, topic: string) => void) {
     this.failed = failed;
   }
 
+  /** Tells of the topics that there are, and of what changes. */
+  follow(listener: TopicsListener): void {
+    this.listener = listener;
+    for (const topic of this.callbacks.keys()) listener.added(topic);
+  }
+
   /** A callback may be added several times, and is then told as often. */
   add(topic: string, callback: TopicCallback): void {
     const callbacks = this.callbacks.get(topic);
-    if (callbacks === undefined) this.callbacks.set(topic, [callback]);
-    else callbacks.push(callback);
+    if (callbacks !== undefined) {
+      callbacks.push(callback);
+      return;
+    }
+    this.callbacks.set(topic, [callback]);
+    this.listener?.added(topic);
   }
 
   /** Removes the callback that was added last, or all of the topic if none is named. */
@@ -28,11 +45,13 @@ export class Subscriptions {
       const index = callbacks.lastIndexOf(callback);
       if (index >= 0) callbacks.splice(index, 1);
     }
-    if (callback === undefined || callbacks.length === 0) this.callbacks.delete(topic);
+    if (callback !== undefined && callbacks.length > 0) return;
+    this.callbacks.delete(topic);
+    this.listener?.removed(topic);
   }
 
   clear(): void {
-    this.callbacks.clear();
+    for (const topic of this.topics()) this.remove(topic);
   }
 
   /** How many callbacks a topic has; Colyseus' own tests ask for it. */

@@ -1,0 +1,111 @@
+/** Who is in a room of a game, on the same topic as the people of other protocols: what a `Room` tells of its players, and sees. */
+import type { Meta, Presence } from "presently";
+import { plain, type Roster, type RosterSession, saidAsMap } from "presently/drop-in";
+
+/** Somebody who is present, through whichever protocol. */
+export interface Player {
+  readonly id: string;
+  /** What each of their connections says, as a map; none: they have gone. */
+  readonly metas: readonly Meta[];
+}
+
+interface Seat {
+  readonly id: string;
+  readonly session: RosterSession;
+}
+
+/** One room's view of one topic; `presence.roster(name)` gives it. Reads are synchronous and from local memory. */
+export class PlayerRoster {
+  readonly name: string;
+  readonly #roster: Roster;
+  readonly #closed: (roster: PlayerRoster) => void;
+  readonly #seats = new Map<string, Seat>();
+  readonly #watches = new Set<() => void>();
+
+  constructor(name: string, roster: Roster, closed: (roster: PlayerRoster) => void) {
+    this.name = name;
+    this.#roster = roster;
+    this.#closed = closed;
+  }
+
+  /**
+   * Makes a player present, for as long as the process lives and nobody calls `untrack`: for `onJoin`. Again for the same
+   * client it replaces the meta, or moves the client to another id.
+   *
+   * @param sessionId the client's: one person may be in the room with several
+   * @throws {InvalidArgumentError} {LimitError} for what the node does not take, {RosterNameError} for an id without a key
+   */
+  track(sessionId: string, id: string, meta: Meta = {}): void {
+    const seat = this.#seats.get(sessionId);
+    const session = seat?.session ?? this.#roster.session();
+    try {
+      this.#roster.batch(() => {
+        session.track(this.name, id, plain(meta));
+        if (seat !== undefined && seat.id !== id) session.untrack(this.name, seat.id);
+      });
+      this.#seats.set(sessionId, { id, session });
+    } finally {
+      if (!this.#seats.has(sessionId)) session.close();
+    }
+  }
+
+  /** The client is gone: for `onLeave`, behind `allowReconnection` if the room has that. Nothing happens if it was not here. */
+  untrack(sessionId: string): void {
+    this.#seats.get(sessionId)?.session.close();
+    this.#seats.delete(sessionId);
+  }
+
+  /** Everybody on the topic, of all processes and protocols. Cost: O(answer). */
+  list(): readonly Player[] {
+    return players(this.#roster.list(this.name));
+  }
+
+  /**
+   * Calls `listener` with everybody, at once, and from then on with each one who came, changed or went, as they are now;
+   * until the returned function, or `close`, is called.
+   *
+   * @throws {LimitError} beyond `watchersMax` of the node
+   */
+  watch(listener: (player: Player) => void): () => void {
+    const unwatch = this.#roster.watch(this.name, (change) => {
+      if (change.type === "state") {
+        for (const player of players(change.presences)) listener(player);
+        return;
+      }
+      const ids = new Set([
+        ...change.joins.map(({ key }) => key),
+        ...change.updates.map(({ after }) => after.key),
+        ...change.leaves.map(({ presence }) => presence.key),
+      ]);
+      for (const id of ids) listener({ id, metas: this.#roster.get(this.name, id).map(metaOf) });
+    });
+    const end = () => {
+      if (this.#watches.delete(end)) unwatch();
+    };
+    this.#watches.add(end);
+    return end;
+  }
+
+  /** Takes all its players away, and ends what watches: for `onDispose`. Idempotent. */
+  close(): void {
+    for (const end of [...this.#watches]) end();
+    this.#roster.batch(() => {
+      for (const sessionId of [...this.#seats.keys()]) this.untrack(sessionId);
+    });
+    this.#closed(this);
+  }
+}
+
+function players(presences: readonly Presence[]): Player[] {
+  const metas = new Map<string, Meta[]>();
+  for (const presence of presences) {
+    const known = metas.get(presence.key);
+    if (known === undefined) metas.set(presence.key, [metaOf(presence)]);
+    else known.push(metaOf(presence));
+  }
+  return Array.from(metas, ([id, said]) => ({ id, metas: said }));
+}
+
+function metaOf({ meta }: Presence): Meta {
+  return saidAsMap(meta);
+}
