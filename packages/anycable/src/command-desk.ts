@@ -94,6 +94,9 @@ export class CommandDesk {
     try {
       if (this.subscriptions.size >= limits.subscriptionsMax)
         throw new CommandError(`more than ${limits.subscriptionsMax} subscriptions of one connection`);
+      const { identifierBytesMax } = limits;
+      if (Buffer.byteLength(identifier) > identifierBytesMax)
+        throw new CommandError(`an identifier of more than ${identifierBytesMax} bytes`);
       const { channel, params } = decodeIdentifier(identifier);
       const definition = this.#services.definitionOf(channel);
       if (definition === undefined) throw new CommandError("no such channel");

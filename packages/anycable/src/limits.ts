@@ -10,6 +10,8 @@ export interface LimitOptions {
   readonly streamsPerSubscriptionMax?: number;
   /** UTF-8 bytes of the name of a stream. Default 255; as much as the node's `topicBytesMax` at most. */
   readonly streamBytesMax?: number;
+  /** UTF-8 bytes of the identifier of a subscription. Default 4,096. A longer one is rejected. */
+  readonly identifierBytesMax?: number;
   /** Commands of one connection in the long run, and twice as many at once. Default 200. More close it with 1008. */
   readonly commandsPerSecondMax?: number;
   /** Commands of one connection that wait for a slow callback. Default 1,000. More close it with 1008. */
@@ -20,6 +22,8 @@ export interface LimitOptions {
   readonly connectionsMax?: number;
   /** Sessions whose connection broke and that may be resumed. Default 10,000; the oldest makes room. */
   readonly sessionsKeptMax?: number;
+  /** Bytes of all sessions that may be resumed, as JSON. Default 64 MiB; the oldest makes room. */
+  readonly sessionsKeptBytesMax?: number;
   /** Messages of one stream that are kept for those who come back. Default 100. */
   readonly historyMessagesMax?: number;
   /** Streams whose messages are kept at this node. Default 10,000; the one that was quiet for longest makes room. */
@@ -40,11 +44,13 @@ export const LIMIT_DEFAULTS: Limits = {
   subscriptionsMax: 100,
   streamsPerSubscriptionMax: 20,
   streamBytesMax: 255,
+  identifierBytesMax: 4_096,
   commandsPerSecondMax: 200,
   commandsWaitingMax: 1_000,
   bufferedBytesMax: 4 * 1_024 * 1_024,
   connectionsMax: 50_000,
   sessionsKeptMax: 10_000,
+  sessionsKeptBytesMax: 64 * 1_024 * 1_024,
   historyMessagesMax: 100,
   historyStreamsMax: 10_000,
   historyBytesMax: 64 * 1_024 * 1_024,

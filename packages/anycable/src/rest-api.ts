@@ -48,6 +48,8 @@ export class RestApi {
     response.on("error", () => undefined);
     void this.#answer(path, request)
       .catch((error: unknown): Answer => {
+        // Nobody reads the answer to a request that broke off, and it is no fault of the server's.
+        if (!request.complete && request.destroyed) return { status: 400 };
         this.#options.failed(error);
         return { status: 500 };
       })

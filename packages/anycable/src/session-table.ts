@@ -16,8 +16,9 @@ const STATE_BYTES_MAX = 60_000;
 export class SessionTable {
   readonly #services: SessionServices;
   readonly #sessions = new Map<string, CableSession>();
-  /** Those that are away, the oldest first. */
-  readonly #away = new Set<CableSession>();
+  /** Those that are away, the oldest first, with their bytes. */
+  readonly #away = new Map<CableSession, number>();
+  #awayBytes = 0;
   readonly #unlisten: () => void;
 
   constructor(services: SessionServices) {
@@ -43,11 +44,13 @@ export class SessionTable {
   lost(session: CableSession): void {
     session.lost();
     if (session.ended) this.#sessions.delete(session.sid);
-    if (this.#sessions.get(session.sid) !== session) return;
-    this.#away.add(session);
-    const { sessionsKeptMax } = this.#services.limits;
-    for (const oldest of this.#away) {
-      if (this.#away.size <= sessionsKeptMax) break;
+    if (this.#sessions.get(session.sid) !== session || this.#away.has(session)) return;
+    const bytes = Buffer.byteLength(JSON.stringify(session.export()));
+    this.#away.set(session, bytes);
+    this.#awayBytes += bytes;
+    const { sessionsKeptMax, sessionsKeptBytesMax } = this.#services.limits;
+    for (const oldest of this.#away.keys()) {
+      if (this.#away.size <= sessionsKeptMax && this.#awayBytes <= sessionsKeptBytesMax) break;
       oldest.end();
       this.#forget(oldest);
     }
@@ -79,7 +82,7 @@ export class SessionTable {
     for (const session of this.#sessions.values()) {
       session.tick();
       if (session.ended) this.#forget(session);
-      else if (!session.connected) this.#away.add(session);
+      else if (!session.connected) this.lost(session);
     }
   }
 
@@ -92,10 +95,12 @@ export class SessionTable {
     for (const session of this.#sessions.values()) session.end();
     this.#sessions.clear();
     this.#away.clear();
+    this.#awayBytes = 0;
   }
 
   #forget(session: CableSession): void {
     this.#sessions.delete(session.sid);
+    this.#awayBytes -= this.#away.get(session) ?? 0;
     this.#away.delete(session);
   }
 

@@ -10,6 +10,9 @@ import type { Outlet } from "./session.ts";
 /** How long a client may take to confirm that it was closed. */
 const CLOSE_GRACE_MS = 2_000;
 
+/** Pieces of one message. Browsers and libraries send a message of this size in one. */
+const FRAGMENTS_MAX = 256;
+
 /** Who is told of what a client does. */
 export interface Client {
   receive(text: string): void;
@@ -38,6 +41,8 @@ export class WebSocketTransport {
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: options.limits.frameBytesMax,
+      // Every piece costs more than its bytes.
+      maxFragments: FRAGMENTS_MAX,
       handleProtocols: (offered) => chooseProtocol([...offered]) ?? false,
     });
     this.#server.on("headers", (headers) => headers.push("X-AnyCable-Version: presently"));
@@ -123,6 +128,7 @@ export class ClientSocket implements Outlet {
 
   #receive(data: RawData, isBinary: boolean): void {
     // The protocols are text; the socket delivers Buffers, which is what its binaryType is unless one changes it.
-    if (!isBinary) this.#client?.receive((data as Buffer).toString("utf8"));
+    // Bytes are no command, and count as one.
+    this.#client?.receive(isBinary ? "" : (data as Buffer).toString("utf8"));
   }
 }
