@@ -37,7 +37,7 @@ export function carrierOf(node: PresenceNode | undefined): Carrier | Promise<Car
 
 /** A process by itself needs a node for its rosters only, and starts it when the first is asked for. */
 function alone(): Carrier {
-  const known = { whenEffective: () => Promise.resolve(), end: () => undefined };
+  const known = { isEffective: () => true, whenEffective: () => Promise.resolve(), end: () => undefined };
   let node: Promise<PresentlyNode> | undefined;
   return {
     messenger: { ...aloneMessenger(), subscribe: () => known },
