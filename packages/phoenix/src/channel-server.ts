@@ -21,7 +21,7 @@ import type { Callback } from "./notice.ts";
 import { type Answer, answerOf, type ReplyRef } from "./reply.ts";
 import { settle } from "./settle.ts";
 import type { SharedBroadcast } from "./shared-broadcast.ts";
-import type { Member } from "./topic.ts";
+import type { Member, Topic } from "./topic.ts";
 
 /** Tasks that may wait for a slow callback. */
 const WAITING_MAX = 1_000;
@@ -36,6 +36,7 @@ export class ChannelServer implements Member {
   readonly #mailbox = new Mailbox();
   readonly #outlet: ChannelOutlet;
   readonly #presence: ChannelPresence;
+  readonly #held: Topic;
   #state: "joining" | "joined" | "closed" = "joining";
   #handling: ReplyRef | undefined;
 
@@ -48,9 +49,10 @@ export class ChannelServer implements Member {
     this.params = message.payload;
     this.#outlet = new ChannelOutlet(host, message, farewells);
     const tracker = services.newTracker();
+    this.#held = services.exchange.hold(this.topic);
     this.#presence = new ChannelPresence({
       topic: this.topic,
-      held: services.exchange.hold(this.topic),
+      held: this.#held,
       member: this,
       tracker,
       definition: definition.presence,
@@ -87,8 +89,9 @@ export class ChannelServer implements Member {
 
   // What the connection calls.
 
-  /** Begins. */
+  /** Begins. Whoever is told that it has joined gets what is broadcast from then on, at whichever node. */
   start(): void {
+    this.#post(() => this.#held.whenEffective());
     this.#post(() =>
       settle<unknown>(
         () => this.#options.definition.join?.(this.params, this.#channel),

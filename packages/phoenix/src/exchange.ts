@@ -54,10 +54,10 @@ export class Exchange {
   hold(name: string): Topic {
     let topic = this.#topics.get(name);
     if (topic === undefined) {
-      const { roster, feedOf, notice } = this.#options;
-      topic = new Topic({ ...feedOf(name), node: roster, topic: name, notice }, () =>
-        this.#topics.delete(name),
-      );
+      const { node, roster, feedOf, notice } = this.#options;
+      const feed = { ...feedOf(name), node: roster, topic: name, notice };
+      const subscription = node.subscribe(CLUSTER_CHANNEL, name);
+      topic = new Topic(feed, subscription, () => this.#topics.delete(name));
       this.#topics.set(name, topic);
     }
     topic.hold();
@@ -65,7 +65,7 @@ export class Exchange {
   }
 
   /**
-   * Sends to all channels of the topic in the cluster, those of this node at once.
+   * Sends to all channels of the topic in the cluster, those of this node at once. Nodes that have none get nothing.
    *
    * @param except the id of the member that is not to get it
    * @throws {LimitError} beyond `broadcastBytesMax` of the node
@@ -74,7 +74,9 @@ export class Exchange {
   broadcast(topic: string, event: string, payload: Payload, except = ""): void {
     const content = payload instanceof Uint8Array ? payload : new EncodedJson(toJson(payload));
     const broadcast = new SharedBroadcast(topic, event, content);
-    this.#options.node.broadcast(CLUSTER_CHANNEL, encodeEnvelope({ broadcast, from: except }));
+    // Connections by id are many and seldom asked for: no node is told where they are.
+    const options = event === DISCONNECT ? {} : { topics: [topic] };
+    this.#options.node.broadcast(CLUSTER_CHANNEL, encodeEnvelope({ broadcast, from: except }), options);
   }
 
   identify(id: string, connection: Identified): void {

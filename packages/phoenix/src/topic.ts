@@ -1,4 +1,5 @@
 /** One topic as this node serves it: who has joined it here, and the feed of its presence. */
+import type { TopicSubscription } from "presently";
 import { PresenceFeed, type PresenceFeedOptions, type PresenceReceiver } from "./presence-feed.ts";
 import type { SharedBroadcast } from "./shared-broadcast.ts";
 
@@ -10,15 +11,23 @@ export interface Member extends PresenceReceiver {
 
 export class Topic {
   readonly #members = new Set<Member>();
+  readonly #subscription: TopicSubscription;
   readonly #feedOptions: PresenceFeedOptions;
   readonly #emptied: () => void;
   #feed: PresenceFeed | undefined;
   /** Whoever needs the topic to stay: members, their joins under way, observers. */
   #holds = 0;
 
-  constructor(feedOptions: PresenceFeedOptions, emptied: () => void) {
+  /** @param subscription by which broadcasts of the topic come to this node; ended with it */
+  constructor(feedOptions: PresenceFeedOptions, subscription: TopicSubscription, emptied: () => void) {
     this.#feedOptions = feedOptions;
+    this.#subscription = subscription;
     this.#emptied = emptied;
+  }
+
+  /** Settles when broadcasts of all nodes that can be reached come here; undefined if they do. */
+  whenEffective(): undefined | Promise<void> {
+    return this.#subscription.isEffective() ? undefined : this.#subscription.whenEffective();
   }
 
   get size(): number {
@@ -33,6 +42,7 @@ export class Topic {
     if (--this.#holds > 0) return;
     this.#feed?.close();
     this.#feed = undefined;
+    this.#subscription.end();
     this.#emptied();
   }
 

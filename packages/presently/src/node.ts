@@ -1,5 +1,5 @@
 /** A node: a replica, the mesh that links it with others, and the HTTP server that shows it. */
-import type { Server } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import {
   type BroadcastOptions,
   ClosedError,
@@ -24,6 +24,7 @@ import {
   type Watcher,
 } from "@presently/replica";
 import type { Access } from "./access/access.ts";
+import { ClientAddresses } from "./access/client-address.ts";
 import { noTransport } from "./alone.ts";
 import { systemClock } from "./clock.ts";
 import { resolveConfig } from "./config.ts";
@@ -51,6 +52,8 @@ export interface StopOptions {
 
 /** A topic that broadcasts are wanted of. */
 export interface TopicSubscription {
+  /** Whether `whenEffective` would settle at once. Cost: O(nodes). */
+  isEffective(): boolean;
   /**
    * Settles once every node that there is a link with sends the topic's broadcasts here: what is answered to whoever is
    * asked from then on arrives. A node that does not say so within `interestTimeoutMs` is not waited for. Never rejects.
@@ -82,6 +85,7 @@ export class PresentlyNode implements ServedNode {
   readonly #log: Log;
   readonly #endpoint: Endpoint;
   readonly #transport: NodeTransport;
+  readonly #clients: ClientAddresses;
   #http: HttpServer | undefined;
   #startedAt: number | undefined;
   /** Since when configured peers that do not answer are waited for. */
@@ -117,6 +121,7 @@ export class PresentlyNode implements ServedNode {
 
   private constructor(config: NodeConfig) {
     this.#config = config;
+    this.#clients = new ClientAddresses(config.http?.trustedProxies ?? []);
     this.#log =
       config.log ?? createLogger({ level: config.logLevel, base: { node: config.name }, pretty: false });
     this.#whenReady = new Promise((resolve) => {
@@ -176,6 +181,14 @@ export class PresentlyNode implements ServedNode {
   /** Who may do what, for what serves other protocols than HTTP (see `Gate` of `presently/drop-in`); undefined: everybody everything. */
   get access(): Access | undefined {
     return this.#config.access;
+  }
+
+  /**
+   * The address of whoever sent a request: that of its socket or, if that is a proxy of `http.trustedProxies`, the one that
+   * the proxy names. Undefined when the socket is gone.
+   */
+  addressOf(request: IncomingMessage): string | undefined {
+    return this.#clients.of(request);
   }
 
   /** Where the HTTP API answers; undefined without one. */
@@ -276,8 +289,8 @@ export class PresentlyNode implements ServedNode {
    * texts of any length, and each subscription ends for itself.
    */
   subscribe(channel: string, topic: string): TopicSubscription {
-    const { whenKnown, end } = this.#endpoint.subscribe(channel, topic);
-    return { whenEffective: () => new Promise((resolve) => whenKnown(resolve)), end };
+    const { isKnown, whenKnown, end } = this.#endpoint.subscribe(channel, topic);
+    return { isEffective: isKnown, whenEffective: () => new Promise((resolve) => whenKnown(resolve)), end };
   }
 
   /** Calls `listener` with every broadcast on the channel that comes here, this node's own included, until the returned function is called. */
@@ -468,7 +481,8 @@ export class PresentlyNode implements ServedNode {
     const { http, readyGraceMs, metaBytesMax, topicBytesMax, keyBytesMax } = this.#config;
     if (http !== undefined) {
       const limits = { metaBytesMax, topicBytesMax, keyBytesMax };
-      this.#http = await HttpServer.listen({ node: this, config: http, limits, log: this.#log });
+      const clients = this.#clients;
+      this.#http = await HttpServer.listen({ node: this, config: http, limits, clients, log: this.#log });
     }
     this.#endpoint.start();
     await this.#transport.start();

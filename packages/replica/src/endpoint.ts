@@ -4,6 +4,7 @@ import type { Clock } from "./clock.ts";
 import { decodeMessage, encodeMessage } from "./codec.ts";
 import { ProtocolError } from "./errors.ts";
 import type { Message } from "./messages.ts";
+import type { TopicInterest } from "./messenger.ts";
 import type { Notice } from "./notice.ts";
 import type { ReplicaOptions } from "./options.ts";
 import type { Millis, Outbox } from "./outbox.ts";
@@ -22,6 +23,11 @@ export interface EndpointOptions {
   readonly onRenamed?: (replica: ReplicaId) => void;
   /** A newer life of the node's name has taken over: the transport must be closed. */
   readonly onSuperseded?: (newest: number) => void;
+}
+
+/** A `TopicInterest` that knows the time. */
+export interface TimedInterest extends Omit<TopicInterest, "whenKnown"> {
+  whenKnown(settled: () => void): void;
 }
 
 export class Endpoint implements TransportListener {
@@ -84,9 +90,9 @@ export class Endpoint implements TransportListener {
   }
 
   /** As `Messenger.subscribe`, timed by the clock. */
-  subscribe(channel: string, topic: string): { whenKnown(settled: () => void): void; end(): void } {
-    const { whenKnown, end } = this.replica.messenger.subscribe(channel, topic);
-    return { whenKnown: (settled) => whenKnown(this.clock.now(), settled), end };
+  subscribe(channel: string, topic: string): TimedInterest {
+    const interest = this.replica.messenger.subscribe(channel, topic);
+    return { ...interest, whenKnown: (settled) => interest.whenKnown(this.clock.now(), settled) };
   }
 
   peerUp(peer: ReplicaId): void {

@@ -3,7 +3,7 @@ export type { MessageListener } from "./channels.ts";
 export type { Clock } from "./clock.ts";
 export { decodeMessage, encodeMessage, PROTOCOL_VERSION } from "./codec.ts";
 export type { Counters } from "./counters.ts";
-export { Endpoint, type EndpointOptions } from "./endpoint.ts";
+export { Endpoint, type EndpointOptions, type TimedInterest } from "./endpoint.ts";
 export {
   ClosedError,
   ConfigurationError,

@@ -16,6 +16,8 @@ import { topicHash } from "./topic-hash.ts";
 
 /** Tells other nodes that somebody here waits for broadcasts of a topic, until it ends. */
 export interface TopicInterest {
+  /** Whether `whenKnown` would call at once. */
+  isKnown(): boolean;
   /**
    * Calls `settled` once every node that we have a link with sends us the topic's broadcasts, at the latest after
    * `interestTimeoutMs`: what a node publishes after it has heard from us since then comes here.
@@ -106,10 +108,11 @@ export class Messenger {
    */
   subscribe(channel: string, topic: string): TopicInterest {
     const hash = topicHash(channel, topic);
-    this.own.add(hash);
+    const telling = this.own.add(hash);
     let ended = false;
     return {
-      whenKnown: (now, settled) => this.own.whenKnown(now, settled),
+      isKnown: () => this.own.isKnown(telling),
+      whenKnown: (now, settled) => this.own.whenKnown(telling, now, settled),
       end: () => {
         if (!ended) this.own.delete(hash);
         ended = true;

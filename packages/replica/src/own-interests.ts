@@ -60,11 +60,12 @@ export class OwnInterests {
     this.port = port;
   }
 
-  /** One more wants the topic. */
-  add(topic: TopicHash): void {
+  /** One more wants the topic; answers which telling peers must know for that. */
+  add(topic: TopicHash): number {
     const count = this.wanted.get(topic) ?? 0;
     this.wanted.set(topic, count + 1);
     if (count === 0) this.note(topic, true);
+    return this.telling + (this.changes.size > 0 ? 1 : 0);
   }
 
   /** One less wants it. */
@@ -186,18 +187,23 @@ export class OwnInterests {
     this.settle();
   }
 
-  /**
-   * Calls `settled` once every peer that there is a link with goes by what is wanted now, perhaps at once; or when
-   * `interestTimeoutMs` are over.
-   */
-  whenKnown(now: Millis, settled: () => void): void {
-    const telling = this.telling + (this.changes.size > 0 ? 1 : 0);
-    if (this.known >= telling) {
+  /** Whether no peer that there is a link with goes by an older telling. Cost: O(peers). */
+  isKnown(telling: number): boolean {
+    return this.known >= telling;
+  }
+
+  /** Calls `settled` once a telling is known, perhaps at once; or when `interestTimeoutMs` are over. */
+  whenKnown(telling: number, now: Millis, settled: () => void): void {
+    if (this.isKnown(telling)) {
       settled();
       return;
     }
     const { interestTimeoutMs } = this.settings;
-    this.waiters.push({ telling, expiresAt: now + interestTimeoutMs, settled });
+    const waiter = { telling, expiresAt: now + interestTimeoutMs, settled };
+    // Mostly it is the last: what is asked for again is older.
+    let at = this.waiters.length;
+    while (at > 0 && this.waiters[at - 1]!.telling > telling) at--;
+    this.waiters.splice(at, 0, waiter);
     this.port.wake(interestTimeoutMs);
   }
 
@@ -221,13 +227,16 @@ export class OwnInterests {
 
   /** Waits no longer for those who took too long; answers when it next wants to be called. */
   tick(now: Millis): Millis {
-    while (this.waiters.length > 0 && this.waiters[0]!.expiresAt <= now) {
-      const { telling } = this.waiters[0]!;
-      for (const told of this.peers.values())
-        if (told.first !== undefined && Math.max(told.first, told.acknowledged) < telling) told.mute = true;
-      this.settle();
-    }
-    return this.waiters[0]?.expiresAt ?? Number.POSITIVE_INFINITY;
+    let next = Number.POSITIVE_INFINITY;
+    let expired = 0;
+    for (const { telling, expiresAt } of this.waiters)
+      if (expiresAt <= now) expired = Math.max(expired, telling);
+      else next = Math.min(next, expiresAt);
+    if (expired === 0) return next;
+    for (const told of this.peers.values())
+      if (told.first !== undefined && Math.max(told.first, told.acknowledged) < expired) told.mute = true;
+    this.settle();
+    return next;
   }
 
   /** Nobody is told anything any more. */
