@@ -2,7 +2,7 @@
 import { request } from "node:http";
 import type { FayeNotice } from "@presently/faye";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { eventually } from "../helpers/eventually.ts";
+import { type EventuallyOptions, eventually as eventuallyEvery } from "../helpers/eventually.ts";
 import {
   deepJson,
   endHostiles,
@@ -89,6 +89,9 @@ const keysOn = (topic: string) =>
     .map(({ key }) => key)
     .sort();
 const json = { "content-type": "application/json" };
+/** Each attack waits several times. */
+const eventually = <T>(check: () => T | Promise<T>, options: EventuallyOptions = {}) =>
+  eventuallyEvery(check, { intervalMs: 5, ...options });
 const many = <T>(count: number, make: (index: number) => T) =>
   Array.from({ length: count }, (_, i) => make(i));
 const subscription = (channel: unknown, presence: unknown) =>

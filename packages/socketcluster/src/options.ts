@@ -1,6 +1,7 @@
 /** The options of sc-presence, with the meaning that they have here, and those that are new. */
 import { ConfigurationError, InvalidArgumentError } from "presently";
 import { RosterNames, type RosterOptions } from "presently/drop-in";
+import { type LimitOptions, type Limits, resolveLimits } from "./limits.ts";
 import type { MirrorOptions } from "./mirror.ts";
 import type { SocketClusterServer, SocketClusterSocket } from "./server.ts";
 
@@ -63,6 +64,10 @@ export interface SocketClusterPresenceOptions extends ScpOptions {
   readonly publishers?: "every" | "one";
   /** Sockets' channels that are kept as records, for each socket. Default 1,000; more are left out with a warning. */
   readonly channelsPerSocketMax?: number;
+  /** What becomes of clients' messages on the channels of counts and rosters, which are the server's. Default `refuse`. */
+  readonly forgedEvents?: "refuse" | "allow";
+  /** What one socket may cost. */
+  readonly limits?: LimitOptions;
   /** A copy of the records in MySQL or MariaDB, for whoever queries them there. Default: none. */
   readonly mirror?: MirrorOptions;
 }
@@ -80,10 +85,12 @@ export interface Settings
       | "mirror"
       | "authorize"
       | "roster"
+      | "limits"
     >
   > {
   readonly authorize: SocketClusterPresenceOptions["authorize"];
   readonly names: RosterNames;
+  readonly limits: Limits;
   readonly mirror: MirrorOptions | undefined;
   /** How often the records of a mirror are refreshed. */
   readonly refreshMs: number;
@@ -106,6 +113,7 @@ const DEFAULTS = {
   rosterProcedure: "roster",
   publishers: "every",
   channelsPerSocketMax: 1_000,
+  forgedEvents: "refuse",
 } as const;
 
 const IGNORED = new Set([
@@ -116,7 +124,7 @@ const IGNORED = new Set([
   "scpDbuser",
   "scpDbpassword",
 ]);
-const OTHERS = new Set([...IGNORED, "authorize", "mirror", "roster"]);
+const OTHERS = new Set([...IGNORED, "authorize", "mirror", "roster", "limits"]);
 
 /**
  * Fills in the defaults; `warn` is told of what is ignored, by name.
@@ -138,7 +146,8 @@ export function resolveOptions(
     Object.entries(options).filter(([name, value]) => value !== undefined && name in DEFAULTS),
   );
   const names = new RosterNames(options.roster);
-  const settings = { ...DEFAULTS, ...(given as Partial<Settings>), names };
+  const limits = resolveLimits(options.limits);
+  const settings = { ...DEFAULTS, ...(given as Partial<Settings>), names, limits };
   check(settings);
   const refreshMs = server.pingInterval * settings.scpSCPingsPerUpdate;
   const windowMs = refreshMs + server.pingInterval;
@@ -163,6 +172,8 @@ function check(settings: Omit<Settings, "authorize" | "mirror" | "refreshMs" | "
     throw new InvalidArgumentError("scpUsercountType", "must be SUBSCRIPTIONS, SOCKETS or USERS");
   if (settings.publishers !== "every" && settings.publishers !== "one")
     throw new InvalidArgumentError("publishers", "must be every or one");
+  if (settings.forgedEvents !== "refuse" && settings.forgedEvents !== "allow")
+    throw new InvalidArgumentError("forgedEvents", "must be refuse or allow");
 }
 
 function number(name: string, value: unknown, least: number): void {

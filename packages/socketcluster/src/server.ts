@@ -2,6 +2,7 @@
  * The part of `socketcluster-server` 20 that is used here, by its shape: its types are a package of their own, which nobody
  * should need in order to use this one.
  */
+import type { IncomingMessage } from "node:http";
 
 /** One consumer of an event stream. */
 export interface StreamConsumer<T> {
@@ -27,13 +28,32 @@ export interface SocketClusterSocket {
   readonly state: string;
   readonly authToken?: unknown;
   readonly remoteAddress?: string;
-  readonly request?: { readonly headers: { readonly origin?: string | undefined } };
+  readonly request?: IncomingMessage;
+  /** The token as it was signed; null without one. */
+  readonly signedAuthToken?: string | null;
+  /** The WebSocket. */
+  readonly socket: { readonly bufferedAmount: number; readonly readyState: number };
   /** Messages that came from the client, pongs included. */
   readonly inboundReceivedMessageCount: number;
   subscriptions(): string[];
   isSubscribed(channel: string): boolean;
   kickOut(channel: string, message: string): Promise<unknown>;
   procedure(name: string): unknown;
+  /** Messages that came and were not dealt with. */
+  getInboundBackpressure(): number;
+  disconnect(code?: number, reason?: string): unknown;
+  /** Ends it without a good-bye. */
+  terminate(): void;
+}
+
+/** Something that a client wants, or that is to be sent to it: what middleware is asked about. */
+export interface SocketClusterAction {
+  readonly type: string;
+  readonly socket?: SocketClusterSocket;
+  readonly channel?: string;
+  readonly data?: unknown;
+  readonly signedAuthToken?: string | null;
+  readonly authToken?: unknown;
 }
 
 export type SocketEvent =
@@ -54,9 +74,15 @@ export interface SocketEventData {
 export interface SocketClusterServer {
   readonly pingInterval: number;
   readonly clients: Readonly<Record<string, SocketClusterSocket>>;
+  /** Sockets that have not completed their handshake. */
+  readonly pendingClients: Readonly<Record<string, SocketClusterSocket>>;
+  readonly brokerEngine: unknown;
   readonly exchange: { transmitPublish(channel: string, data: unknown): Promise<unknown> };
   listener(event: string): unknown;
   emitWarning(warning: Error): void;
+  emit(event: string, data: unknown): void;
+  /** Where the server asks middleware; not documented, and the only place that the application need not share. */
+  _processMiddlewareAction?(stream: unknown, action: SocketClusterAction, socket?: unknown): Promise<unknown>;
 }
 
 /** Calls `handle` with everything that comes on a stream from now on; returns what ends that. */

@@ -1,10 +1,13 @@
 /** Presence of a SocketCluster server, over a Presently node: what `attach` gives. */
 import type { PresentlyNode } from "presently";
 import { type Roster as Presences, rosterOf } from "presently/drop-in";
+import { judgeActions } from "./actions.ts";
+import { ClientGuard } from "./client-guard.ts";
 import { LocalSockets } from "./local-sockets.ts";
 import { Mirror } from "./mirror.ts";
 import type { Settings, UserCountType } from "./options.ts";
 import { readSocket, socketsTopic } from "./records.ts";
+import { RefusedError } from "./refusal.ts";
 import { channelOfRoster, countConnections, type Roster, RosterFeeds } from "./roster.ts";
 import {
   consume,
@@ -14,6 +17,7 @@ import {
   type SocketEvent,
   type SocketEventData,
 } from "./server.ts";
+import { mendTables } from "./tables.ts";
 import { countOf, isElected, UserCount } from "./user-count.ts";
 import { type PresenceRow, rows, type UserMap, userMap } from "./user-map.ts";
 
@@ -27,13 +31,11 @@ const EVENTS: readonly SocketEvent[] = [
   "deauthentication",
 ];
 
+/** The `readyState` of a WebSocket that is open; those that are closing or closed have higher ones. */
+const WEBSOCKET_OPEN = 1;
+
 /** How long a socket may follow a roster before it must be subscribed to its channel. */
 const ADMISSION_MS = 500;
-
-/** A question that was refused; SocketCluster sends name and message to the client. */
-class RefusedError extends Error {
-  override readonly name = "PresenceRefusedError";
-}
 
 export class SocketClusterPresence {
   private readonly node: PresentlyNode;
@@ -41,6 +43,7 @@ export class SocketClusterPresence {
   private readonly settings: Settings;
   /** Who is present, by the names of channels and users. */
   private readonly presences: Presences;
+  private readonly guard: ClientGuard;
   private readonly sockets: LocalSockets;
   private readonly userCount: UserCount;
   private readonly feeds: RosterFeeds;
@@ -55,6 +58,11 @@ export class SocketClusterPresence {
     this.server = server;
     this.settings = settings;
     this.presences = rosterOf(node, settings.names);
+    this.guard = new ClientGuard(settings);
+    this.ends.push(
+      mendTables(server),
+      judgeActions(server, (action) => void this.guard.judge(action)),
+    );
     this.sockets = new LocalSockets(node, server, settings);
     this.feeds = new RosterFeeds(node, this.presences, settings, (channel, data) =>
       this.publish(channel, data),
@@ -103,6 +111,8 @@ export class SocketClusterPresence {
 
   /** Something has happened to a socket. */
   private follow(socket: SocketClusterSocket): void {
+    // One whose client has gone while middleware was asked about its handshake is opened all the same, and for ever.
+    if (socket.state === "open" && socket.socket.readyState > WEBSOCKET_OPEN) socket.disconnect();
     this.sockets.follow(socket);
     const isOpen = socket.state === "open" && this.server.clients[socket.id] === socket;
     const known = this.followed.get(socket.id);
@@ -122,6 +132,7 @@ export class SocketClusterPresence {
     const answer = (name: string | false, work: (data: unknown) => Promise<unknown>) => {
       if (name === false) return;
       const end = consume<ProcedureRequest>(socket.procedure(name), (request) => {
+        if (!this.guard.mayAsk(socket)) return request.error(new RefusedError(`${name} is asked too often`));
         work(request.data).then(
           (result) => request.end(result),
           (error: Error) => request.error(error),
@@ -165,9 +176,9 @@ export class SocketClusterPresence {
       if (!rosters.has(channel)) {
         rosters.add(channel);
         this.attempt(() => this.feeds.follow(channel));
-        this.guard(socket, name, channel);
+        this.putOut(socket, name, channel);
       } else if (this.settings.authorize === undefined && !socket.isSubscribed(channel)) {
-        this.guard(socket, name, channel);
+        this.putOut(socket, name, channel);
       }
     }
     for (const channel of [...rosters]) {
@@ -178,7 +189,7 @@ export class SocketClusterPresence {
   }
 
   /** Puts the socket out of the channel of a roster that it may not see. */
-  private guard(socket: SocketClusterSocket, name: string, channel: string): void {
+  private putOut(socket: SocketClusterSocket, name: string, channel: string): void {
     const judge = async () => {
       if (!socket.isSubscribed(name) || (await this.maySee(socket, channel))) return;
       await socket.kickOut(name, `you may not see who is on ${channel}: subscribe to it first`);

@@ -1,0 +1,39 @@
+/** What one socket may cost its server. */
+import { InvalidArgumentError } from "presently";
+
+const DEFAULTS = {
+  actionsPerSecondMax: 1_000,
+  questionsPerSecondMax: 20,
+  subscriptionsPerSocketMax: 2_000,
+  rostersPerSocketMax: 100,
+  waitingMessagesMax: 10_000,
+  bufferedBytesMax: 4_194_304,
+};
+
+export interface LimitOptions {
+  /** Subscriptions, publications, calls and transmissions of a socket in a second. Default 1,000; beyond it is disconnected. */
+  readonly actionsPerSecondMax?: number;
+  /** Calls of our procedures (`userMap`, `roster`) by a socket in a second. Default 20; beyond it they are refused. */
+  readonly questionsPerSecondMax?: number;
+  /** Channels that a socket may be subscribed to. Default 2,000; beyond it subscriptions are refused. */
+  readonly subscriptionsPerSocketMax?: number;
+  /** Rosters that a socket may follow. Default 100; beyond it subscriptions to their channels are refused. */
+  readonly rostersPerSocketMax?: number;
+  /** Messages of a socket that wait to be dealt with. Default 10,000; beyond it is disconnected. */
+  readonly waitingMessagesMax?: number;
+  /** Bytes that wait for a socket to read them when something is published to it. Default 4 MiB; beyond it is disconnected. */
+  readonly bufferedBytesMax?: number;
+}
+
+export type Limits = Required<LimitOptions>;
+
+/** @throws {InvalidArgumentError} for a name that is none, or a value that is no positive integer */
+export function resolveLimits(options: LimitOptions = {}): Limits {
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(DEFAULTS, name)) throw new InvalidArgumentError(`limits.${name}`, "is no limit");
+    if (value !== undefined && (!Number.isSafeInteger(value) || value < 1))
+      throw new InvalidArgumentError(`limits.${name}`, `must be an integer of at least 1, not ${value}`);
+  }
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  return { ...DEFAULTS, ...given };
+}
