@@ -1,6 +1,7 @@
 /** The checks that refuse a configuration before anything starts, and the defaults. */
 import { checkTls, isPeer } from "@presently/mesh";
 import { ConfigurationError, InvalidArgumentError } from "@presently/replica";
+import { ClientAddresses } from "./access/client-address.ts";
 import { isLoopback } from "./address.ts";
 import { logLevels } from "./logger.ts";
 import type { HttpConfig, MeshConfig, NodeConfig, NodeOptions } from "./node-options.ts";
@@ -41,6 +42,7 @@ export function resolveConfig(options: NodeOptions, naming: OptionNaming = (path
     },
   };
   checkMeanings(config, naming);
+  if (http !== undefined) checkDoor(config, http, naming);
   checkContradictions(config, naming);
   return config;
 }
@@ -234,6 +236,28 @@ function checkContradictions(config: NodeConfig, naming: OptionNaming): void {
       `${naming("mesh.port")} and ${naming("http.port")} are both ${mesh.port}: give each a port of its own`,
     );
   }
+}
+
+/** Nothing is open beyond loopback unless somebody has said so. */
+function checkDoor({ access }: NodeConfig, http: HttpConfig, naming: OptionNaming): void {
+  new ClientAddresses(http.trustedProxies);
+  const [open, host] = [naming("http.open"), `${naming("http.host")} ${http.host}`];
+  if (http.open && access !== undefined)
+    throw new ConfigurationError(
+      `${naming("access")} says who may do what, and ${open} that all may: leave one out`,
+    );
+  if (http.open || access !== undefined) return;
+  if (!isLoopback(http.host))
+    throw new ConfigurationError(
+      `${host} can be reached by other machines, and there is no ${naming("access")}: say who may do what, ` +
+        `listen on 127.0.0.1, or set ${open}`,
+    );
+  const [proxy] = http.trustedProxies;
+  if (proxy !== undefined)
+    throw new ConfigurationError(
+      `${naming("http.trustedProxies")} ${proxy} brings clients of other machines, and there is no ${naming("access")}: ` +
+        `say who may do what, or set ${open}`,
+    );
 }
 
 /** The number at a path; undefined where its section is not configured. */

@@ -46,10 +46,24 @@ export interface MeshOptions {
 
 /** The HTTP API, the event streams and the page. */
 export interface HttpOptions {
-  /** Address to listen on; default `127.0.0.1`. The API asks for no password. */
+  /** Address to listen on; default `127.0.0.1`. Any other needs `access`, or `open`. */
   readonly host?: string;
   /** Port to listen on; 0 takes any free one. */
   readonly port: number;
+  /** Whoever reaches the address may do everything, as on loopback; only without `access`; default false. */
+  readonly open?: boolean;
+  /** Addresses and networks of proxies whose `X-Forwarded-For` is believed; default none. */
+  readonly trustedProxies?: readonly string[];
+  /** Connections of one address at a time, and requests of one behind a trusted proxy; default 1,000, none for loopback. */
+  readonly connectionsPerAddressMax?: number;
+  /** Requests, and connections, that one address may begin in a second; default 100, none for loopback. */
+  readonly requestsPerAddressPerSecondMax?: number;
+  /** Requests that one connection may send in a second; default 100, none for loopback. */
+  readonly requestsPerConnectionPerSecondMax?: number;
+  /** Addresses for which connections and requests are counted at a time; default 65,536. */
+  readonly addressesMax?: number;
+  /** Time that a hook of `access` has to answer; default 5,000. */
+  readonly hookTimeoutMs?: number;
   /** Origins of web pages that may use the API from a browser; `*` allows every one; default none. */
   readonly allowedOrigins?: readonly string[];
   /** Size of a request body; default 64 KiB, or twice `metaBytesMax` if that is more. */
@@ -109,7 +123,13 @@ type Filled<T, Optional extends keyof T = never> = {
 export type MeshConfig = Filled<MeshOptions, "advertise" | "tls">;
 
 /** `HttpOptions` with every default filled in. */
-export type HttpConfig = Filled<HttpOptions, "demoControl">;
+export type HttpConfig = Filled<
+  HttpOptions,
+  | "demoControl"
+  | "connectionsPerAddressMax"
+  | "requestsPerAddressPerSecondMax"
+  | "requestsPerConnectionPerSecondMax"
+>;
 
 /** `NodeOptions` with every default filled in, checked. */
 export type NodeConfig = Filled<

@@ -482,7 +482,15 @@ export class PresentlyNode implements ServedNode {
     if (http !== undefined) {
       const limits = { metaBytesMax, topicBytesMax, keyBytesMax };
       const clients = this.#clients;
-      this.#http = await HttpServer.listen({ node: this, config: http, limits, clients, log: this.#log });
+      const onNotice = (notice: NodeNotice) => this.#note(notice);
+      this.#http = await HttpServer.listen({
+        node: this,
+        config: http,
+        limits,
+        clients,
+        log: this.#log,
+        onNotice,
+      });
     }
     this.#endpoint.start();
     await this.#transport.start();

@@ -70,6 +70,24 @@ const bound = (
   help,
 });
 
+/** A bound on one address or connection. Loopback is spared by default: a proxy there stands for many. */
+const addressBound = (
+  path: string,
+  flag: string,
+  unit: string,
+  beyondLoopback: number,
+  help: string,
+): OptionSpec => ({
+  path,
+  flag,
+  kind: "integer",
+  unit,
+  defaultText: `${beyondLoopback}, none for loopback`,
+  min: 1,
+  max: COUNT_MAX,
+  help,
+});
+
 /** A bound or duration that the replica itself knows, with the default that it has there. */
 const ofReplica = (
   path: string & keyof typeof REPLICA_DEFAULTS,
@@ -200,7 +218,7 @@ export const optionTable: readonly OptionSpec[] = [
     "http.host",
     "--http",
     { value: "127.0.0.1" },
-    "Address of the HTTP API and the page. The API asks for no password: keep it on loopback or a private network.",
+    "Address of the HTTP API and the page. One that other machines can reach needs `access`, or `http.open`.",
   ),
   {
     path: "http.port",
@@ -210,6 +228,20 @@ export const optionTable: readonly OptionSpec[] = [
     min: 0,
     max: 65_535,
     help: "Port of the HTTP API; 0 takes any free one.",
+  },
+  {
+    path: "http.open",
+    flag: "--open",
+    kind: "switch",
+    default: false,
+    help: "Let whoever reaches the HTTP address do everything, as on loopback. For networks that only those can reach who may.",
+  },
+  {
+    path: "http.trustedProxies",
+    flag: "--trusted-proxy",
+    kind: "texts",
+    defaultText: "none",
+    help: "Address or network (10.0.0.0/8) of a proxy whose X-Forwarded-For is believed.",
   },
   {
     path: "http.allowedOrigins",
@@ -456,6 +488,41 @@ export const optionTable: readonly OptionSpec[] = [
     "connections",
     12_000,
     "Connections of HTTP clients at a time; further ones are closed.",
+  ),
+  addressBound(
+    "http.connectionsPerAddressMax",
+    "--connections-per-address-max",
+    "connections",
+    1_000,
+    "Connections of one address at a time (IPv6: of one /64), and requests of one behind a trusted proxy; further ones get a 429.",
+  ),
+  addressBound(
+    "http.requestsPerAddressPerSecondMax",
+    "--requests-per-address-max",
+    "requests a second",
+    100,
+    "Requests, and connections, that one address may begin in a second, and at once; further ones get a 429.",
+  ),
+  addressBound(
+    "http.requestsPerConnectionPerSecondMax",
+    "--requests-per-connection-max",
+    "requests a second",
+    100,
+    "Requests that one connection may send in a second, and at once; further ones get a 429.",
+  ),
+  bound(
+    "http.addressesMax",
+    undefined,
+    "addresses",
+    65_536,
+    "Addresses for which connections and requests are counted at a time; one that has nothing open makes room for another.",
+  ),
+  durationMs(
+    "http.hookTimeoutMs",
+    "--hook-timeout-ms",
+    5_000,
+    1,
+    "Time that a hook of `access` has to answer; later, the request is refused.",
   ),
   bound("http.streamsMax", "--streams-max", "streams", 10_000, "Open event streams at a time."),
   bound(

@@ -25,7 +25,7 @@ export class ClientAddresses {
   /** The address of whoever sent the request; undefined when its socket is gone. Cost: O(header field). */
   of({ socket, headers }: IncomingMessage): string | undefined {
     const direct = socket.remoteAddress;
-    if (!this.#trustsAny || direct === undefined || !this.#isTrusted(direct)) return direct;
+    if (direct === undefined || !this.isTrusted(direct)) return direct;
     const forwarded = [headers["x-forwarded-for"] ?? []].flat().join(",").split(",");
     let nearest = direct;
     for (const text of forwarded.reverse()) {
@@ -33,9 +33,16 @@ export class ClientAddresses {
       // What a trusted proxy would not write was written by nobody who is believed.
       if (address === undefined) return nearest;
       nearest = address;
-      if (!this.#isTrusted(address)) return address;
+      if (!this.isTrusted(address)) return address;
     }
     return nearest;
+  }
+
+  /** Whether it is the address of a proxy whose word counts. */
+  isTrusted(address: string): boolean {
+    if (!this.#trustsAny) return false;
+    const [text] = address.split("%", 1) as [string];
+    return this.#trusted.check(text, isIP(text) === 6 ? "ipv6" : "ipv4");
   }
 
   #add(proxy: string): void {
@@ -51,11 +58,6 @@ export class ClientAddresses {
     const type = family === 4 ? "ipv4" : "ipv6";
     if (bits === undefined) this.#trusted.addAddress(address, type);
     else this.#trusted.addSubnet(address, bits, type);
-  }
-
-  #isTrusted(address: string): boolean {
-    const [text] = address.split("%", 1) as [string];
-    return this.#trusted.check(text, isIP(text) === 6 ? "ipv6" : "ipv4");
   }
 }
 

@@ -62,6 +62,8 @@ export interface GateOptions {
   readonly protocol: Protocol;
   /** What is left out, or undefined, has its default. */
   readonly limits?: { readonly [Limit in keyof GateLimits]?: GateLimits[Limit] | undefined };
+  /** What the limits are called where they are configured; default their own names. */
+  readonly limitNames?: { readonly [Limit in keyof GateLimits]?: string };
   /** Told of hooks that fail and of addresses that reach a bound: ten at once, then one a second, however many there are. */
   readonly onNotice: (notice: GateNotice) => void;
 }
@@ -88,6 +90,7 @@ export class Gate {
   readonly #access: Access | undefined;
   readonly #protocol: Protocol;
   readonly #limits: GateLimits;
+  readonly #limitNames: NonNullable<GateOptions["limitNames"]>;
   readonly #onNotice: (notice: GateNotice) => void;
   readonly #addresses: AddressTable;
   readonly #notices = new TokenBucket(NOTICES, performance.now());
@@ -95,10 +98,11 @@ export class Gate {
   readonly #refused = { unauthenticated: 0, "too-many": 0, failed: 0, forbidden: 0 };
 
   /** @throws {InvalidArgumentError} for a limit that is no positive number */
-  constructor({ access, protocol, limits = {}, onNotice }: GateOptions) {
+  constructor({ access, protocol, limits = {}, limitNames = {}, onNotice }: GateOptions) {
     this.#access = access;
     this.#protocol = protocol;
     this.#limits = limitsOf(limits);
+    this.#limitNames = limitNames;
     this.#onNotice = onNotice;
     const { connectionsPerAddressMax, connectsPerAddressPerSecondMax, addressesMax } = this.#limits;
     this.#addresses = new AddressTable({
@@ -217,7 +221,7 @@ export class Gate {
   }
 
   #noteLimit(address: string, { limit }: AddressRefusal): void {
-    const option = optionOf[limit];
+    const option = this.#limitNames[optionOf[limit]] ?? optionOf[limit];
     const facts = { address, option };
     const advice = "if it is a proxy, name it in http.trustedProxies";
     this.#note("address-limit", `${address} has reached ${option} of ${this.#protocol}; ${advice}`, facts);

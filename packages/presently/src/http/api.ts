@@ -1,5 +1,6 @@
 /** The resources of the HTTP API, one function each. */
 import { InvalidArgumentError, type Session } from "@presently/replica";
+import type { Action } from "../access/access.ts";
 import { HttpRequestError } from "../errors.ts";
 import { readBody } from "./body.ts";
 import { evictReplica, getCluster } from "./cluster-api.ts";
@@ -41,31 +42,90 @@ export function apiRoutes(context: ApiContext): readonly Route[] {
     return putSession;
   };
   return [
-    { method: "GET", path: "/healthz", handle: healthz },
-    { method: "GET", path: "/readyz", handle: (request) => readyz(request, node) },
-    { method: "GET", path: "/metrics", handle: metricsHandler(node) },
-    { method: "GET", path: "/api/cluster", handle: (request) => getCluster(request, node) },
-    { method: "GET", path: "/api/cluster/peers", handle: (request) => survey.get(request) },
-    { method: "GET", path: "/api/cluster/notices", handle: (request) => notices(request, context) },
-    { method: "GET", path: "/api/topics", handle: (request) => topics(request, node) },
-    { method: "GET", path: "/api/topics/:topic", handle: (request) => topic(request, context) },
-    { method: "GET", path: "/api/topics/:topic/events", handle: (request) => events(request, context) },
+    // How a load balancer learns what to do with this node; they say nothing about anybody.
+    { method: "GET", path: "/healthz", needs: "anybody", handle: healthz },
+    { method: "GET", path: "/readyz", needs: "anybody", handle: (request) => readyz(request, node) },
+    { method: "GET", path: "/metrics", needs: toInspect("metrics"), handle: metricsHandler(node) },
+    {
+      method: "GET",
+      path: "/api/cluster",
+      needs: toInspect("cluster"),
+      handle: (request) => getCluster(request, node),
+    },
+    {
+      method: "GET",
+      path: "/api/cluster/peers",
+      needs: toInspect("cluster"),
+      handle: (request) => survey.get(request),
+    },
+    {
+      method: "GET",
+      path: "/api/cluster/notices",
+      needs: toInspect("cluster"),
+      handle: (request) => notices(request, context),
+    },
+    {
+      method: "GET",
+      path: "/api/topics",
+      needs: toInspect("topics"),
+      handle: (request) => topics(request, node),
+    },
+    {
+      method: "GET",
+      path: "/api/topics/:topic",
+      needs: toWatch,
+      handle: (request) => topic(request, context),
+    },
+    {
+      method: "GET",
+      path: "/api/topics/:topic/events",
+      needs: toFollow,
+      handle: (request) => events(request, context),
+    },
     {
       method: "PUT",
       path: "/api/topics/:topic/presences/:key",
+      needs: toTrack,
       handle: (request) => putPresence(request, context, session),
     },
     {
       method: "DELETE",
       path: "/api/topics/:topic/presences/:key",
+      needs: toRemove,
       handle: (request) => deletePresence(request, context, session),
     },
     {
       method: "DELETE",
       path: "/api/cluster/replicas/:replica",
+      needs: ({ params }) => [{ kind: "operate", what: "evict", replica: params.replica! }],
       handle: (request) => evictReplica(request, context),
     },
   ];
+}
+
+const toInspect = (what: "topics" | "cluster" | "metrics") => (): readonly Action[] => [
+  { kind: "inspect", what },
+];
+
+function toWatch({ params }: ApiRequest): readonly Action[] {
+  return [{ kind: "watch", topic: params.topic! }];
+}
+
+/** Whoever gives a key is present as long as the stream is open. */
+function toFollow(request: ApiRequest): readonly Action[] {
+  const { key } = parseQuery(request.query, ["key", "meta"]);
+  const { topic } = request.params as { topic: string };
+  return key === undefined ? toWatch(request) : [...toWatch(request), { kind: "track", topic, key }];
+}
+
+function toTrack({ params }: ApiRequest): readonly Action[] {
+  return [{ kind: "track", topic: params.topic!, key: params.key! }];
+}
+
+/** What was PUT here is taken back by whoever may put it; what others did is undone by an operator. */
+function toRemove(request: ApiRequest): readonly Action[] {
+  const { topic, key } = request.params as { topic: string; key: string };
+  return isEverywhere(request.query) ? [{ kind: "operate", what: "kick", topic, key }] : toTrack(request);
 }
 
 function healthz({ query }: ApiRequest): Reply {
@@ -149,20 +209,25 @@ function deletePresence(
   { node, origins, limits }: ApiContext,
   session: () => Session,
 ): Reply {
-  const { everywhere = "false" } = parseQuery(query, ["everywhere"]);
-  if (everywhere !== "true" && everywhere !== "false") {
-    throw new InvalidArgumentError(`everywhere ${JSON.stringify(everywhere)}`, "must be true or false");
-  }
+  const everywhere = isEverywhere(query);
   origins.check(request);
   const [topic, key] = [topicIn(params, limits), keyIn(params, limits)];
-  const found = everywhere === "true" ? node.remove(topic, key) > 0 : session().untrack(topic, key);
+  const found = everywhere ? node.remove(topic, key) > 0 : session().untrack(topic, key);
   if (found) return { status: 204 };
-  const where = everywhere === "true" ? "on any node" : "by a PUT at this node";
+  const where = everywhere ? "on any node" : "by a PUT at this node";
   throw new HttpRequestError(
     404,
     "NOT_FOUND",
     `${JSON.stringify(key)} is not present on ${JSON.stringify(topic)} ${where}`,
   );
+}
+
+function isEverywhere(query: string): boolean {
+  const { everywhere = "false" } = parseQuery(query, ["everywhere"]);
+  if (everywhere !== "true" && everywhere !== "false") {
+    throw new InvalidArgumentError(`everywhere ${JSON.stringify(everywhere)}`, "must be true or false");
+  }
+  return everywhere === "true";
 }
 
 /** A node would only say that nobody is there; the caller should know that nobody can be. */

@@ -1,5 +1,6 @@
 /** One client that listens to a topic. */
 import type { ServerResponse } from "node:http";
+import { whenClosed } from "./when-closed.ts";
 
 /** How long a client that was too slow has to take the last event before its connection is cut. */
 const FAREWELL_MS = 5_000;
@@ -41,7 +42,7 @@ export class EventStream {
       this.#bytesMax = options.bufferBytesMax;
       this.#measure();
     });
-    this.#whenClosed(() => {
+    whenClosed(response, () => {
       this.#open = false;
       clearTimeout(this.#farewell);
       options.onBufferedChange(-this.#buffered);
@@ -63,7 +64,8 @@ export class EventStream {
 
   /** Sends an encoded event. A client that falls too far behind gets a last event, `error`, and is closed. */
   send(event: Uint8Array): void {
-    if (!this.#open || this.#response.destroyed) return;
+    // Its time may be over before its client has read the end: see `Doorkeeper`.
+    if (!this.#open || this.#response.destroyed || this.#response.writableEnded) return;
     this.#response.write(event);
     this.#measure();
     if (this.#buffered > this.#bytesMax) {
@@ -79,18 +81,6 @@ export class EventStream {
     if (!this.#open) return;
     this.#open = false;
     this.#response.end(lastEvent);
-  }
-
-  /** A response that still waits behind another one on its connection is not told of the end of that connection. */
-  #whenClosed(closed: () => void): void {
-    const { socket } = this.#response.req;
-    const once = () => {
-      socket.off("close", once);
-      this.#response.off("close", once);
-      closed();
-    };
-    socket.on("close", once);
-    this.#response.on("close", once);
   }
 
   #measure(): void {
@@ -109,6 +99,7 @@ export function encodeEvent(name: string, id: number, data: string): Uint8Array 
 /** A comment: keeps proxies and clients from taking an idle stream for a dead one. */
 export const heartbeatComment: Uint8Array = Buffer.from(":\n\n");
 
-function errorEvent(code: string, message: string): Uint8Array {
+/** The last event of a stream: why it ends. */
+export function errorEvent(code: string, message: string): Uint8Array {
   return Buffer.from(`event: error\ndata: ${JSON.stringify({ error: { code, message } })}\n\n`);
 }

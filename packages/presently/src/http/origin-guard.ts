@@ -20,7 +20,7 @@ export class OriginGuard {
       vary: "origin",
       "access-control-allow-origin": origin,
       "access-control-allow-methods": "GET, HEAD, PUT, DELETE, OPTIONS",
-      "access-control-allow-headers": "content-type",
+      "access-control-allow-headers": "authorization, content-type",
       "access-control-max-age": "600",
     };
   }

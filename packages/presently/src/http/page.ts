@@ -46,10 +46,10 @@ export async function pageRoutes(demoControl: string | undefined): Promise<reado
       return undefined;
     };
   return [
-    { method: "GET", path: "/", handle: serve(() => "index.html") },
-    { method: "GET", path: "/dashboard", handle: serve(() => "dashboard.html") },
-    { method: "GET", path: "/page/*", handle: serve(({ params }) => params["*"]!) },
-    { method: "GET", path: "/demo.json", handle: () => demoReply(demoControl) },
+    { method: "GET", path: "/", needs: "anybody", handle: serve(() => "index.html") },
+    { method: "GET", path: "/dashboard", needs: "anybody", handle: serve(() => "dashboard.html") },
+    { method: "GET", path: "/page/*", needs: "anybody", handle: serve(({ params }) => params["*"]!) },
+    { method: "GET", path: "/demo.json", needs: "anybody", handle: () => demoReply(demoControl) },
   ];
 }
 

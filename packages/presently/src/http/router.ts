@@ -1,11 +1,11 @@
-/** Finds the handler of a request. */
+/** Finds the resource of a request. */
 import createRouter from "find-my-way";
 import { HttpRequestError } from "../errors.ts";
-import type { Handler, Route } from "./route.ts";
+import type { Route } from "./route.ts";
 
-/** The handler that was found, and the decoded segments. */
+/** The resource that was found, and the decoded segments. */
 export interface Match {
-  readonly handle: Handler;
+  readonly route: Route;
   readonly params: Readonly<Record<string, string>>;
 }
 
@@ -19,11 +19,11 @@ export class Router {
 
   constructor(routes: readonly Route[]) {
     this.#methods = new Set(routes.map((route) => route.method));
-    for (const { method, path, handle } of routes) this.#router.on(method, path, unused, handle);
+    for (const route of routes) this.#router.on(route.method, route.path, unused, route);
   }
 
   /**
-   * The handler for a request; HEAD finds that of GET.
+   * The resource for a request; HEAD finds that of GET.
    *
    * @param path  still percent-encoded, and known to be decodable
    * @throws {HttpRequestError} `NOT_FOUND`, or `METHOD_NOT_ALLOWED` with the methods that are
@@ -33,7 +33,7 @@ export class Router {
     const found = this.#methods.has(asked as Route["method"])
       ? this.#router.find(asked as Route["method"], path)
       : null;
-    if (found !== null) return { handle: found.store, params: found.params as Record<string, string> };
+    if (found !== null) return { route: found.store, params: found.params as Record<string, string> };
     const allowed = this.allowedMethods(path);
     if (allowed.length === 0) {
       throw new HttpRequestError(404, "NOT_FOUND", "there is nothing at this path: see the README, HTTP API");

@@ -10,6 +10,7 @@ import type {
   Watcher,
 } from "@presently/replica";
 
+import type { Access } from "../access/access.ts";
 import type { Eviction } from "../eviction.ts";
 
 /** A link of the mesh, for operators. */
@@ -39,6 +40,8 @@ export interface ServedNode {
   /** Why the node is not ready, for people; undefined once it is. */
   readonly notReadyReason: string | undefined;
   readonly stopping: boolean;
+  /** Who may do what; undefined: everybody everything. */
+  readonly access: Access | undefined;
   /** How far the state is that another node is giving this one; undefined if none is. */
   readonly syncProgress: SyncProgress | undefined;
   /** What happened since the start; they only grow. */

@@ -42,10 +42,10 @@ describe("the HTTP server", () => {
   });
 
   test.each([
-    ["a header that never ends", "GET /healthz HTTP/1.1\r\nhost: a\r\n"],
+    ["a header that never ends", "GET /healthz HTTP/1.1\r\nhost: localhost\r\n"],
     [
       "a body that never comes",
-      `PUT ${topicPath("t", "k")} HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n{`,
+      `PUT ${topicPath("t", "k")} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n{`,
     ],
   ])("gives up on %s", async (_, text) => {
     const url = await startWith({ requestTimeoutMs: 200 });
@@ -59,7 +59,8 @@ describe("the HTTP server", () => {
   test("forgets a stream that never began because another one was before it on its connection", async () => {
     const url = await startWith();
     const { socket, received } = await connectTo(url);
-    const get = (key: string) => `GET ${topicPath("t")}/events?key=${key} HTTP/1.1\r\nhost: a\r\n\r\n`;
+    const get = (key: string) =>
+      `GET ${topicPath("t")}/events?key=${key} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
     socket.write(get("first") + get("second"));
     await eventually(() => expect(received()).toContain("first"));
     socket.destroy();
@@ -70,7 +71,9 @@ describe("the HTTP server", () => {
     const url = await startWith();
     const { socket, received } = await connectTo(url);
     const closed = once(socket, "close");
-    socket.write(`POST /nope HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\nGET /healthz HTTP/1.1\r\n`);
+    socket.write(
+      `POST /nope HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\nGET /healthz HTTP/1.1\r\n`,
+    );
     await eventually(() => expect(received()).toMatch(/^HTTP\/1\.1 404 [\s\S]*connection: close/i));
     await closed;
     expect(received()).not.toContain("200 OK");

@@ -1,12 +1,14 @@
 /** The HTTP server of a node: takes requests, finds who answers, and turns whatever goes wrong into a typed error. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import type { ClientAddresses } from "../access/client-address.ts";
 import { formatHostAndPort } from "../address.ts";
 import { HttpRequestError, ListenError, StoppingError } from "../errors.ts";
 import type { Log } from "../logger.ts";
 import type { HttpConfig } from "../node-options.ts";
 import type { NodeNotice } from "../notice.ts";
 import { apiRoutes } from "./api.ts";
+import { Doorkeeper, queryWithoutToken } from "./doorkeeper.ts";
 import { EventHub } from "./event-hub.ts";
 import { replyToError } from "./failure.ts";
 import { type Reply, sendReply } from "./json.ts";
@@ -26,7 +28,9 @@ export interface HttpServerOptions {
     readonly topicBytesMax: number;
     readonly keyBytesMax: number;
   };
+  readonly clients: ClientAddresses;
   readonly log: Log;
+  readonly onNotice: (notice: NodeNotice) => void;
 }
 
 /** Cookies and what else a browser sends along; the default of Node.js. */
@@ -45,6 +49,7 @@ export class HttpServer {
   readonly #events: EventHub;
   readonly #notices = new NoticeBoard();
   readonly #router: Router;
+  readonly #doorkeeper: Doorkeeper;
 
   /**
    * A server that takes requests.
@@ -60,7 +65,7 @@ export class HttpServer {
   }
 
   private constructor(
-    { node, config, limits, log }: HttpServerOptions,
+    { node, config, limits, clients, log, onNotice }: HttpServerOptions,
     page: Awaited<ReturnType<typeof pageRoutes>>,
   ) {
     this.#node = node;
@@ -76,6 +81,7 @@ export class HttpServer {
       limits: { ...limits, bodyBytesMax: config.bodyBytesMax },
     };
     this.#router = new Router([...apiRoutes(context), ...page]);
+    this.#doorkeeper = new Doorkeeper(node.access, config, clients, onNotice);
     this.#server = createServer({
       maxHeaderSize: headerBytesMax(limits),
       headersTimeout: config.requestTimeoutMs,
@@ -84,6 +90,7 @@ export class HttpServer {
       connectionsCheckingInterval: Math.min(1_000, config.requestTimeoutMs),
     });
     this.#server.maxConnections = config.connectionsMax;
+    this.#server.on("connection", this.#doorkeeper.checkConnection);
     this.#server.on("request", (request, response) => void this.#answer(request, response));
     this.#server.on("clientError", (error, socket) => refuseConnection(error, socket as Socket));
     this.#server.on("drop", () => {
@@ -160,17 +167,15 @@ export class HttpServer {
     sendReply(response, reply);
   }
 
-  #handle(
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): Reply | undefined | Promise<Reply | undefined> {
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<Reply | undefined> {
     const { path, query } = parseTarget(request.url ?? "");
     const method = request.method ?? "";
     if (method === "OPTIONS") return this.#options(path);
-    const { handle, params } = this.#router.find(method, path);
+    const { route, params } = this.#router.find(method, path);
     // The probes go on: they are how a load balancer learns that the node is stopping.
     if (this.#node.stopping && path.startsWith("/api/")) throw new StoppingError();
-    return handle({ request, response, params, query });
+    await this.#doorkeeper.check({ request, response, params, query }, route);
+    return route.handle({ request, response, params, query: queryWithoutToken({ request, query }) });
   }
 
   #options(path: string): Reply {
