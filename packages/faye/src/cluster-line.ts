@@ -1,6 +1,6 @@
 /** What the servers of a cluster tell each other directly: at most once, in order for each pair, never stored. */
 import { randomUUID } from "node:crypto";
-import type { PresentlyNode } from "presently";
+import type { BroadcastOptions, PresentlyNode, TopicSubscription } from "presently";
 import type { NoticeListener } from "./notice.ts";
 import { isMap } from "./request.ts";
 
@@ -26,13 +26,18 @@ export class ClusterLine {
   }
 
   /**
-   * Tells all others.
+   * Tells all others; with `topics` only nodes that have subscribed to one of them.
    *
    * @throws {LimitError} beyond `broadcastBytesMax` of the node
    * @throws {InvalidArgumentError} for what is no JSON
    */
-  send(kind: Kind, body: Body): void {
-    this.#node.broadcast(`faye:${kind}`, { ...body, origin: this.#origin });
+  send(kind: Kind, body: Body, options?: BroadcastOptions): void {
+    this.#node.broadcast(`faye:${kind}`, { ...body, origin: this.#origin }, options);
+  }
+
+  /** Says to the others that what they tell of a topic is wanted here. */
+  subscribe(kind: Kind, topic: string): TopicSubscription {
+    return this.#node.subscribe(`faye:${kind}`, topic);
   }
 
   /** Calls `listener` with what the others tell. */

@@ -7,6 +7,13 @@ export function isPublishable(channel: string): boolean {
   return NAME.test(channel) && !isMeta(channel);
 }
 
+/** The channel, and all patterns that a subscriber of it may have named: `/a/b` is one of `/a/*`, `/a/**` and `/**`. */
+export function expand(channel: string): string[] {
+  const names = channel.split("/").slice(1);
+  const parents = names.map((_, depth) => ["", ...names.slice(0, depth), "**"].join("/"));
+  return [channel, ["", ...names.slice(0, -1), "*"].join("/"), ...parents];
+}
+
 export function isMeta(channel: string): boolean {
   return channel === "/meta" || channel.startsWith("/meta/");
 }

@@ -1,7 +1,11 @@
-/** Sends what is published on ordinary channels on to the other servers of the cluster, once, and publishes what they send. */
+/**
+ * Sends what is published on ordinary channels on to the servers of the cluster that have subscribers for it, once, and
+ * publishes what they send.
+ */
+import type { TopicSubscription } from "presently";
 import type { ClusterLine } from "./cluster-line.ts";
 import type { FayeMessage } from "./faye.ts";
-import { isPublishable, isService } from "./grammar.ts";
+import { expand, isMeta, isPublishable, isService } from "./grammar.ts";
 import type { NoticeListener } from "./notice.ts";
 
 export interface RelayOptions {
@@ -14,6 +18,8 @@ export interface RelayOptions {
 
 export class Relay {
   readonly #options: RelayOptions;
+  /** What is subscribed to at this server, channels and patterns alike, and how often. */
+  readonly #wanted = new Map<string, { count: number; readonly subscription: TopicSubscription }>();
 
   constructor(options: RelayOptions) {
     this.#options = options;
@@ -31,12 +37,46 @@ export class Relay {
     if (typeof channel !== "string" || data === undefined) return undefined;
     if (!isPublishable(channel) || isService(channel) || !includes(channel)) return undefined;
     try {
-      line.send("publish", { channel, data, ...(ext === undefined ? {} : { ext }) });
+      const body = { channel, data, ...(ext === undefined ? {} : { ext }) };
+      line.send("publish", body, { topics: expand(channel) });
       return undefined;
     } catch (error) {
       const message = `a message on ${channel} was refused, as it cannot be sent to the other nodes: ${String(error)}`;
       notice({ type: "relay-failed", level: "warn", message, channel, error });
       return `407:${channel}:Failed to publish`;
     }
+  }
+
+  /** A client of this server has subscribed. */
+  subscribed(channel: string): void {
+    if (isMeta(channel) || isService(channel)) return;
+    const wanted = this.#wanted.get(channel);
+    if (wanted !== undefined) wanted.count++;
+    else {
+      const subscription = this.#options.line.subscribe("publish", channel);
+      this.#wanted.set(channel, { count: 1, subscription });
+    }
+  }
+
+  unsubscribed(channel: string): void {
+    const wanted = this.#wanted.get(channel);
+    if (wanted === undefined || --wanted.count > 0) return;
+    this.#wanted.delete(channel);
+    wanted.subscription.end();
+  }
+
+  /** Settles when what is published on these channels, at whichever server, comes here; undefined if it does. */
+  whenEffective(channels: readonly string[]): undefined | Promise<unknown> {
+    const waits: Promise<void>[] = [];
+    for (const channel of channels) {
+      const subscription = this.#wanted.get(channel)?.subscription;
+      if (subscription?.isEffective() === false) waits.push(subscription.whenEffective());
+    }
+    return waits.length === 0 ? undefined : Promise.all(waits);
+  }
+
+  close(): void {
+    for (const { subscription } of this.#wanted.values()) subscription.end();
+    this.#wanted.clear();
   }
 }

@@ -14,7 +14,7 @@ export interface ServerExtensionsOptions {
   readonly settings: Pick<Settings, "channelRe" | "forgedEvents">;
   readonly publisher: Pick<Publisher, "claim">;
   readonly subscriptions: Subscriptions;
-  readonly relay: Pick<Relay, "forward"> | undefined;
+  readonly relay: Pick<Relay, "forward" | "whenEffective"> | undefined;
 }
 
 export function extensionsFor(
@@ -67,11 +67,13 @@ export function extensionsFor(
             message.data = restore(message.data) ?? message.data;
           return callback(message);
         }
-        const channels = channelsOf(message.subscription)?.filter(hasPresence) ?? [];
-        if (channels.length === 0) return callback(message);
-        const done = subscriptions.confirm(message, channels);
-        if (done === undefined) callback(message);
-        else void done.then(() => callback(message));
+        const channels = channelsOf(message.subscription) ?? [];
+        const withPresence = channels.filter(hasPresence);
+        const done = withPresence.length === 0 ? undefined : subscriptions.confirm(message, withPresence);
+        // Whoever is told that it has subscribed gets what is published from then on, at whichever server.
+        const effective = message.error ? undefined : relay?.whenEffective(channels);
+        if (done === undefined && effective === undefined) callback(message);
+        else void Promise.all([done, effective]).then(() => callback(message));
       },
     },
   };

@@ -46,8 +46,12 @@ export function setup(server: FayeServer, client: FayeClient, options: SetupOpti
   const subscriptions = new Subscriptions({ store, limits, notice, now: () => performance.now() });
 
   const { incoming, outgoing } = extensionsFor({ settings, publisher, subscriptions, relay });
-  const subscribed = (clientId: string, channel: string) => subscriptions.subscribed(clientId, channel);
+  const subscribed = (clientId: string, channel: string) => {
+    relay?.subscribed(channel);
+    subscriptions.subscribed(clientId, channel);
+  };
   const unsubscribed = (clientId: string, channel: string) => {
+    relay?.unsubscribed(channel);
     if (!matches(settings.channelRe, channel)) return;
     // With an engine of Faye's own, another server may have recorded the subscription.
     if (clustered && store.idOf(channel, clientId) === undefined)
@@ -73,6 +77,7 @@ export function setup(server: FayeServer, client: FayeClient, options: SetupOpti
       removeIncoming();
       server.removeExtension(outgoing);
       store.close();
+      relay?.close();
       line?.close();
       publisher.close();
     },
