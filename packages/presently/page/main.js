@@ -1,13 +1,14 @@
 /** Puts the page together: which parts there are, and what each is told when something happens. */
 import { Activity } from "./activity-view.js";
-import { pollCluster } from "./cluster-poll.js";
 import { ClusterView } from "./cluster-view.js";
 import { showConnection } from "./connection-view.js";
 import { findDemo } from "./demo-control.js";
 import { describeDevice } from "./device.js";
 import { byId, element, setText } from "./dom.js";
+import { plural } from "./numbers.js";
 import { showPeople } from "./people-view.js";
 import { findPhoenix, PhoenixStream } from "./phoenix-stream.js";
+import { poll, readJson } from "./poll.js";
 import { lostReplicas, reasonAmong } from "./reasons.js";
 import { describeChanges, Roster } from "./roster.js";
 import { ROOM_PREFIX, readSettings, rememberJoined, rememberLeft, tidy } from "./settings.js";
@@ -188,10 +189,6 @@ function countText(people) {
   ].join(" · ");
 }
 
-function plural(count, one, many = `${one}s`) {
-  return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
-}
-
 function eventsUrl(room, key, meta) {
   const query = new URLSearchParams({ key, meta: JSON.stringify(meta) });
   return `/api/topics/${encodeURIComponent(ROOM_PREFIX + room)}/events?${query}`;
@@ -222,8 +219,8 @@ document.addEventListener("visibilitychange", () => {
 
 let demo;
 let unanswered = false;
-const askCluster = pollCluster({
-  url: "/api/cluster",
+const askCluster = poll({
+  read: readJson("/api/cluster"),
   onAnswer: (report) => {
     cluster.report = report;
     cluster.silent = false;

@@ -1,9 +1,9 @@
 /**
- * Presence in one topic over server-sent events, for as long as it is not closed.
+ * A state and the changes after it over server-sent events, for as long as it is not closed: a topic, with or without
+ * being present there (then key and meta are in the URL), or the notices of a node.
  *
- * Being connected is being present: the key and meta are in the URL. A lost stream is opened again with capped, jittered
- * back-off, and each new one starts with a whole state. (An EventSource would try again by itself, but not after every
- * kind of failure, not in every browser, and without saying when.)
+ * A lost stream is opened again with capped, jittered back-off, and each new one starts with a whole state. (An EventSource
+ * would try again by itself, but not after every kind of failure, not in every browser, and without saying when.)
  */
 
 const RETRY_FIRST_MS = 400;
@@ -11,13 +11,14 @@ const RETRY_MAX_MS = 5_000;
 
 /**
  * @typedef {{ kind: "connecting" } | { kind: "live" } | { kind: "waiting", retryAtMs: number }
- *   | { kind: "refused", message: string }} StreamStatus  `retryAtMs` by `performance.now()`; after `refused` nothing
- *   more is tried
+ *   | { kind: "refused", message: string, status: number }} StreamStatus  `retryAtMs` by `performance.now()`; after
+ *   `refused` nothing more is tried
  */
 
 export class TopicStream {
   #url;
   #handlers;
+  #diffEvent;
   /** @type {EventSource | undefined} */
   #source;
   #timer;
@@ -28,9 +29,11 @@ export class TopicStream {
    * @param {string} url
    * @param {{ onState: (state: any) => void, onDiff: (diff: any) => boolean, onStatus: (status: StreamStatus) => void }} handlers
    *   `onDiff` answers whether the diff followed; if not, the stream is opened anew for the sake of its state
+   * @param {string} diffEvent  what the changes are called on the wire
    */
-  constructor(url, handlers) {
+  constructor(url, handlers, diffEvent = "diff") {
     this.#url = url;
+    this.#diffEvent = diffEvent;
     this.#handlers = handlers;
     this.#open();
   }
@@ -57,7 +60,7 @@ export class TopicStream {
       this.#handlers.onState(JSON.parse(event.data));
       this.#handlers.onStatus({ kind: "live" });
     });
-    source.addEventListener("diff", (event) => {
+    source.addEventListener(this.#diffEvent, (event) => {
       if (!this.#handlers.onDiff(JSON.parse(event.data))) this.#open();
     });
     source.addEventListener("error", () => {
@@ -85,7 +88,7 @@ export class TopicStream {
     if (refusal === undefined || this.#closed || this.#source !== undefined) return;
     this.#drop();
     this.#closed = true;
-    this.#handlers.onStatus({ kind: "refused", message: refusal });
+    this.#handlers.onStatus({ kind: "refused", ...refusal });
   }
 }
 
@@ -96,7 +99,11 @@ async function refusalOf(url) {
   try {
     const response = await fetch(url, { signal: controller.signal });
     const lasting = response.status >= 400 && response.status < 500 && response.status !== 429;
-    return lasting ? ((await response.json()).error?.message ?? response.statusText) : undefined;
+    if (!lasting) return undefined;
+    return {
+      message: (await response.json()).error?.message ?? response.statusText,
+      status: response.status,
+    };
   } catch {
     // The node cannot be reached, which is what trying again is for.
     return undefined;

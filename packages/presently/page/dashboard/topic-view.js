@@ -1,0 +1,221 @@
+/** One topic: who is present on it, by its event stream. */
+import { ago, duration } from "../ago.js";
+import { avatar } from "../avatar.js";
+import { byId, element, reconcile, setAttribute, setText } from "../dom.js";
+import { plural, short, whole } from "../numbers.js";
+import { Roster } from "../roster.js";
+import { TopicStream } from "../topic-stream.js";
+import { writeAddress } from "./address.js";
+import { Tiles } from "./tiles.js";
+import { TopicTraffic } from "./topic-traffic.js";
+import { visible } from "./visible.js";
+
+const PEOPLE_SHOWN_MAX = 100;
+const NODES_SHOWN_MAX = 3;
+
+const STATES = {
+  connecting: "connecting…",
+  live: "live",
+  waiting: "reconnecting…",
+  silent: "silent",
+  refused: "refused",
+};
+
+export class TopicView {
+  /** @type {string | undefined} */
+  topic;
+  #api;
+  #onChange;
+  #onRefused;
+  #onKick;
+  #roster = new Roster();
+  #traffic = new TopicTraffic();
+  #tiles = new Tiles("topic-tiles");
+  #stream;
+  #status = { kind: "connecting" };
+  /** Whether a state has come, and since when there are no changes any more. */
+  #known = false;
+  #lostAtMs;
+  #filter = "";
+
+  /**
+   * @param {{ api: import("./api.js").Api, onChange: () => void, onKick: (person: { topic: string, key: string,
+   *   connections: number }) => void, onRefused: (refusal: { message: string, status: number }) => void }} options
+   */
+  constructor({ api, onChange, onKick, onRefused }) {
+    this.#api = api;
+    this.#onChange = onChange;
+    this.#onRefused = onRefused;
+    this.#onKick = onKick;
+    byId("people-filter").addEventListener("input", ({ currentTarget }) => {
+      this.#filter = currentTarget.value.toLocaleLowerCase();
+      onChange();
+    });
+  }
+
+  /** Shows another topic. */
+  choose(topic) {
+    this.topic = topic;
+    this.#known = false;
+    this.#lostAtMs = undefined;
+    this.#roster = new Roster();
+    this.#traffic = new TopicTraffic();
+    this.#tiles.clear();
+    this.#filter = "";
+    byId("people-filter").value = "";
+    byId("people").replaceChildren();
+    writeAddress({ topic });
+    this.open();
+  }
+
+  /** Begins to listen, or begins again with another token. */
+  open() {
+    this.#stream?.close();
+    if (this.topic === undefined) return;
+    const url = this.#api.streamUrl(`/api/topics/${encodeURIComponent(this.topic)}/events`);
+    this.#stream = new TopicStream(url, {
+      onState: (state) => {
+        this.#roster.reset(state);
+        this.#known = true;
+        this.#lostAtMs = undefined;
+        this.#onChange();
+      },
+      onDiff: (diff) => {
+        const followed = this.#roster.apply(diff) !== undefined;
+        if (followed) this.#traffic.add(diff, performance.now());
+        this.#onChange();
+        return followed;
+      },
+      onStatus: (status) => {
+        this.#status = status;
+        if (status.kind === "waiting" || status.kind === "refused") this.#lostAtMs ??= performance.now();
+        if (status.kind === "refused") this.#onRefused(status);
+        this.#onChange();
+      },
+    });
+  }
+
+  retryNow() {
+    this.#stream?.retryNow();
+  }
+
+  close() {
+    this.#stream?.close();
+  }
+
+  /** Remembers the numbers for the curves; once a second. */
+  record(nowMs, silent) {
+    if (this.topic !== undefined) this.#tiles.record(this.#numbers(nowMs, this.#people(), silent), nowMs);
+  }
+
+  /** @param {boolean} silent  whether the node has stopped answering, though the stream may still be open */
+  show(nowMs, silent) {
+    const { topic } = this;
+    byId("topic-body").hidden = topic === undefined;
+    byId("topic-stream").hidden = topic === undefined;
+    if (topic === undefined) return;
+    const state = this.#status.kind === "live" && silent ? "silent" : this.#status.kind;
+    setText(byId("topic-name"), visible(topic));
+    setAttribute(byId("topic-stream"), "data-state", state);
+    setText(byId("topic-stream-text"), STATES[state]);
+    const lost = this.#lostAtMs !== undefined || state === "silent";
+    setAttribute(byId("topic"), "data-stale", lost);
+    byId("topic-notice").hidden = !lost;
+    setText(byId("topic-notice"), this.#noticeText(state, nowMs));
+    const people = this.#people();
+    setText(byId("topic-counts"), this.#known ? countText(people, this.#roster.entries) : "");
+    this.#tiles.show(this.#numbers(nowMs, people, silent), nowMs);
+    this.#showPeople(people);
+  }
+
+  #people() {
+    return this.#roster.people();
+  }
+
+  #numbers(nowMs, people, silent) {
+    const fresh = this.#known && this.#lostAtMs === undefined && !silent;
+    const { joins, leaves, updates } = this.#traffic.perMinute(nowMs);
+    return [
+      {
+        ...{ name: "People", what: "People on this topic", format: whole },
+        value: fresh ? people.length : undefined,
+      },
+      {
+        ...{ name: "Changes a minute", what: "Joins, leaves and updates a minute", format: short },
+        value: fresh ? joins + leaves + updates : undefined,
+        detail: fresh ? `${plural(joins, "join")}, ${plural(leaves, "leave")}` : undefined,
+      },
+    ];
+  }
+
+  #noticeText(state, nowMs) {
+    const shown = this.#known ? " This is who was here before." : "";
+    if (this.#status.kind === "refused") return `The node refuses to tell: ${this.#status.message}.${shown}`;
+    if (state === "silent") return `The connection is open and nothing comes.${shown}`;
+    return `No news for ${duration(nowMs - (this.#lostAtMs ?? nowMs))}.${shown} Trying again.`;
+  }
+
+  #showPeople(people) {
+    const found = this.#filter === "" ? people : people.filter((person) => matches(person, this.#filter));
+    const shown = found.slice(0, PEOPLE_SHOWN_MAX);
+    reconcile(byId("people"), shown, {
+      key: ({ key }) => key,
+      create: ({ key }) => this.#createRow(key),
+      update: updateRow,
+    });
+    const rest = found.length - shown.length;
+    byId("people-more").hidden = rest <= 0 && (found.length > 0 || !this.#known);
+    setText(byId("people-more"), rest > 0 ? `and ${whole(rest)} more: search for whom you mean` : "Nobody.");
+  }
+
+  #createRow(key) {
+    const row = element(
+      "li",
+      { "data-person": key },
+      avatar(key),
+      element(
+        "div",
+        { class: "cell-text" },
+        element("bdi", { class: "cell-main name" }),
+        element("span", { class: "cell-more" }),
+      ),
+      element(
+        "button",
+        {
+          type: "button",
+          class: "quiet",
+          "aria-label": `Remove ${visible(key)}`,
+          onclick: () => this.#onKick({ topic: this.topic, key, connections: row.connections }),
+        },
+        "Remove…",
+      ),
+    );
+    return row;
+  }
+}
+
+function updateRow(row, { key, name, sinceMs, connections }) {
+  row.connections = connections.length;
+  const [main, more] = row.children[1].children;
+  // The name is what they call themselves; the key is who they are.
+  setText(main, name === key ? visible(key) : `${visible(name)} (${visible(key)})`);
+  const nodes = [...new Set(connections.map(({ node }) => node))];
+  const rest = nodes.length > NODES_SHOWN_MAX ? ` and ${nodes.length - NODES_SHOWN_MAX} more` : "";
+  const via = `via ${nodes.slice(0, NODES_SHOWN_MAX).map(visible).join(", ")}${rest}`;
+  const times = connections.length > 1 ? `${plural(connections.length, "connection")} ` : "";
+  const since = sinceMs === undefined ? "" : ` · says since ${ago(Date.now() - sinceMs)}`;
+  setText(more, times + via + since);
+}
+
+function matches({ key, name }, text) {
+  return key.toLocaleLowerCase().includes(text) || name.toLocaleLowerCase().includes(text);
+}
+
+function countText(people, entries) {
+  const nodes = new Set(people.flatMap(({ connections }) => connections.map(({ node }) => node)));
+  return [
+    plural(people.length, "person", "people"),
+    plural(entries, "connection"),
+    plural(nodes.size, "node"),
+  ].join(" · ");
+}
