@@ -1,0 +1,67 @@
+/** Every link of the documentation within this repository leads somewhere, also to the heading that it names. */
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const tracked = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.md"], {
+  cwd: root,
+  encoding: "utf8",
+});
+const documents = tracked
+  .split("\n")
+  .filter((path) => path !== "" && existsSync(join(root, path)))
+  .map((path) => ({ path, links: linksIn(withoutCode(readFileSync(join(root, path), "utf8"))) }))
+  .filter(({ links }) => links.length > 0);
+
+describe.each(documents)("$path", ({ path, links }) => {
+  test("leads nowhere that is not there", () => {
+    const broken = links.filter((link) => !leadsSomewhere(join(root, path), link));
+    expect(broken).toEqual([]);
+  });
+});
+
+test("headings are found as the links spell them", () => {
+  expect(headingsOf("# What it *does*, and `why`\n## What it does, and why")).toEqual([
+    "what-it-does-and-why",
+    "what-it-does-and-why-1",
+  ]);
+  expect(leadsSomewhere(join(root, "README.md"), "#no-such-heading")).toBe(false);
+  expect(leadsSomewhere(join(root, "README.md"), "no-such-file.md")).toBe(false);
+});
+
+/** Those within the repository. */
+function linksIn(text: string): string[] {
+  return [...text.matchAll(/\]\(([^()\s]+)\)/g)]
+    .map(([, target]) => target!)
+    .filter((link) => !/^[a-z]+:/.test(link));
+}
+
+function leadsSomewhere(from: string, link: string): boolean {
+  const [file, heading] = link.split("#") as [string, string | undefined];
+  const target = file === "" ? from : join(dirname(from), decodeURIComponent(file));
+  if (!existsSync(target) || relative(root, target).startsWith("..")) return false;
+  if (heading === undefined || statSync(target).isDirectory()) return true;
+  return headingsOf(withoutCode(readFileSync(target, "utf8"))).includes(heading);
+}
+
+/** As GitHub makes them: lower case, no punctuation, hyphens for spaces, a number for each repetition. */
+function headingsOf(text: string): string[] {
+  const seen = new Map<string, number>();
+  return [...text.matchAll(/^#{1,6} +(.+?) *$/gm)].map(([, heading]) => {
+    const slug = heading!
+      .toLowerCase()
+      .replace(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+      .replace(/[^\p{L}\p{N}_ -]/gu, "")
+      .replaceAll(" ", "-");
+    const times = seen.get(slug) ?? 0;
+    seen.set(slug, times + 1);
+    return times === 0 ? slug : `${slug}-${times}`;
+  });
+}
+
+function withoutCode(markdown: string): string {
+  return markdown.replace(/^(```+|~~~+)[\s\S]*?^\1 *$/gm, "");
+}
