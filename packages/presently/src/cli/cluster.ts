@@ -2,8 +2,7 @@
 import type { Command } from "commander";
 import type { ClusterJson, ReplicaJson } from "../http/cluster-api.ts";
 import type { LinkReport } from "../http/served-node.ts";
-import { addClientOptions, type ClientOptions } from "./client-options.ts";
-import { NodeClient } from "./node-client.ts";
+import { addClientOptions, type ClientOptions, clientOf } from "./client-options.ts";
 import { coloured, duration, printable, table } from "./terminal.ts";
 
 /** Adds the command. */
@@ -12,8 +11,8 @@ export function addClusterCommand(program: Command): void {
   addClientOptions(command).action((options: ClientOptions) => cluster(options));
 }
 
-async function cluster({ url, json }: ClientOptions): Promise<void> {
-  const state = await new NodeClient(url).get<ClusterJson>("/api/cluster");
+async function cluster({ json, ...node }: ClientOptions): Promise<void> {
+  const state = await clientOf(node).get<ClusterJson>("/api/cluster");
   console.log(json ? JSON.stringify(state) : clusterText(state));
 }
 

@@ -29,6 +29,50 @@ export const hostTable: readonly CommandOptionSpec[] = [
   ),
 ];
 
+/** Of who may do what: see `docs/security.md`. */
+export const accessTable: readonly CommandOptionSpec[] = [
+  text(
+    "access.tokensFile",
+    "--access-tokens-file",
+    "path",
+    "YAML or JSON list of the API tokens that are let in, by their hashes; read again when it changes. `presently token create` makes its entries.",
+  ),
+  text(
+    "access.jwtSecretFile",
+    "--access-jwt-secret-file",
+    "path",
+    "File with the secret (HS256), or the public key in PEM (RS256, ES256, EdDSA), of JSON web tokens that are let in. Several, one a line: any of them.",
+  ),
+  text(
+    "access.jwtIssuer",
+    "--access-jwt-issuer",
+    "name",
+    "Issuer (iss) that JSON web tokens must name.",
+    "any",
+  ),
+  text(
+    "access.jwtAudience",
+    "--access-jwt-audience",
+    "name",
+    "Audience (aud) that JSON web tokens must name.",
+    "any",
+  ),
+  text("access.jwtId", "--access-jwt-id", "claim", "Claim that says who it is.", "sub"),
+  texts(
+    "access.jwtScopes",
+    "--access-jwt-scope",
+    "scope",
+    "What JSON web tokens may be used for that say nothing of it themselves, watch:* for example; may be given several times.",
+  ),
+  texts(
+    "access.anonymousScopes",
+    "--access-anonymous",
+    "scope",
+    "What those may do who show no token; may be given several times.",
+    "they are not let in",
+  ),
+];
+
 /** Of the transport in the place of the mesh. */
 export const natsTable: readonly CommandOptionSpec[] = [
   texts(
@@ -115,4 +159,9 @@ export const extensionTable: readonly CommandOptionSpec[] = [
 ];
 
 /** All of them, in the order of `--help`. */
-export const commandTable: readonly CommandOptionSpec[] = [...hostTable, ...natsTable, ...extensionTable];
+export const commandTable: readonly CommandOptionSpec[] = [
+  ...hostTable,
+  ...accessTable,
+  ...natsTable,
+  ...extensionTable,
+];

@@ -3,9 +3,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { ClusterJson } from "../http/cluster-api.ts";
 import type { TopicJson } from "../http/presence-json.ts";
+import { addTokenFileOption, clientOf } from "./client-options.ts";
 import { type Difference, differencesOf, type NodeView, type ViewPair } from "./comparison.ts";
 import { CommandError, EXIT, UsageError } from "./failure.ts";
-import { NodeClient } from "./node-client.ts";
+import type { NodeClient } from "./node-client.ts";
 import { count, printable } from "./terminal.ts";
 import { topicsOf } from "./topics.ts";
 
@@ -19,14 +20,14 @@ const READS_AT_A_TIME = 8;
 const LINES_MAX = 50;
 
 interface CompareOptions {
+  readonly tokenFile?: string;
   readonly json: boolean;
   readonly settleMs: number;
 }
 
 /** Adds the command. */
 export function addCompareCommand(program: Command): void {
-  program
-    .command("compare")
+  addTokenFileOption(program.command("compare"))
     .description("say whether two nodes agree on replicas and presences, and where not")
     .argument("<url>", "HTTP address of a node, http://127.0.0.1:4001 for example")
     .argument("<other>", "HTTP address of another node of the same cluster")
@@ -49,8 +50,11 @@ function parseSettleMs(text: string): number {
   throw new InvalidArgumentError(`it must be a whole number of ms from 0 to ${SETTLE_MS_MAX}.`);
 }
 
-async function compare(urls: readonly [string, string], { json, settleMs }: CompareOptions): Promise<void> {
-  const clients = [new NodeClient(urls[0]), new NodeClient(urls[1])] as const;
+async function compare(
+  urls: readonly [string, string],
+  { json, settleMs, ...node }: CompareOptions,
+): Promise<void> {
+  const clients = [clientOf({ ...node, url: urls[0] }), clientOf({ ...node, url: urls[1] })] as const;
   const first = await readBoth(clients);
   checkComparable(first);
   const differences = await stillThereAfter(settleMs, differencesOf(first), clients);

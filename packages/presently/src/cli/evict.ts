@@ -3,9 +3,8 @@ import { nameOf, type ReplicaId } from "@presently/replica";
 import type { Command } from "commander";
 import type { Eviction } from "../eviction.ts";
 import type { ClusterJson, ReplicaJson } from "../http/cluster-api.ts";
-import { addClientOptions, type ClientOptions } from "./client-options.ts";
+import { addClientOptions, type ClientOptions, clientOf } from "./client-options.ts";
 import { CommandError, EXIT } from "./failure.ts";
-import { NodeClient } from "./node-client.ts";
 import { count, printable } from "./terminal.ts";
 
 /** Adds the command. */
@@ -26,8 +25,8 @@ interface EvictOptions extends ClientOptions {
   readonly everywhere: boolean;
 }
 
-async function evict(named: string, { url, json, everywhere }: EvictOptions): Promise<void> {
-  const client = new NodeClient(url);
+async function evict(named: string, { json, everywhere, ...node }: EvictOptions): Promise<void> {
+  const client = clientOf(node);
   const state = await client.get<ClusterJson>("/api/cluster");
   const replica = replicaNamed(named, state);
   const path = `/api/cluster/replicas/${encodeURIComponent(replica.replica)}`;

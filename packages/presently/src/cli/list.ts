@@ -1,8 +1,7 @@
 /** `presently list <topic>`: who is present on a topic now. */
 import type { Command } from "commander";
 import type { TopicJson } from "../http/presence-json.ts";
-import { addClientOptions, type ClientOptions } from "./client-options.ts";
-import { NodeClient } from "./node-client.ts";
+import { addClientOptions, type ClientOptions, clientOf } from "./client-options.ts";
 import { count, printable, printableJson, table } from "./terminal.ts";
 
 /** Adds the command. */
@@ -11,8 +10,8 @@ export function addListCommand(program: Command): void {
   addClientOptions(command).action((topic: string, options: ClientOptions) => list(topic, options));
 }
 
-async function list(topic: string, { url, json }: ClientOptions): Promise<void> {
-  const state = await new NodeClient(url).get<TopicJson>(`/api/topics/${encodeURIComponent(topic)}`);
+async function list(topic: string, { json, ...node }: ClientOptions): Promise<void> {
+  const state = await clientOf(node).get<TopicJson>(`/api/topics/${encodeURIComponent(topic)}`);
   if (json) {
     console.log(JSON.stringify(state));
     return;

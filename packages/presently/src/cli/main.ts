@@ -1,6 +1,7 @@
 /** The `presently` command. */
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { addTokenCommand } from "./access-token-command.ts";
 import { addClusterCommand } from "./cluster.ts";
 import { addCompareCommand } from "./compare.ts";
 import { addConfigCommand } from "./config-command.ts";
@@ -22,6 +23,7 @@ export function createProgram(): Command {
     // What is wrong is printed once, by `main`.
     .configureOutput({ outputError: () => undefined });
   addStartCommand(program);
+  addTokenCommand(program);
   addDemoCommand(program);
   addListCommand(program);
   addWatchCommand(program);

@@ -10,13 +10,20 @@ const ANSWER_TIMEOUT_MS = 10_000;
 /** One node, seen from outside. */
 export class NodeClient {
   readonly #base: string;
+  readonly #headers: Readonly<Record<string, string>>;
 
-  /** @throws {UsageError} unless it is an `http://` or `https://` URL */
-  constructor(url: string) {
+  /**
+   * @param token that is shown with every request
+   * @throws {UsageError} unless it is an `http://` or `https://` URL, and the token one that a header field can hold
+   */
+  constructor(url: string, token?: string) {
     if (!URL.canParse(url) || !["http:", "https:"].includes(new URL(url).protocol)) {
       throw new UsageError(`--url ${JSON.stringify(url)} is not a URL such as ${DEFAULT_URL}`);
     }
     this.#base = url.replace(/\/+$/, "");
+    if (token !== undefined && !/^[\w.~+/-]+=*$/.test(token))
+      throw new UsageError("the token has characters that no token has");
+    this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   }
 
   /** The URL that was given. */
@@ -64,7 +71,7 @@ export class NodeClient {
 
   async #fetch(path: string, signal: AbortSignal, method = "GET"): Promise<Response> {
     try {
-      return await fetch(this.#base + path, { method, signal });
+      return await fetch(this.#base + path, { method, signal, headers: this.#headers });
     } catch (cause) {
       throw this.#unreachable(cause);
     }

@@ -27,8 +27,13 @@ export function renewCertificates(
       log.error({ error: String(error) }, "the new certificates cannot be used: the old ones go on");
     }
   };
-  for (const file of files) watchFile(file, { interval: LOOK_EVERY_MS, persistent: false }, renew);
+  whenFilesChange(node, files, renew);
+}
+
+/** Calls `changed` whenever one of the files has, until the node stops. */
+export function whenFilesChange(node: PresentlyNode, files: readonly string[], changed: () => void): void {
+  for (const file of files) watchFile(file, { interval: LOOK_EVERY_MS, persistent: false }, changed);
   void node.whenStopping.then(() => {
-    for (const file of files) unwatchFile(file, renew);
+    for (const file of files) unwatchFile(file, changed);
   });
 }

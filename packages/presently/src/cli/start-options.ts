@@ -5,7 +5,8 @@ import { parseHostAndPort } from "../address.ts";
 import type { OptionNaming } from "../config.ts";
 import type { NodeOptions } from "../node-options.ts";
 import { type OptionSpec, optionTable } from "../option-table.ts";
-import { hostTable } from "./command-table.ts";
+import { readAccess } from "./access-flags.ts";
+import { accessTable, hostTable } from "./command-table.ts";
 import {
   type ConfigFile,
   describeProblem,
@@ -40,7 +41,7 @@ export function addStartOptions(command: Command): void {
     );
     if (spec.path === "http.host") command.option("--no-http", "No HTTP API and no page.");
   }
-  addFlags(command, hostTable);
+  addFlags(command, [...hostTable, ...accessTable]);
   command.option(
     "--config <path>",
     "YAML or JSON file with these options; flags win over it. `presently config check` looks through it. (default: none)",
@@ -50,7 +51,7 @@ export function addStartOptions(command: Command): void {
 /** `--mesh` and `--http` each set a host and a port. */
 const addressHelp: Readonly<Record<string, string>> = {
   "mesh.host": "Where other nodes reach this one; without it the node stands alone. (default: none)",
-  "http.host": `Where the HTTP API and the page are; they ask for no password. (default: ${DEFAULT_HTTP})`,
+  "http.host": `Where the HTTP API and the page are; where other machines reach it, give --access-… or --open. (default: ${DEFAULT_HTTP})`,
 };
 
 function isAddress({ path }: OptionSpec): boolean {
@@ -105,6 +106,8 @@ export function combine(
   options.logLevel ??= "info";
   const secret = readSecret(flags.secretFile, environment.PRESENTLY_SECRET);
   if (secret !== undefined) options.secret = secret;
+  const access = readAccess(flags);
+  if (access !== undefined) options.access = access;
   const demoControl = environment.PRESENTLY_DEMO_CONTROL;
   if (demoControl && isRecord(options.http)) options.http.demoControl = demoControl;
   const tlsFiles = tlsFilesOf(flags, fields);
@@ -204,6 +207,7 @@ function namingFor(
 ): OptionNaming {
   return (path) => {
     if (path === "secret") return "secret (PRESENTLY_SECRET or --secret-file)";
+    if (path === "access") return "access (--access-tokens-file or --access-jwt-secret-file)";
     const flag = optionTable.find((spec) => spec.path === path)?.flag;
     if (flag === undefined) return path;
     const inFile = valueAt(fromFile, path) ?? valueAt(fromFile, `${path}File`);

@@ -1,9 +1,11 @@
 /** `presently start`: one node, until it is told to stop. */
 import { constants } from "node:os";
 import type { Command } from "commander";
+import type { ReadyAccess } from "../access/create-access.ts";
 import { resolveConfig } from "../config.ts";
 import { createLogger, type Log } from "../logger.ts";
 import { createNode, type PresentlyNode } from "../node.ts";
+import { renewTokens } from "./access-renewal.ts";
 import { addExtensionOptions, loadExtensions } from "./extensions.ts";
 import { CommandError } from "./failure.ts";
 import { addNatsOptions, loadNats } from "./nats-flags.ts";
@@ -43,6 +45,8 @@ async function start(given: Record<string, unknown>): Promise<void> {
   const node = await starting;
   for (const extend of extensions) extend(node, log);
   renewCertificates(node, tlsFiles, () => readStartOptions(given, process.env).options.mesh?.tls, log);
+  if (typeof flags.accessTokensFile === "string")
+    renewTokens(node, node.access as ReadyAccess, flags.accessTokensFile, log);
   log.info({ mesh: node.meshUrl, http: node.httpUrl }, upLine(node));
   if ((await node.whenStopped) === "superseded") {
     throw new CommandError(

@@ -1,8 +1,8 @@
 /** `presently topics [prefix]`: the topics on which somebody is present. */
 import type { Command } from "commander";
 import type { TopicPage } from "../http/topic-page.ts";
-import { addClientOptions, type ClientOptions } from "./client-options.ts";
-import { NodeClient } from "./node-client.ts";
+import { addClientOptions, type ClientOptions, clientOf } from "./client-options.ts";
+import type { NodeClient } from "./node-client.ts";
 import { count, table } from "./terminal.ts";
 
 /** Adds the command. */
@@ -14,8 +14,8 @@ export function addTopicsCommand(program: Command): void {
   addClientOptions(command).action((prefix: string, options: ClientOptions) => topics(prefix, options));
 }
 
-async function topics(prefix: string, { url, json }: ClientOptions): Promise<void> {
-  const found = await topicsOf(new NodeClient(url), prefix);
+async function topics(prefix: string, { json, ...node }: ClientOptions): Promise<void> {
+  const found = await topicsOf(clientOf(node), prefix);
   if (json) {
     console.log(JSON.stringify({ topics: found }));
     return;

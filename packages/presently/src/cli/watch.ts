@@ -2,9 +2,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
 import type { DiffJson, EntryJson, TopicJson } from "../http/presence-json.ts";
-import { addClientOptions, type ClientOptions } from "./client-options.ts";
+import { addClientOptions, type ClientOptions, clientOf } from "./client-options.ts";
 import { CommandError } from "./failure.ts";
-import { NodeClient } from "./node-client.ts";
+import type { NodeClient } from "./node-client.ts";
 import type { ServerEvent } from "./server-events.ts";
 import { coloured, printable, printableJson } from "./terminal.ts";
 
@@ -22,8 +22,8 @@ export function addWatchCommand(program: Command): void {
   addClientOptions(command).action((topic: string, options: ClientOptions) => watch(topic, options));
 }
 
-async function watch(topic: string, { url, json }: ClientOptions): Promise<void> {
-  const client = new NodeClient(url);
+async function watch(topic: string, { json, ...node }: ClientOptions): Promise<void> {
+  const client = clientOf(node);
   const show = json ? showJson : new Display(topic).show;
   let connected = false;
   let saidAway = false;
