@@ -11,8 +11,8 @@ const RETRY_MAX_MS = 5_000;
 
 /**
  * @typedef {{ kind: "connecting" } | { kind: "live" } | { kind: "waiting", retryAtMs: number }
- *   | { kind: "refused", message: string, status: number }} StreamStatus  `retryAtMs` by `performance.now()`; after
- *   `refused` nothing more is tried
+ *   | { kind: "refused", message: string, status: number, code: string }} StreamStatus  `retryAtMs` by
+ *   `performance.now()`; after `refused` nothing more is tried
  */
 
 export class TopicStream {
@@ -100,10 +100,8 @@ async function refusalOf(url) {
     const response = await fetch(url, { signal: controller.signal });
     const lasting = response.status >= 400 && response.status < 500 && response.status !== 429;
     if (!lasting) return undefined;
-    return {
-      message: (await response.json()).error?.message ?? response.statusText,
-      status: response.status,
-    };
+    const { code = "", message = response.statusText } = (await response.json()).error ?? {};
+    return { message, code, status: response.status };
   } catch {
     // The node cannot be reached, which is what trying again is for.
     return undefined;

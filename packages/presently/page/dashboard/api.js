@@ -13,10 +13,15 @@ export class ApiError extends Error {
     this.code = code;
   }
 
-  /** Whether a token, or another one, may help. A page of another origin is refused whoever asks. */
+  /** Whether a token, or another one, may help. */
   get needsToken() {
-    return this.status === 401 || (this.status === 403 && this.code !== "ORIGIN_REFUSED");
+    return tokenHelps(this);
   }
+}
+
+/** A page of another origin, or under another host, is refused whoever asks. */
+export function tokenHelps({ status, code }) {
+  return status === 401 || (status === 403 && code === "FORBIDDEN");
 }
 
 export class Api {
@@ -47,6 +52,12 @@ export class Api {
     } catch {
       // It is in memory, which is all that is needed until the page is loaded again.
     }
+  }
+
+  /** Why something was refused, in a sentence. */
+  explain({ status, message }) {
+    const unasked = status === 401 && this.#token === undefined;
+    return unasked ? "This node asks for a token." : `${message[0]?.toLocaleUpperCase()}${message.slice(1)}.`;
   }
 
   /** Reads JSON. @returns {Promise<any>} @throws {ApiError} */

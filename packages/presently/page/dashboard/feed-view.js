@@ -19,7 +19,7 @@ export class Feed {
   #group;
 
   /**
-   * @param {{ api: import("./api.js").Api, onChange: () => void, onRefused: (refusal: { message: string, status: number }) => void }} options
+   * @param {{ api: import("./api.js").Api, onChange: () => void, onRefused: (refusal: { message: string, status: number, code: string }) => void }} options
    */
   constructor({ api, onChange, onRefused }) {
     this.#api = api;

@@ -5,7 +5,7 @@ import { byId, element, reconcile, setAttribute, setText } from "../dom.js";
 import { bytes, milliseconds, plural, short, whole } from "../numbers.js";
 import { poll } from "../poll.js";
 import { readAddress } from "./address.js";
-import { Api } from "./api.js";
+import { Api, tokenHelps } from "./api.js";
 import { ClusterFacts } from "./cluster-facts.js";
 import { askToken, isAsking } from "./dialogs.js";
 import { Feed } from "./feed-view.js";
@@ -44,6 +44,8 @@ const parts = {
 
 /** Why the node refuses to say anything; undefined while it does not. @type {string | undefined} */
 let refusal;
+/** Whether something was refused that another token may open. */
+let tokenWanted = false;
 /** Whether somebody has closed the question: then it is asked again only when they ask for it. */
 let declined = false;
 
@@ -87,7 +89,7 @@ const askCluster = poll({
     renderSoon();
   },
   onSilence: (_, cause) => {
-    if (cause.needsToken) refusal = cause.message;
+    if (cause.needsToken) refusal = api.explain(cause);
     tokenMayHelp(cause);
     renderSoon();
   },
@@ -107,10 +109,15 @@ function retryStreams() {
   topic.retryNow();
 }
 
-/** Asks for a token by itself once; after "not now", only the button does. */
-function tokenMayHelp({ status, message, needsToken = status === 401 || status === 403 }) {
-  if (!needsToken || declined || isAsking()) return;
-  void enterToken(`${message}.`);
+/**
+ * Asks for a token by itself where there is none that counts; after "not now", and where a token counts and is not enough,
+ * only the button does.
+ */
+function tokenMayHelp(error) {
+  if (!tokenHelps(error)) return;
+  tokenWanted = true;
+  if (declined || isAsking() || (error.status === 403 && api.token !== undefined)) return;
+  void enterToken(api.explain(error));
 }
 
 /** Answers whether there is one now. */
@@ -125,6 +132,7 @@ async function enterToken(why) {
 
 function useToken(token) {
   api.token = token;
+  tokenWanted = false;
   askCluster();
   topics.refresh();
   feed.open();
@@ -153,7 +161,7 @@ function render() {
   topics.show(nowMs, topic.topic);
   topic.show(nowMs, silent);
   byId("token-forget").hidden = api.token === undefined;
-  byId("token-enter").hidden = refusal === undefined && !declined;
+  byId("token-enter").hidden = !tokenWanted;
 }
 
 function showConnection(silent, nowMs) {
@@ -180,7 +188,7 @@ function showConnection(silent, nowMs) {
 
 function showHealth(nowMs) {
   const health =
-    refusal === undefined || !facts.isSilent(nowMs)
+    refusal === undefined || (facts.report !== undefined && !facts.isSilent(nowMs))
       ? healthOf(facts, nowMs)
       : { level: "unknown", title: "This node asks for a token", detail: refusal, concerns: [] };
   setAttribute(byId("health"), "data-level", health.level);
@@ -278,7 +286,7 @@ function record() {
 
 byId("token-enter").addEventListener(
   "click",
-  () => void enterToken(`${refusal ?? "Some of this needs a token"}.`),
+  () => void enterToken(refusal ?? "Some of this needs another token."),
 );
 byId("token-forget").addEventListener("click", () => useToken(undefined));
 addEventListener("online", retryStreams);

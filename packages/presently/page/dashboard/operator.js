@@ -82,7 +82,8 @@ export class Operator {
     try {
       return await this.#api.act("DELETE", path);
     } catch (error) {
-      if (!error.needsToken || !(await this.#askToken(`${failed} yet: ${error.message}.`))) throw error;
+      if (!error.needsToken || !(await this.#askToken(`${failed} yet. ${this.#api.explain(error)}`)))
+        throw error;
       return this.#api.act("DELETE", path);
     }
   }

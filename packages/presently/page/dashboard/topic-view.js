@@ -40,7 +40,7 @@ export class TopicView {
 
   /**
    * @param {{ api: import("./api.js").Api, onChange: () => void, onKick: (person: { topic: string, key: string,
-   *   connections: number }) => void, onRefused: (refusal: { message: string, status: number }) => void }} options
+   *   connections: number }) => void, onRefused: (refusal: { message: string, status: number, code: string }) => void }} options
    */
   constructor({ api, onChange, onKick, onRefused }) {
     this.#api = api;
