@@ -6,12 +6,15 @@ import { joinRuns } from "./join-deltas.ts";
 const [A, B, C] = [replicaId("a", 1), replicaId("b", 1), replicaId("c", 1)];
 const silent = { inserted: () => undefined, deleted: () => undefined };
 
-type Step = { do: "add" | "remove" | "update" | "kick"; at: number } | { do: "publish" };
+type Step = { do: "add" | "remove" | "expel" | "update" | "kick"; at: number } | { do: "publish" };
 
 const step = fc.oneof(
   {
     weight: 3,
-    arbitrary: fc.record({ do: fc.constantFrom("add" as const, "remove", "update", "kick"), at: fc.nat(20) }),
+    arbitrary: fc.record({
+      do: fc.constantFrom("add" as const, "remove", "expel", "update", "kick"),
+      at: fc.nat(20),
+    }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("publish" as const) }) },
 );
@@ -33,10 +36,26 @@ function deltasOf(steps: readonly Step[], other: Delta<string>): Delta<string>[]
       const number = pick(live(origin), step.at);
       if (number === undefined) continue;
       if (step.do === "update") set.update(number, `again ${step.at}`);
+      else if (step.do === "expel") set.remove([{ origin, numbers: [number], deliberate: true }]);
       else set.remove([{ origin, numbers: [number] }]);
     }
   }
   return deltas;
+}
+
+/** One that has come so far, and of whose entries it is written down from now on which were removed by order. */
+function receiver(deltas: readonly Delta<string>[]): [ObservedRemoveSet<string>, Set<string>] {
+  const known = new Set<string>();
+  const expelled = new Set<string>();
+  const set: ObservedRemoveSet<string> = new ObservedRemoveSet<string>(C, {
+    inserted: () => undefined,
+    deleted: (value, _origin, number, _by, deliberate) => {
+      if (deliberate && known.has(`${number} ${value}`)) expelled.add(`${number} ${value}`);
+    },
+  });
+  for (const delta of deltas) set.apply(delta);
+  for (const [number, value] of set.entriesOf(A)) known.add(`${number} ${value}`);
+  return [set, expelled];
 }
 
 test("joined deltas do what the single ones do, wherever the receiver has come to, and take no more room", () => {
@@ -52,13 +71,11 @@ test("joined deltas do what the single ones do, wherever the receiver has come t
         [[other], []],
         [[], [other]],
       ] as const) {
-        const [one, two] = [0, 0].map(() => {
-          const set = new ObservedRemoveSet<string>(C, silent);
-          for (const delta of [...first, ...deltas.slice(0, known)]) set.apply(delta);
-          return set;
-        }) as [ObservedRemoveSet<string>, ObservedRemoveSet<string>];
+        const [one, expelledByOne] = receiver([...first, ...deltas.slice(0, known)]);
+        const [two, expelledByTwo] = receiver([...first, ...deltas.slice(0, known)]);
         for (const delta of [...deltas, ...later]) one.apply(delta);
         for (const delta of [...joined, ...later]) two.apply(delta);
+        expect(expelledByTwo).toEqual(expelledByOne);
         for (const id of [A, B]) {
           expect(new Map(two.entriesOf(id))).toEqual(new Map(one.entriesOf(id)));
           expect([two.vectorOf(id), two.pendingOf(id)]).toEqual([one.vectorOf(id), one.pendingOf(id)]);

@@ -1,6 +1,7 @@
 /** Who is asked, when and for what; and how an answer is cut into parts, put together, and taken over by another peer. */
 import { ObservedRemoveSet, type ReplicaId, replicaId } from "@presently/crdt";
 import { describe, expect, test } from "vitest";
+import { encodeMessage } from "./codec.ts";
 import { Entry } from "./entry.ts";
 import { ProtocolError } from "./errors.ts";
 import { Giver } from "./giver.ts";
@@ -211,6 +212,32 @@ describe("an answer", () => {
       messages.map((_, index) => index === messages.length - 1),
     );
     expect(entriesIn(messages)).toEqual(Array.from({ length: 300 }, (_, index) => index + 1));
+  });
+
+  test("of deltas comes in frames of about the size that is aimed at, which together do what one would", () => {
+    const a = newSet(A, 1_000);
+    fill(a, 300);
+    for (let number = 1; number <= 100; number++) {
+      a.remove([{ origin: A, numbers: [number] }]);
+      a.takeDelta();
+    }
+    const pull = { type: "pull", id: 1, vector: [[A, 10]], staged: [], full: false } as const;
+    const frameBytesTarget = 1_000;
+    const messages = new Giving(a, { frameBytesTarget }).answer(pull);
+    expect(messages.every(({ full, deltas }) => !full && deltas.length === 1)).toBe(true);
+    expect(messages.map(({ last }) => last)).toEqual(messages.map((_, at) => at === messages.length - 1));
+    const sizes = messages.map((message) => encodeMessage(message).length);
+    expect(sizes.length).toBeGreaterThan(3);
+    expect(Math.max(...sizes)).toBeLessThan(2 * frameBytesTarget);
+    const beginning = newSet(A, 100);
+    fill(beginning, 10);
+    const asker = newSet(B);
+    copy(beginning, asker);
+    for (const { deltas } of messages) for (const delta of deltas) expect(asker.apply(delta)).toBe("applied");
+    expect(asker.digest()).toEqual(a.digest());
+    // Smaller frames are more of them.
+    const small = new Giving(a, { frameBytesTarget: frameBytesTarget / 4 }).answer(pull);
+    expect(small.length).toBeGreaterThan(2 * messages.length);
   });
 
   test("tells many ranges in several parts, which are put together again", () => {
