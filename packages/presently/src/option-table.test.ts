@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { REPLICA_DEFAULTS } from "@presently/replica";
 import { describe, expect, test } from "vitest";
+import { commandTable } from "./cli/command-table.ts";
 import { type OptionSpec, optionTable } from "./option-table.ts";
 
 const readme = new URL("../README.md", import.meta.url);
@@ -23,8 +24,8 @@ describe("the table of options", () => {
     const text = readFileSync(new URL("../docs/deployment.md", import.meta.url), "utf8");
     const shown = new Set(text.match(/(?<![\w-])--[a-z][a-z-]+/g));
     // Of the command, but no options of a node; and of other commands: npm, kubectl, docker compose.
-    const others = ["--secret-file", "--global", "--from-literal", "--scale"];
-    const flags = [...optionTable.map(({ flag }) => flag), ...others];
+    const others = ["--global", "--from-literal", "--from-file", "--scale", "--id", "--scope"];
+    const flags = [...optionTable, ...commandTable].map(({ flag }) => flag).concat(others);
     expect([...shown].filter((flag) => !flags.includes(flag))).toEqual([]);
     expect(shown.size).toBeGreaterThan(12);
   });
