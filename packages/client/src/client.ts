@@ -6,7 +6,7 @@ import { ClientError, limitReached } from "./errors.ts";
 import { type ClientOptions, type Settings, settingsOf } from "./options.ts";
 import type { Meta } from "./person.ts";
 import { isRefused } from "./refusal.ts";
-import { Room, type RoomHost, type RoomOptions } from "./room.ts";
+import { type AnyRoom, Room, type RoomHost, type RoomOptions } from "./room.ts";
 
 /**
  * `idle` until the first room is joined; `connecting`; `connected`; `reconnecting` after the connection broke; `refused`: it
@@ -33,7 +33,7 @@ export function createClient(url: string | URL, options: ClientOptions = {}): Cl
 export class Client {
   readonly #settings: Settings;
   readonly #host: RoomHost;
-  readonly #rooms = new Map<string, Room<never>>();
+  readonly #rooms = new Map<string, AnyRoom>();
   readonly #emitter = new Emitter<ClientEvents>();
   #socket: Socket | undefined;
   #status: ClientStatus = "idle";
@@ -92,7 +92,7 @@ export class Client {
       });
     if (this.#rooms.size >= roomsMax) throw limitReached("roomsMax", roomsMax, "joined rooms", topic);
     const room = new Room<M>(topic, this.#host, options);
-    this.#rooms.set(topic, room as unknown as Room<never>);
+    this.#rooms.set(topic, room);
     if (this.#status === "idle") this.connect();
     else if (this.#socket?.isConnected()) room.connect(this.#socket);
     return room;
@@ -100,7 +100,7 @@ export class Client {
 
   /** The room that was joined under this topic. */
   room<M extends Meta = Record<string, unknown>>(topic: string): Room<M> | undefined {
-    return this.#rooms.get(topic) as unknown as Room<M> | undefined;
+    return this.#rooms.get(topic);
   }
 
   /** Connects, if it does not do so already: at once, or again after it was refused. */

@@ -1,8 +1,31 @@
 /** The client of people who start fresh: typed, over phoenix.js, in a browser and in Node.js. */
+export { type ActivitySource, pageActivity } from "./activity.ts";
 export { Client, type ClientEvents, type ClientStatus, createClient } from "./client.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export type { Unsubscribe } from "./emitter.ts";
 export { ClientError, type ClientErrorCode } from "./errors.ts";
+export { type LiveValues, type LiveValuesOptions, liveValues } from "./live-values.ts";
 export type { ClientOptions, Transport } from "./options.ts";
 export type { Meta, Person } from "./person.ts";
-export { Room, type RoomEvents, type RoomOptions, type RoomSnapshot, type RoomStatus } from "./room.ts";
+export {
+  type AnyRoom,
+  Room,
+  type RoomEvents,
+  type RoomOptions,
+  type RoomSnapshot,
+  type RoomStatus,
+} from "./room.ts";
+export {
+  mergeStatus,
+  type Status,
+  type StatusMeta,
+  type StatusTracker,
+  type TrackStatusOptions,
+  trackStatus,
+} from "./status.ts";
+export {
+  type ThrottledUpdates,
+  type ThrottledUpdatesOptions,
+  throttledUpdates,
+} from "./throttled-updates.ts";
+export { type Typing, type TypingOptions, typing } from "./typing.ts";

@@ -65,6 +65,10 @@ export interface RoomHost {
   ended(topic: string): void;
 }
 
+/** Whatever its people say of themselves. */
+// biome-ignore lint/suspicious/noExplicitAny: a room takes and gives metas, so that no other type has all rooms below it.
+export type AnyRoom = Room<any>;
+
 const EVENT = { update: "presently_update", message: "presently_message" } as const;
 /** Refusals that phoenix.js may try again. */
 const TEMPORARY_REASONS = new Set(["too many joins", "too many channels joined", "join crashed"]);
