@@ -19,6 +19,7 @@ import { decodeEnvelope, type Envelope, encodeEnvelope, HEADER_BYTES, NAME_BYTES
 import { NatsError } from "./errors.ts";
 import { LinkBook } from "./link-book.ts";
 import type { NatsSettings } from "./options.ts";
+import { Outcomes } from "./outcomes.ts";
 import { type Subjects, subjectsOf } from "./subjects.ts";
 
 /** Frames of a replica are smaller; a server that takes less cannot carry them. */
@@ -26,6 +27,8 @@ const PAYLOAD_BYTES_MIN = 131_072;
 /** The server is asked so often whether anybody listens on the subjects of a few peers, all of them in a small cluster. */
 const KNOCK_INTERVAL_MS = 250;
 const KNOCKS_MAX = 8;
+/** With more than this many times its bound waiting, the connection is given up: what it holds would only grow. */
+const OVERFLOW_FACTOR = 4;
 const NOTHING = new Uint8Array();
 const NO_RESPONDERS = 503;
 
@@ -36,6 +39,7 @@ export class NatsTransport implements NodeTransport {
   readonly #subjects: Subjects;
   readonly #book: LinkBook;
   readonly #own = randomBytes(NAME_BYTES).toString("hex");
+  readonly #outcomes = new Outcomes();
   readonly #openedAt = new Map<ReplicaId, number>();
   readonly #congested = new Set<ReplicaId>();
   readonly #refused: Record<string, number> = {};
@@ -63,7 +67,7 @@ export class NatsTransport implements NodeTransport {
       publish: (message) => this.#publish(this.#subjects.everybody, message),
       up: (peer) => this.#up(peer),
       down: (peer, reason) => this.#down(peer, reason),
-      frame: (peer, frame) => listener.frame(peer, frame),
+      frame: (peer, frame) => this.#outcomes.tell(() => listener.frame(peer, frame)),
       idTaken: () => context.newerLifeSeen(Number(this.#replica.slice(this.#replica.lastIndexOf("@") + 1))),
       full: (peer) => this.#refuse("LINKS_MAX", `${peer} finds no room: linksMax is ${settings.linksMax}`),
     });
@@ -110,7 +114,7 @@ export class NatsTransport implements NodeTransport {
   rename(replica: ReplicaId): void {
     this.#replica = replica;
     this.#listen();
-    this.#book.restart("this node goes by another id", replica);
+    this.#outcomes.after(() => this.#book.restart("this node goes by another id", replica));
   }
 
   /** Peers are found by their greetings: there is nothing to forget. */
@@ -175,7 +179,7 @@ export class NatsTransport implements NodeTransport {
 
   refuse(peer: ReplicaId, code: string, reason: string): void {
     this.#refuse(code, `refused ${peer}: ${reason}`);
-    this.#book.close(peer, `${code}: ${reason}`);
+    this.#outcomes.after(() => this.#book.close(peer, `${code}: ${reason}`));
   }
 
   async close({ drainMs }: { readonly drainMs: number }): Promise<void> {
@@ -228,13 +232,15 @@ export class NatsTransport implements NodeTransport {
 
   #up(peer: ReplicaId): void {
     this.#openedAt.set(peer, performance.now());
-    this.#listener.peerUp(peer);
+    this.#outcomes.tell(() => this.#listener.peerUp(peer));
   }
 
   #down(peer: ReplicaId, reason: string): void {
     this.#openedAt.delete(peer);
     this.#congested.delete(peer);
-    if (!this.#closed) this.#listener.peerDown(peer, reason);
+    this.#outcomes.tell(() => {
+      if (!this.#closed) this.#listener.peerDown(peer, reason);
+    });
   }
 
   // What goes.
@@ -266,7 +272,8 @@ export class NatsTransport implements NodeTransport {
     const data = encodeEnvelope(message);
     this.#connection.publish(subject, data);
     this.#unflushedBytes += data.length;
-    void this.#flush(this.#connection);
+    if (this.#unflushedBytes > OVERFLOW_FACTOR * this.#settings.maxBufferedBytes) this.#giveUp();
+    else void this.#flush(this.#connection);
   }
 
   async #flush(connection: NatsConnection): Promise<void> {
@@ -318,7 +325,15 @@ export class NatsTransport implements NodeTransport {
     }
   }
 
+  /** The server takes nothing, and there is more than may wait for it: that is lost, and links begin anew. */
+  #giveUp(): void {
+    this.#note("warn", "nats-slow", `the server has taken nothing for ${this.#unflushedBytes} bytes`);
+    this.#cutOff();
+    this.#connection?.reconnect().catch((error) => this.#note("warn", "nats-error", String(error)));
+  }
+
   #cutOff(): void {
+    if (!this.#connected) return;
     this.#connected = false;
     this.#unflushedBytes = 0;
     this.#note("warn", "nats-cut-off", "the connection with NATS is lost: connecting again");

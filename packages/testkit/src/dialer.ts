@@ -5,6 +5,8 @@ import type { Network } from "./network.ts";
 import type { SimulatedProcess } from "./process.ts";
 import type { Random } from "./random.ts";
 
+const NOT_REACHED = "it cannot be reached";
+
 interface Target {
   readonly host: string;
   /** Whom we last had a link with there. */
@@ -59,7 +61,7 @@ export class Dialer {
       this.dial(target);
       return;
     }
-    this.network.later(this.process, () => this.process.endpoint.unreachable(peer));
+    this.network.later(this.process, () => this.process.listener.unreachable(peer, NOT_REACHED));
   }
 
   linked(host: string, peer: ReplicaId): void {
@@ -70,7 +72,7 @@ export class Dialer {
     target.peer = peer;
     target.wanted = undefined;
     if (missed !== undefined && missed !== peer) {
-      this.network.later(this.process, () => this.process.endpoint.unreachable(missed));
+      this.network.later(this.process, () => this.process.listener.unreachable(missed, NOT_REACHED));
     }
   }
 
@@ -140,6 +142,6 @@ export class Dialer {
     const missed = target.wanted ?? target.peer;
     if (missed === undefined || this.process.endAt(target.host) !== undefined) return;
     target.wanted = undefined;
-    this.process.endpoint.unreachable(missed);
+    this.process.listener.unreachable(missed, NOT_REACHED);
   }
 }

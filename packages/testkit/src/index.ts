@@ -19,6 +19,14 @@ export {
   runCommands,
   StepCommand,
 } from "./commands.ts";
+export type {
+  ConformanceNetwork,
+  ConformanceOptions,
+  ConformingTransport,
+  JoinOptions,
+} from "./conformance/network.ts";
+export { simulatedConformanceNetwork } from "./conformance/simulated-network.ts";
+export { type ConformanceCase, transportConformance } from "./conformance/transport-conformance.ts";
 export type { Direction, End } from "./connection.ts";
 export { Coverage, SITUATIONS, type Situation } from "./coverage.ts";
 export { InvariantError, ScenarioError } from "./errors.ts";

@@ -94,7 +94,7 @@ export class Network {
   drained(end: End): void {
     if (!end.open) return;
     this.observer.drained(end.out);
-    end.process.endpoint.drained(end.peer);
+    end.process.listener.drained(end.peer);
   }
 
   /**

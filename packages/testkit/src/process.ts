@@ -6,6 +6,7 @@ import {
   type ReplicaOptions,
   type Session,
   type Transport,
+  type TransportListener,
 } from "@presently/replica";
 import type { End } from "./connection.ts";
 import { Dialer } from "./dialer.ts";
@@ -24,6 +25,8 @@ export interface ProcessOptions {
   /** Told of what the replica says, and of every input after it was handled. */
   readonly onNotice: (process: SimulatedProcess, notice: Notice) => void;
   readonly onInput: (process: SimulatedProcess) => void;
+  /** Who is told what the network has to tell. Default: its replica. */
+  readonly listener?: TransportListener;
 }
 
 export class SimulatedProcess {
@@ -32,6 +35,8 @@ export class SimulatedProcess {
   /** The name of its node. */
   readonly name: string;
   readonly endpoint: Endpoint;
+  readonly listener: TransportListener;
+  readonly transport: Transport;
   readonly clock: ProcessClock;
   readonly notices: Notice[] = [];
   /** Topics that are watched from the start, as an application sees them. */
@@ -66,9 +71,10 @@ export class SimulatedProcess {
     this.onInput = options.onInput;
     this.dialer = new Dialer(this, network, options.processAt);
     this.clock = new ProcessClock(network.time, options.clock, (run) => () => this.timer(run));
+    this.transport = this.newTransport();
     this.endpoint = new Endpoint({
       replica,
-      transport: () => this.transport(),
+      transport: () => this.transport,
       clock: this.clock,
       onNotice: (notice) => {
         this.notices.push(notice);
@@ -81,6 +87,7 @@ export class SimulatedProcess {
         this.hangUp("a newer life of its name has taken over");
       },
     });
+    this.listener = options.listener ?? this.endpoint;
   }
 
   get id(): ReplicaId {
@@ -97,7 +104,7 @@ export class SimulatedProcess {
     return !this.superseded && !this.leaving;
   }
 
-  private transport(): Transport {
+  private newTransport(): Transport {
     return {
       send: (peer, frame) => {
         const end = this.endsByPeer.get(peer);
@@ -139,7 +146,7 @@ export class SimulatedProcess {
   }
 
   receive(end: End, frame: Uint8Array): void {
-    this.endpoint.frame(end.peer, frame);
+    this.listener.frame(end.peer, frame);
     this.onInput(this);
   }
 
@@ -152,7 +159,7 @@ export class SimulatedProcess {
     this.ends.set(end.other.process.host, end);
     this.endsByPeer.set(end.peer, end);
     this.dialer.linked(end.other.process.host, end.peer);
-    this.endpoint.peerUp(end.peer);
+    this.listener.peerUp(end.peer);
     this.onInput(this);
   }
 
@@ -162,12 +169,17 @@ export class SimulatedProcess {
     if (this.endsByPeer.get(end.peer) !== end) return;
     this.endsByPeer.delete(end.peer);
     this.dialer.unlinked(host);
-    this.endpoint.peerDown(end.peer);
+    this.listener.peerDown(end.peer, "the link is gone");
   }
 
   /** The end of its link with whoever is at a host. */
   endAt(host: string): End | undefined {
     return this.ends.get(host);
+  }
+
+  /** The end of its link with a peer. */
+  endOf(peer: ReplicaId): End | undefined {
+    return this.endsByPeer.get(peer);
   }
 
   /** The ends of all its links. */
