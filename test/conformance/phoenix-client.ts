@@ -73,7 +73,9 @@ export async function startPhoenixNodes<Assigns>(
   return nodes;
 }
 
-type Options = Partial<SocketConnectOption> & { readonly authToken?: string | (() => string) };
+type Options = Partial<Omit<SocketConnectOption, "authToken">> & {
+  readonly authToken?: string | (() => string);
+};
 
 /** A connected npm client, over `ws` unless the options say otherwise. Reconnects at once, so that tests need not wait. */
 export function connectClient(url: string, options: Options = {}): Socket {

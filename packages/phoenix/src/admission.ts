@@ -1,6 +1,6 @@
 /** Who may connect: the checks that both transports make before there is a connection. */
 import type { IncomingMessage } from "node:http";
-import type { OriginCheck } from "presently/drop-in";
+import { bearerTokenOf, type Gate, type OriginCheck } from "presently/drop-in";
 import type { ConnectionInfo, Params } from "./connection-info.ts";
 import type { Limits } from "./limits.ts";
 import type { Callback, NoticeListener } from "./notice.ts";
@@ -14,15 +14,28 @@ export interface Admitted {
   readonly info: ConnectionInfo;
   readonly assigns: unknown;
   readonly socketId: string | undefined;
+  /** The connection has ended, or was never made. Further calls do nothing. */
+  release(): void;
 }
 
-/** An HTTP status: 403 refused, 500 a callback failed, 503 no room or draining. */
-export type Refused = 403 | 500 | 503;
+/** An HTTP status: 403 refused, 429 too many of one address, 500 a callback failed, 503 no room or draining. */
+export type Refused = 403 | 429 | 500 | 503;
+
+/** Of a request, what the transport has found in it. */
+export interface Asked {
+  readonly transport: ConnectionInfo["transport"];
+  readonly authToken: string | undefined;
+  /** The query, without what is the transport's own. */
+  readonly query: string;
+}
 
 export interface AdmissionOptions {
   readonly connect: ((params: Params, info: ConnectionInfo) => MaybePromise<unknown>) | undefined;
   readonly id: ((assigns: unknown, info: ConnectionInfo) => string | undefined) | undefined;
   readonly checkOrigin: OriginCheck;
+  readonly gate: Gate;
+  /** Where a request comes from. */
+  readonly addressOf: (request: IncomingMessage) => string | undefined;
   readonly limits: Limits;
   /** Connections that there are. */
   readonly connections: () => number;
@@ -30,6 +43,8 @@ export interface AdmissionOptions {
   readonly closing: () => boolean;
   readonly notice: NoticeListener;
 }
+
+const STATUS = { unauthenticated: 403, "too-many": 429, failed: 500 } as const;
 
 export class Admission {
   readonly #options: AdmissionOptions;
@@ -40,27 +55,44 @@ export class Admission {
   }
 
   /** Whether there may be one more connection; the answer is an HTTP status if not. Settles within `connectTimeoutMs`. */
-  async admit(
-    request: IncomingMessage,
-    from: Pick<ConnectionInfo, "transport" | "authToken">,
-  ): Promise<Admitted | Refused> {
+  async admit(request: IncomingMessage, asked: Asked): Promise<Admitted | Refused> {
     const { checkOrigin, limits, connections, closing } = this.#options;
     if (closing() || connections() + this.#pending >= limits.connectionsMax) return 503;
     const { headers } = request;
-    const url = request.url ?? "";
-    const params = parseParams(url.slice(url.indexOf("?") + 1 || url.length));
+    const params = parseParams(asked.query);
     const serializer = serializerFor(params.vsn);
     if (serializer === undefined || !checkOrigin(headers.origin, headers.host)) return 403;
-    const info = { ...from, params, headers, remoteAddress: request.socket.remoteAddress, url };
     this.#pending++;
     try {
-      return await this.#connect(serializer, info);
+      return await this.#enter(request, asked, params, serializer);
     } finally {
       this.#pending--;
     }
   }
 
-  async #connect(serializer: Serializer, info: ConnectionInfo): Promise<Admitted | Refused> {
+  /** Through the gate, and then past the application. */
+  async #enter(
+    request: IncomingMessage,
+    { transport, authToken }: Asked,
+    params: Params,
+    serializer: Serializer,
+  ): Promise<Admitted | Refused> {
+    const { gate, addressOf } = this.#options;
+    const { headers, url = "" } = request;
+    const remoteAddress = addressOf(request);
+    const parameter = typeof params.token === "string" ? params.token : undefined;
+    const token = authToken ?? parameter ?? bearerTokenOf(headers);
+    const entered = await gate.admit({ token, params, headers, address: remoteAddress });
+    if (!entered.ok) return STATUS[entered.reason];
+    const { identity, release } = entered;
+    const info = { transport, authToken, params, headers, remoteAddress, identity, url };
+    const connected = await this.#connect(serializer, info);
+    if (typeof connected !== "number") return { ...connected, release };
+    release();
+    return connected;
+  }
+
+  async #connect(serializer: Serializer, info: ConnectionInfo): Promise<Omit<Admitted, "release"> | Refused> {
     const { connect, id, closing } = this.#options;
     let callback: Callback = "connect";
     try {
@@ -89,4 +121,10 @@ export class Admission {
       clearTimeout(timer);
     }
   }
+}
+
+/** The query of a URL, without its mark. */
+export function queryIn(url = ""): string {
+  const mark = url.indexOf("?");
+  return mark < 0 ? "" : url.slice(mark + 1);
 }

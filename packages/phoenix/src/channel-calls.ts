@@ -99,6 +99,15 @@ export class ChannelCalls implements ChannelControl {
     return this.#options.services.presence.getByKey(this.topic, key);
   }
 
+  async may(kind: "watch" | "publish" | "track", key: string | number = ""): Promise<boolean> {
+    const { permissions } = this.#options.services;
+    if (permissions === undefined) return true;
+    const { identity } = this.info;
+    return kind === "track"
+      ? permissions.track(identity, this.topic, String(key))
+      : permissions[kind](identity, this.topic);
+  }
+
   stop(): void {
     this.#options.server.stop();
   }

@@ -9,7 +9,7 @@ import type { MaybePromise } from "./settle.ts";
 
 /**
  * Why a channel ended: its client left, its connection is gone, its client joined the topic again, the application
- * stopped it, a callback threw, the server disconnected the client, or it drains.
+ * stopped it, a callback threw, the server disconnected the client, its identity expired, or the server drains.
  */
 export type EndReason =
   | "left"
@@ -18,6 +18,7 @@ export type EndReason =
   | "stopped"
   | "crashed"
   | "disconnected"
+  | "expired"
   | "drained";
 
 /** Answers a message of a client; nothing returned, nothing replied. Throwing ends the channel; the client rejoins. */
@@ -45,6 +46,11 @@ export interface ChannelDefinition<Assigns = unknown> {
   ) => MaybePromise<Reply | undefined | void>;
   /** By event, or one function for all. An event without a handler is answered with the error `unhandled event`. */
   readonly handleIn?: Readonly<Record<string, Handler<Assigns>>> | AnyHandler<Assigns>;
+  /**
+   * Which events of a client say something to others, so that it must be allowed to publish on the topic (by the node's
+   * `access`). Default: all.
+   */
+  readonly publishes?: (event: string) => boolean;
   /** Called with broadcasts of these events in place of sending them; may `push` something else. */
   readonly handleOut?: Readonly<
     Record<string, (payload: Payload, channel: Channel<Assigns>) => MaybePromise<unknown>>
@@ -56,7 +62,10 @@ export interface ChannelDefinition<Assigns = unknown> {
 }
 
 export interface PresenceDefinition<Assigns = unknown> {
-  /** Tracks everybody who joins under the key that this gives; nobody who gets `undefined`. Default: track yourself. */
+  /**
+   * Tracks everybody who joins under the key that this gives; nobody who gets `undefined`, and nobody who may not be
+   * present under that key (by the node's `access`): those only watch. Default: track yourself.
+   */
   readonly key?: (channel: Channel<Assigns>, params: Payload) => string | number | undefined;
   /** The meta of those who are tracked so. Default: `{ online_at }`, the time in seconds as a text. */
   readonly meta?: (channel: Channel<Assigns>, params: Payload) => Meta;

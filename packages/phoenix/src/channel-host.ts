@@ -1,4 +1,5 @@
 /** What a channel is given, and what it asks of its connection. */
+import type { Permissions } from "presently/drop-in";
 import type { ChannelDefinition } from "./channel-definition.ts";
 import type { ChannelServer } from "./channel-server.ts";
 import type { ConnectionInfo } from "./connection-info.ts";
@@ -27,6 +28,8 @@ export interface ChannelServices {
   readonly exchange: Exchange;
   readonly presence: SocketPresence;
   readonly newTracker: () => Tracker;
+  /** What clients may do; undefined where everybody may do everything. */
+  readonly permissions?: Permissions | undefined;
   readonly notice: NoticeListener;
 }
 

@@ -46,13 +46,17 @@ export class ChannelPresence {
     feed.attach(this.#options.member);
   }
 
-  /** Tracks whoever has joined, if the definition says under which key. @throws what its callbacks throw, and as `track` */
-  trackJoiner(channel: Channel<unknown>, params: Payload): void {
+  /** The key under which whoever has joined is to be tracked; undefined if it is not. @throws what its callback throws */
+  keyOf(channel: Channel<unknown>, params: Payload): string | number | undefined {
+    const { definition } = this.#options;
+    return definition ? definition.key?.(channel, params) : undefined;
+  }
+
+  /** Tracks whoever has joined under this key. @throws what the callbacks throw, and as `track` */
+  trackJoiner(key: string | number, channel: Channel<unknown>, params: Payload): void {
     const { definition, tracker, topic } = this.#options;
-    if (!definition || definition.key === undefined) return;
-    const key = definition.key(channel, params);
     // A key may be tracked by `join` already.
-    if (key === undefined || tracker.holds(topic, key)) return;
+    if (!definition || tracker.holds(topic, key)) return;
     // Who was away for a moment has the meta of before, unless the application makes its own.
     if (definition.meta === undefined && tracker.resume(topic, key)) return;
     this.track(key, definition.meta?.(channel, params) ?? { online_at: nowInSeconds() });
@@ -77,7 +81,7 @@ export class ChannelPresence {
     held.release();
     const lingerMs = (definition || undefined)?.lingerMs ?? 0;
     if (reason === "drained") tracker.closeLater();
-    else if (reason === "closed" && lingerMs > 0) tracker.closeLater(lingerMs);
+    else if ((reason === "closed" || reason === "expired") && lingerMs > 0) tracker.closeLater(lingerMs);
     else tracker.close();
   }
 }

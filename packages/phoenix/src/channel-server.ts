@@ -93,17 +93,18 @@ export class ChannelServer implements Member {
   start(): void {
     this.#post(() => this.#held.whenEffective());
     this.#post(() =>
-      settle<unknown>(
-        () => this.#options.definition.join?.(this.params, this.#channel),
-        (result) => this.#joinAnswered(result === undefined ? { ok: {} } : result),
-        (error) => this.#joinFailed(error),
-      ),
+      this.#options.services.permissions === undefined ? this.#join() : this.#joinIfAllowed(),
     );
   }
 
   /** Takes in a message of the client. */
   receive(message: Message): void {
-    this.#post(() => (message.event === EVENT.leave ? this.#leave(message) : this.#handle(message)));
+    this.#post(() => {
+      if (message.event === EVENT.leave) return this.#leave(message);
+      const { definition, services } = this.#options;
+      const isFree = services.permissions === undefined || definition.publishes?.(message.event) === false;
+      return isFree ? this.#handle(message) : this.#handleIfAllowed(message);
+    });
   }
 
   /** Ends the channel without telling the client. What it tracks is untracked, unless the node hands it off. */
@@ -158,6 +159,27 @@ export class ChannelServer implements Member {
 
   // The join.
 
+  #join(): undefined | Promise<void> {
+    return settle<unknown>(
+      () => this.#options.definition.join?.(this.params, this.#channel),
+      (result) => this.#joinAnswered(result === undefined ? { ok: {} } : result),
+      (error) => this.#joinFailed(error),
+    );
+  }
+
+  async #joinIfAllowed(): Promise<void> {
+    if (!(await this.#channel.may("watch"))) {
+      this.#joinAnswered({ error: { reason: "unauthorized" } });
+      return;
+    }
+    // The client may have gone meanwhile.
+    if (this.state !== "closed") await this.#join();
+    if (this.state !== "joined") return;
+    const key = this.#joinerKey();
+    if (key !== undefined && (await this.#channel.may("track", key)) && this.state === "joined")
+      this.#trackJoiner(key);
+  }
+
   #joinAnswered(result: unknown): void {
     if (this.#state === "closed") return;
     let answer: Answer;
@@ -179,8 +201,23 @@ export class ChannelServer implements Member {
   #entered(): void {
     this.#state = "joined";
     this.#outlet.open();
+    if (this.#options.services.permissions !== undefined) return;
+    const key = this.#joinerKey();
+    if (key !== undefined) this.#trackJoiner(key);
+  }
+
+  #joinerKey(): string | number | undefined {
     try {
-      this.#presence.trackJoiner(this.#channel, this.params);
+      return this.#presence.keyOf(this.#channel, this.params);
+    } catch (error) {
+      this.#crash("presence", error);
+      return undefined;
+    }
+  }
+
+  #trackJoiner(key: string | number): void {
+    try {
+      this.#presence.trackJoiner(key, this.#channel, this.params);
     } catch (error) {
       this.#crash("presence", error);
     }
@@ -197,6 +234,13 @@ export class ChannelServer implements Member {
   }
 
   // Messages.
+
+  async #handleIfAllowed(message: Message): Promise<void> {
+    const isAllowed = await this.#channel.may("publish");
+    if (this.state !== "joined") return;
+    if (isAllowed) await this.#handle(message);
+    else this.#outlet.answer(message, { status: "error", payload: { reason: "unauthorized" } });
+  }
 
   #handle({ joinRef, ref, topic, event, payload }: Message): undefined | Promise<void> {
     const { handleIn } = this.#options.definition;

@@ -26,6 +26,7 @@ export interface ChannelControl {
   pushPresenceState(): void;
   list(): Promise<PresenceMap>;
   getByKey(key: string | number): Promise<PresenceEntry | readonly []>;
+  may(kind: "watch" | "publish" | "track", key?: string | number): Promise<boolean>;
   stop(): void;
 }
 
@@ -126,6 +127,18 @@ export class Channel<Assigns = unknown> {
   /** One key of the list; `[]` if it is absent. */
   getByKey(key: string | number): Promise<PresenceEntry | readonly []> {
     return this.#control.getByKey(key);
+  }
+
+  /**
+   * Whether this client may do it on this topic, by the node's `access`; without that always true. What a channel does by
+   * itself is its own word, and not asked about: ask before you `track` a key, or `broadcast`, that the client chose.
+   *
+   * @param key  under which it would be present
+   */
+  may(kind: "watch" | "publish"): Promise<boolean>;
+  may(kind: "track", key: string | number): Promise<boolean>;
+  may(kind: "watch" | "publish" | "track", key?: string | number): Promise<boolean> {
+    return this.#control.may(kind, key);
   }
 
   /** Ends the channel: the client is told that it is closed, and does not rejoin. */

@@ -12,4 +12,6 @@ export const CLOSE = {
   restart: 1012,
   /** The client reads too slowly. */
   slow: 1013,
+  /** Its identity counts no more: connect again, with a new token. */
+  expired: 4401,
 } as const;

@@ -130,6 +130,13 @@ export class Connection implements ChannelHost {
     this.#outlet.close(code, reason);
   }
 
+  /** The client's identity counts no more: it connects again, as somebody who is known. */
+  expire(): void {
+    if (!this.#open) return;
+    this.#end("expired");
+    this.#outlet.close(CLOSE.expired, "the token has expired");
+  }
+
   disconnect(): void {
     this.close(CLOSE.goingAway, "disconnected");
   }

@@ -43,7 +43,7 @@ const KEY_BYTES_MAX = 255;
 /**
  * Serves the ready-made socket at the node's own HTTP address. Whoever joins is tracked with `{ online_at }`, and with the
  * fields of the map `meta` of the join's parameters, if there is one. Where clients need no token and the npm client is
- * installed, the node's page takes part by it.
+ * installed, the node's page takes part by it. With `createNode({ access })`, clients are who that says.
  *
  * @throws {InvalidArgumentError} for a node without `http`, and for options that cannot be used
  */
@@ -52,17 +52,33 @@ export function serveEndpoint(node: PresentlyNode, options: EndpointOptions = {}
   const server = node.httpServer;
   if (server === undefined) throw new InvalidArgumentError("node", "must have the option http");
   const socket = new PhoenixSocket<Assigns>(node, {
-    connect: tokenSecret === undefined ? byParameter(key) : byToken(key, tokenSecret),
+    connect: connectOf(node, key, tokenSecret),
     ...(checkOrigin === undefined ? {} : { checkOrigin }),
     ...(limits === undefined ? {} : { limits }),
     ...(onNotice === undefined ? {} : { onNotice }),
   });
-  socket.channel("*", { join: trackJoiner, handleIn: relay });
+  socket.channel("*", {
+    join: node.access === undefined ? trackJoiner : trackIfAllowed,
+    handleIn: relay,
+    // Who is present may say so in other words.
+    publishes: (event) => event !== CLIENT_EVENT.update,
+  });
   socket.attach(server, path);
-  const client = tokenSecret === undefined ? npmClientHandler({ path, key }) : undefined;
+  const isOpen = tokenSecret === undefined && node.access === undefined;
+  const client = isOpen ? npmClientHandler({ path, key }) : undefined;
   if (client !== undefined)
     void node.whenStopping.then(attach(server, "/", { request: client, upgrade: notOurs }));
   return socket;
+}
+
+function connectOf(node: PresentlyNode, key: string, tokenSecret: string | undefined) {
+  if (tokenSecret !== undefined) return byToken(key, tokenSecret);
+  return node.access === undefined ? byParameter(key) : byIdentity;
+}
+
+/** Whoever connects is who the node's `access` says. */
+function byIdentity(_params: Params, { identity }: ConnectionInfo): Assigns | undefined {
+  return named(identity?.id);
 }
 
 /** Whoever connects is who they say. */
@@ -91,6 +107,12 @@ function trackJoiner(params: Payload, channel: Channel<Assigns>): Reply {
   const { key } = channel.assigns;
   const meta = { ...describedBy(params), online_at: nowInSeconds() };
   return refusing(() => void channel.track(key, meta), { key });
+}
+
+/** Whoever may not be present may still watch. */
+async function trackIfAllowed(params: Payload, channel: Channel<Assigns>): Promise<Reply> {
+  const { key } = channel.assigns;
+  return (await channel.may("track", key)) ? trackJoiner(params, channel) : { ok: { key } };
 }
 
 const relay: AnyHandler<Assigns> = (event, payload, channel) => {

@@ -1,5 +1,6 @@
 /** The bounds of a socket: every one with its unit, its default, and what it protects. */
 import { InvalidArgumentError } from "presently";
+import { GATE_DEFAULTS } from "presently/drop-in";
 
 export interface LimitOptions {
   /** Bytes of one message of a client. Default 65,536. A larger one closes the WebSocket with 1009. */
@@ -16,13 +17,20 @@ export interface LimitOptions {
   readonly idleTimeoutMs?: number;
   /** Connections, of both transports, and those under way. Default 50,000. More are refused with 503. */
   readonly connectionsMax?: number;
+  /**
+   * Connections of one address at a time (IPv6: of one /64). Default 1,000, loopback is spared; if it is given, also there.
+   * More are refused with 429.
+   */
+  readonly connectionsPerAddressMax?: number;
+  /** Connections that one address may begin in a second, and as many at once. Default 100, as above. */
+  readonly connectsPerAddressPerSecondMax?: number;
   /** How long a poll of a long-polling client waits. Default 10,000 ms; a session without a poll ends after one and a half of it. */
   readonly longPollWindowMs?: number;
   /** Sessions of long-polling clients. Default 10,000. More are told to come again. */
   readonly longPollSessionsMax?: number;
-  /** Bytes of one request of a long-polling client, which may hold 100 messages. Default 1 MiB. More end its session. */
+  /** Bytes of all requests of a long-polling client that are under way; each may hold 100 messages. Default 1 MiB. More end its session. */
   readonly longPollBodyBytesMax?: number;
-  /** Time that `connect` has. Default 10,000 ms. */
+  /** Time that `connect` has, and each question to the node's `access`. Default 10,000 ms. */
   readonly connectTimeoutMs?: number;
   /** Time that `fetch` has; after it, presences go out as they are. Default 10,000 ms. */
   readonly fetchTimeoutMs?: number;
@@ -41,6 +49,8 @@ export const LIMIT_DEFAULTS: Limits = {
   bufferedBytesMax: 4 * 1_024 * 1_024,
   idleTimeoutMs: 60_000,
   connectionsMax: 50_000,
+  connectionsPerAddressMax: GATE_DEFAULTS.connectionsPerAddressMax,
+  connectsPerAddressPerSecondMax: GATE_DEFAULTS.connectsPerAddressPerSecondMax,
   longPollWindowMs: 10_000,
   longPollSessionsMax: 10_000,
   longPollBodyBytesMax: 1_024 * 1_024,

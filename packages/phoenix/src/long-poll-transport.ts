@@ -6,7 +6,7 @@
  */
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Admission, Admitted } from "./admission.ts";
+import { type Admission, type Admitted, queryIn } from "./admission.ts";
 import { CLOSE } from "./close-code.ts";
 import type { Connection, Outlet } from "./connection.ts";
 import type { Limits } from "./limits.ts";
@@ -67,13 +67,16 @@ export class LongPollTransport {
     const admitted =
       this.#sessions.size >= limits.longPollSessionsMax
         ? 503
-        : await admission.admit(request, { transport: "longpoll", authToken });
+        : await admission.admit(request, { transport: "longpoll", authToken, query: ownQuery(request) });
     if (typeof admitted === "number") {
       // The client knows no other word for "come again" than 500.
       reply(response, { status: admitted === 403 ? 403 : 500 });
       return;
     }
-    if (response.destroyed) return;
+    if (response.destroyed) {
+      admitted.release();
+      return;
+    }
     const session = new LongPollSession(limits, ({ token }) => this.#sessions.delete(token));
     session.connection = open(admitted, session);
     this.#sessions.set(session.token, session);
@@ -180,6 +183,15 @@ function reply(
 function tokenOf(request: IncomingMessage): string {
   const header = request.headers["x-phoenix-longpoll-token"];
   if (typeof header === "string") return header;
-  const [, query = ""] = (request.url ?? "").split("?", 2);
-  return new URLSearchParams(query).getAll("token").at(-1) ?? "";
+  return new URLSearchParams(queryIn(request.url)).getAll("token").at(-1) ?? "";
+}
+
+/** The query as the application gave it to the client: without the token of a session, which comes last. */
+function ownQuery(request: IncomingMessage): string {
+  const query = queryIn(request.url);
+  const parts = query.split("&");
+  const isToken = (part: string) => part.startsWith("token=");
+  const last = parts.findLastIndex(isToken);
+  if (parts.findIndex(isToken) === last) return query;
+  return parts.filter((_, index) => index !== last).join("&");
 }

@@ -17,8 +17,16 @@ export interface PhoenixNotice {
   /**
    * `callback-failed`: the application threw. `connection-dropped`: a client broke a rule or a bound. `undeliverable`:
    * bytes for a client that takes text only. `malformed-broadcast`: another node sent what cannot be read.
+   * `access-failed`: a hook of the node's `access` failed, and refused a client. `address-limit`: an address has reached a
+   * bound.
    */
-  readonly type: "callback-failed" | "connection-dropped" | "undeliverable" | "malformed-broadcast";
+  readonly type:
+    | "callback-failed"
+    | "connection-dropped"
+    | "undeliverable"
+    | "malformed-broadcast"
+    | "access-failed"
+    | "address-limit";
   readonly level: "error" | "warn" | "debug";
   /** For people. */
   readonly message: string;

@@ -6,8 +6,10 @@ import { InvalidArgumentError, type PresentlyNode } from "presently";
 import {
   attach,
   type CheckOrigin,
+  Gate,
   type Handlers,
   originCheck,
+  Permissions,
   RosterNames,
   type RosterOptions,
   rosterOf,
@@ -79,7 +81,9 @@ export class PhoenixSocket<Assigns = unknown> {
   readonly #notice: NoticeListener;
   readonly #exchange: Exchange;
   readonly #lingering = new Lingering();
-  readonly #connections = new Set<Connection>();
+  /** With what is to be done when each ends. */
+  readonly #connections = new Map<Connection, () => void>();
+  readonly #gate: Gate;
   readonly #services: ConnectionServices;
   readonly #webSockets: WebSocketTransport;
   readonly #longPolls: LongPollTransport;
@@ -91,7 +95,16 @@ export class PhoenixSocket<Assigns = unknown> {
     this.#node = node;
     this.#limits = resolveLimits(options.limits);
     this.#notice = options.onNotice ?? warnOfNotice;
-    const roster = rosterOf(node, new RosterNames(options.roster));
+    const names = new RosterNames(options.roster);
+    const roster = rosterOf(node, names);
+    const { connectionsPerAddressMax, connectsPerAddressPerSecondMax } = options.limits ?? {};
+    const hookTimeoutMs = this.#limits.connectTimeoutMs;
+    this.#gate = new Gate({
+      access: node.access,
+      protocol: "phoenix",
+      limits: { connectionsPerAddressMax, connectsPerAddressPerSecondMax, hookTimeoutMs },
+      onNotice: ({ type, level, message }) => this.#notice({ type, level, message }),
+    });
     const feedOf = (topic: string) => this.#feedOf(topic);
     this.#exchange = new Exchange({ node, roster, notice: this.#notice, feedOf });
     const newTracker = () => new Tracker(roster, this.#lingering);
@@ -110,12 +123,18 @@ export class PhoenixSocket<Assigns = unknown> {
       notice: this.#notice,
       now: () => performance.now(),
       definitionOf: (topic) => this.#router.find(topic)?.definition,
-      ended: (connection) => this.#connections.delete(connection),
+      permissions: Permissions.of(node.access, this.#gate, names),
+      ended: (connection) => {
+        this.#connections.get(connection)?.();
+        this.#connections.delete(connection);
+      },
     };
     const admission = new Admission({
       connect: options.connect,
       id: options.id as ((assigns: unknown, info: ConnectionInfo) => string | undefined) | undefined,
       checkOrigin: originCheck(options.checkOrigin),
+      gate: this.#gate,
+      addressOf: (request) => node.addressOf(request),
       limits: this.#limits,
       connections: () => this.#connections.size,
       closing: () => this.#closing || node.stopping,
@@ -190,7 +209,7 @@ export class PhoenixSocket<Assigns = unknown> {
     if (!(batchSize >= 1)) throw new InvalidArgumentError("batchSize", "must be at least 1");
     this.#closing = true;
     for (;;) {
-      for (const connection of [...this.#connections].slice(0, batchSize)) connection.drain();
+      for (const connection of [...this.#connections.keys()].slice(0, batchSize)) connection.drain();
       if (this.#connections.size === 0) return;
       await new Promise((resolve) => setTimeout(resolve, intervalMs));
     }
@@ -201,16 +220,20 @@ export class PhoenixSocket<Assigns = unknown> {
     this.#closing = true;
     for (const detach of [...this.#detachments]) detach();
     this.#node.batch(() => {
-      for (const connection of [...this.#connections]) connection.restart();
+      for (const connection of [...this.#connections.keys()]) connection.restart();
       this.#lingering.close();
     });
     this.#exchange.close();
   }
 
-  #open({ serializer, info, assigns, socketId }: Admitted, outlet: Outlet): Connection {
+  #open({ serializer, info, assigns, socketId, release }: Admitted, outlet: Outlet): Connection {
     const services = this.#services;
     const connection = new Connection({ services, outlet, serializer, info, assigns, socketId });
-    this.#connections.add(connection);
+    const unwatch = this.#gate.onExpire(info.identity, () => connection.expire());
+    this.#connections.set(connection, () => {
+      unwatch();
+      release();
+    });
     return connection;
   }
 

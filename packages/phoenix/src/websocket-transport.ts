@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { Backlog, refuseUpgrade } from "presently/drop-in";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
-import type { Admission, Admitted } from "./admission.ts";
+import { type Admission, type Admitted, type Asked, queryIn } from "./admission.ts";
 import { CLOSE } from "./close-code.ts";
 import type { Connection, Outlet } from "./connection.ts";
 import type { Frame } from "./frame.ts";
@@ -54,10 +54,14 @@ export class WebSocketTransport {
       return;
     }
     const authToken = tokenIn(request.headers["sec-websocket-protocol"]);
-    void this.#options.admission.admit(request, { transport: "websocket", authToken }).then((admitted) => {
+    const asked: Asked = { transport: "websocket", authToken, query: queryIn(request.url) };
+    void this.#options.admission.admit(request, asked).then((admitted) => {
       if (typeof admitted === "number") refuseUpgrade(stream, admitted);
-      else if (!stream.destroyed) {
+      else if (stream.destroyed) admitted.release();
+      else {
         stream.off("error", gone);
+        // However it ends: a handshake that the library refuses is told to nobody.
+        stream.once("close", admitted.release);
         this.#server.handleUpgrade(request, stream, head, (socket) => this.#opened(socket, admitted));
       }
     });

@@ -99,6 +99,7 @@ export class WireClient {
         params: {},
         headers: {},
         remoteAddress: "127.0.0.1",
+        identity: undefined,
         url: "/socket/websocket",
       },
       outlet: {

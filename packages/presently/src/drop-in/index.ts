@@ -18,6 +18,7 @@ export { deeperThan } from "./json-depth.ts";
 export { Mailbox, type Task } from "./mailbox.ts";
 export { type Roster, type RosterSession, rosterOf } from "./named-roster.ts";
 export { type CheckOrigin, type OriginCheck, originCheck } from "./origin.ts";
+export { Permissions } from "./permissions.ts";
 export { refuseUpgrade } from "./refuse-upgrade.ts";
 export {
   type IdNames,
