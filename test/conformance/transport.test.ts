@@ -10,8 +10,8 @@ import {
   simulatedConformanceNetwork,
   transportConformance,
 } from "@presently/testkit";
+import { LinkProxy } from "presently/demo";
 import { describe, expect, test, vi } from "vitest";
-import { Wire } from "../../packages/mesh/test/wire.ts";
 import { NatsServer, natsSuitesRun } from "../helpers/nats.ts";
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -27,9 +27,9 @@ describe("the simulator's network", () => {
   for (const { name, run } of cases) test(name, run);
 });
 
-/** Meshes on loopback; whoever comes later dials all who came before, over wires that can be held up. */
+/** Meshes on loopback; whoever comes later dials all who came before, over links that can be held up. */
 class MeshNetwork implements ConformanceNetwork {
-  readonly #wires: Wire[] = [];
+  readonly #links: LinkProxy[] = [];
   readonly #meshes: Mesh[] = [];
 
   join({ cluster, replica, listener, isTrusted }: JoinOptions): ConformingTransport {
@@ -40,8 +40,9 @@ class MeshNetwork implements ConformanceNetwork {
       redial: (peer) => mesh?.redial(peer),
       refuse: (peer, code, reason) => mesh?.refuse(peer, code, reason),
       start: async () => {
-        const wires = await Promise.all(this.#meshes.map(({ url }) => Wire.to(url)));
-        this.#wires.push(...wires);
+        const ports = this.#meshes.map(({ url }) => Number(new URL(url).port));
+        const links = await Promise.all(ports.map((targetPort) => LinkProxy.listen({ targetPort })));
+        this.#links.push(...links);
         mesh = new Mesh(
           {
             cluster,
@@ -49,7 +50,7 @@ class MeshNetwork implements ConformanceNetwork {
             secrets: [
               isTrusted ? "a secret that is long enough for everybody" : "another one, of somebody else",
             ],
-            peers: wires.map(({ url }) => url),
+            peers: links.map(({ port }) => `ws://127.0.0.1:${port}`),
             peerGossip: false,
             silentAfterMs: 600_000,
             frameBytesMax: 262_144,
@@ -67,11 +68,11 @@ class MeshNetwork implements ConformanceNetwork {
   }
 
   stall(): void {
-    for (const wire of this.#wires) wire.freeze();
+    for (const link of this.#links) link.stall();
   }
 
   resume(): void {
-    for (const wire of this.#wires) wire.thaw();
+    for (const link of this.#links) link.restore();
   }
 
   elapse(durationMs: number): Promise<void> {
@@ -79,7 +80,7 @@ class MeshNetwork implements ConformanceNetwork {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#wires.map((wire) => wire.close()));
+    await Promise.all(this.#links.map((link) => link.close()));
   }
 }
 
