@@ -6,15 +6,13 @@ export interface NatsNodeOptions {
   readonly name: string;
   readonly server: string;
   readonly key: string;
+  readonly heartbeatIntervalMs?: number;
+  readonly downAfterMs?: number;
 }
 
-const options: NatsNodeOptions = JSON.parse(process.argv[2]!);
-const node = await createNode({
-  name: options.name,
-  logLevel: "silent",
-  transport: nats({ servers: [options.server] }),
-});
-node.session().track("room", options.key);
+const { server, key, ...options }: NatsNodeOptions = JSON.parse(process.argv[2]!);
+const node = await createNode({ ...options, logLevel: "silent", transport: nats({ servers: [server] }) });
+node.session().track("room", key);
 await node.whenReady();
 console.log("up");
 
