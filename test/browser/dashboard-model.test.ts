@@ -268,7 +268,11 @@ describe("the verdict", () => {
       [n2],
       { counters: { ...counters, divergences: 2 } },
       [],
-      ["warn", "Replicas with the same events held different states"],
+      [
+        "good",
+        "All 2 replicas are up and agree with n1",
+        "Replicas with the same events held different states",
+      ],
     ],
     [
       "two others have no link",

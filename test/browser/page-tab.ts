@@ -6,6 +6,8 @@ import { eventually } from "../helpers/eventually.ts";
 export interface TabOptions {
   /** The node's address. */
   readonly url: string;
+  /** Which page; default is the room. */
+  readonly path?: string;
   /** With a room, the page joins by itself; without, it shows the form. */
   readonly name?: string;
   readonly room?: string;
@@ -30,7 +32,7 @@ export class PageTab {
 
   /** Opens a tab with a profile of its own, as on a device of its own. */
   static async open(browser: Browser, options: TabOptions): Promise<PageTab> {
-    const { url, name, room, phone = false, colorScheme = "light" } = options;
+    const { url, path = "/", name, room, phone = false, colorScheme = "light" } = options;
     const context = await browser.newContext({
       viewport: options.viewport ?? (phone ? { width: 390, height: 844 } : { width: 1280, height: 800 }),
       colorScheme,
@@ -42,7 +44,7 @@ export class PageTab {
       ...(name !== undefined && { name }),
       ...(room !== undefined && { room }),
     });
-    await tab.page.goto(`${url}/?${query}`);
+    await tab.page.goto(`${url}${path}${query.size === 0 ? "" : `?${query}`}`);
     if (name !== undefined && room !== undefined) await tab.untilConnection("live");
     return tab;
   }
@@ -52,6 +54,9 @@ export class PageTab {
     this.page = page;
     page.setDefaultTimeout(WAIT_MS);
     page.on("pageerror", (error) => this.errors.push(error.message));
+    page.on("console", (message) => {
+      if (message.text().includes("Content Security Policy")) this.errors.push(message.text());
+    });
     page.on("dialog", (dialog) => this.errors.push(`a dialog opened: ${dialog.message()}`));
   }
 

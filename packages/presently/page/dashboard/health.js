@@ -123,12 +123,10 @@ function ofVersions(replicas) {
 function ofCounters({ divergences, nameConflicts }) {
   const concerns = [];
   if (divergences > 0) {
+    // It is over when it is counted, and an operator who forgets a replica that lives has asked for one.
     const text = "Replicas with the same events held different states";
-    concerns.push({
-      level: "warn",
-      text,
-      detail: `${plural(divergences, "time")} since the start, repaired each time`,
-    });
+    const detail = `${plural(divergences, "time")} since the start, repaired each time`;
+    concerns.push({ level: "note", text, detail });
   }
   if (nameConflicts > 0) {
     const text = "Another process has used the name of this node";
