@@ -1,5 +1,6 @@
 /** What one client, or all of them together, can make this plug-in keep. */
 import { InvalidArgumentError } from "presently";
+import { GATE_DEFAULTS, type GateLimits } from "presently/drop-in";
 
 const DEFAULTS = {
   idBytesMax: 255,
@@ -9,7 +10,8 @@ const DEFAULTS = {
   pendingMax: 10_000,
 };
 
-export interface LimitOptions {
+/** Those of `GateLimits` count clients, that is to say handshakes, of each address. */
+export interface LimitOptions extends Partial<GateLimits> {
   /** UTF-8 bytes of a presence id. Default 255; not more than `keyBytesMax` of the node. */
   readonly idBytesMax?: number;
   /** Bytes of `ext.presence` as JSON, numbers counted as 8. Default 7,936; at least 64 below `metaBytesMax` of the node. */
@@ -22,14 +24,15 @@ export interface LimitOptions {
   readonly pendingMax?: number;
 }
 
-export type Limits = Required<LimitOptions>;
+export type Limits = Required<Omit<LimitOptions, keyof GateLimits>> & Partial<GateLimits>;
 
-export const LIMIT_DEFAULTS: Readonly<Limits> = DEFAULTS;
+export const LIMIT_DEFAULTS: Readonly<typeof DEFAULTS> = DEFAULTS;
 
 /** @throws {InvalidArgumentError} for a name that is none, or a value that is no positive integer */
 export function resolveLimits(options: LimitOptions = {}): Limits {
   for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(DEFAULTS, name)) throw new InvalidArgumentError(`limits.${name}`, "is no limit");
+    if (!Object.hasOwn(DEFAULTS, name) && !Object.hasOwn(GATE_DEFAULTS, name))
+      throw new InvalidArgumentError(`limits.${name}`, "is no limit");
     if (value !== undefined && (!Number.isSafeInteger(value) || value < 1))
       throw new InvalidArgumentError(`limits.${name}`, `must be an integer of at least 1, not ${value}`);
   }

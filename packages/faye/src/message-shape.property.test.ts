@@ -16,11 +16,11 @@ const fields = [
   "data",
 ] as const;
 const message = fc.oneof(
-  fc.jsonValue(),
+  fc.jsonValue({ maxDepth: 2 }),
   fc.dictionary(
     fc.constantFrom(...fields),
-    fc.oneof(fc.jsonValue(), fc.string(), fc.constantFrom("/meta/subscribe", "/room")),
-    { size: "max" },
+    fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.string(), fc.constantFrom("/meta/subscribe", "/room")),
+    { maxKeys: 5 },
   ),
 );
 

@@ -5,7 +5,8 @@ export interface FayeNotice {
    * `not-stored`: a subscription was refused because its presence could not be kept. `publish-failed`: Faye did not take
    * an event, or a message that another node sent on: an extension refused it. `relay-failed`: a published message cannot
    * be sent to the other nodes, and was refused. `malformed-broadcast`: another node sent what cannot be read.
-   * `engine-failed`: the engine of the options reported an error. `option-ignored`.
+   * `engine-failed`: the engine of the options reported an error. `message-failed`: a message of a client could not be dealt
+   * with. `access-failed`, `address-limit`: see `GateNotice` of presently. `option-ignored`.
    */
   readonly type:
     | "not-stored"
@@ -13,6 +14,9 @@ export interface FayeNotice {
     | "relay-failed"
     | "malformed-broadcast"
     | "engine-failed"
+    | "message-failed"
+    | "access-failed"
+    | "address-limit"
     | "option-ignored";
   readonly level: "error" | "warn" | "debug";
   /** For people. */

@@ -22,6 +22,15 @@ class StandIn {
   }
 }
 
+/** In the place of the data of a message that is to be the last one of a client of the server. */
+class Farewell {
+  readonly clientId: string;
+
+  constructor(clientId: string) {
+    this.clientId = clientId;
+  }
+}
+
 export interface PublisherOptions {
   readonly client: FayeClient;
   /** Messages that wait for the client, or are on their way from it to the server; beyond it the oldest is given up. */
@@ -40,6 +49,11 @@ export class Publisher {
   readonly #extension: FayeExtension = {
     outgoing: (message, _request, callback) => {
       if (message.data instanceof StandIn) this.#stamp(message, message.data);
+      else if (message.data instanceof Farewell) {
+        message.channel = "/meta/disconnect";
+        message.clientId = message.data.clientId;
+        delete message.data;
+      }
       callback(message);
     },
   };
@@ -64,6 +78,12 @@ export class Publisher {
       this.#state = "connected";
       for (const [to, message] of this.#waiting.splice(0)) this.#send(to, message);
     });
+  }
+
+  /** Ends a client of this server, as if it had said so itself: Faye closes its connection, and it is present nowhere. */
+  dismiss(clientId: string): void {
+    // One that has gone in the meantime is unknown to Faye, which is as well.
+    this.#options.client.publish("/presently/farewell", new Farewell(clientId)).then(null, () => undefined);
   }
 
   /**

@@ -1,7 +1,9 @@
 /** Presence for a Faye server: the place of the original's `presence.setup`. */
 import type { PresentlyNode } from "presently";
+import { Gate } from "presently/drop-in";
 import { Announcer } from "./announcer.ts";
 import { type Body, ClusterLine } from "./cluster-line.ts";
+import { Doorkeeper } from "./doorkeeper.ts";
 import { EngineStore, type PresenceEngine } from "./engine-store.ts";
 import type { FayeClient, FayeServer } from "./faye.ts";
 import { isPublishable } from "./grammar.ts";
@@ -61,8 +63,12 @@ export function setup(server: FayeServer, client: FayeClient, options: SetupOpti
   line?.listen("unsubscribe", ({ channel, clientId }) => {
     if (clustered && typeof clientId === "string") void store.remove(channel, clientId);
   });
+  const doorkeeper = node && doorkeeperFor(node, settings, publisher);
+  const left = (clientId: string) => doorkeeper?.left(clientId);
+  if (doorkeeper !== undefined) server.addExtension(doorkeeper.outgoing);
   server.addExtension(outgoing);
-  const removeIncoming = addLast(server, incoming);
+  const removeIncoming = addLast(server, doorkeeper?.before(incoming) ?? incoming);
+  server.on("disconnect", left);
   server.on("subscribe", subscribed);
   server.on("unsubscribe", unsubscribed);
 
@@ -74,14 +80,43 @@ export function setup(server: FayeServer, client: FayeClient, options: SetupOpti
       closed = true;
       server.removeListener("subscribe", subscribed);
       server.removeListener("unsubscribe", unsubscribed);
+      server.removeListener("disconnect", left);
       removeIncoming();
       server.removeExtension(outgoing);
+      if (doorkeeper !== undefined) server.removeExtension(doorkeeper.outgoing);
+      doorkeeper?.close();
       store.close();
       relay?.close();
       line?.close();
       publisher.close();
     },
   };
+}
+
+/** What the limits of an address are called here. */
+const LIMIT_NAMES = {
+  connectionsPerAddressMax: "limits.connectionsPerAddressMax",
+  connectsPerAddressPerSecondMax: "limits.connectsPerAddressPerSecondMax",
+  addressesMax: "limits.addressesMax",
+} as const;
+
+/** Undefined where everybody may do everything, and each address have as many clients as it likes. */
+function doorkeeperFor(
+  node: PresentlyNode,
+  settings: Settings,
+  publisher: Publisher,
+): Doorkeeper | undefined {
+  const { access } = node;
+  const { connectionsPerAddressMax, connectsPerAddressPerSecondMax, addressesMax, hookTimeoutMs } =
+    settings.limits;
+  const limits = { connectionsPerAddressMax, connectsPerAddressPerSecondMax, addressesMax, hookTimeoutMs };
+  if (access === undefined && Object.values(limits).every((limit) => limit === undefined)) return undefined;
+  return new Doorkeeper({
+    gate: new Gate({ access, protocol: "faye", limits, limitNames: LIMIT_NAMES, onNotice: settings.notice }),
+    settings,
+    addressOf: (request) => node.addressOf(request),
+    dismiss: (clientId) => publisher.dismiss(clientId),
+  });
 }
 
 function nodeStore(node: PresentlyNode, { values, names }: Settings, announcer: Announcer): PresenceStore {
