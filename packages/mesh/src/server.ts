@@ -77,7 +77,8 @@ export class Server {
     await new Promise<void>((resolve, reject) => {
       const onError = (error: Error) => reject(new ListenError(host, port, error));
       this.#http.once("error", onError);
-      this.#http.listen(port, host, () => {
+      // Exclusive: a worker of node:cluster is a node of its own, and must not share its port with the others.
+      this.#http.listen({ port, host, exclusive: true }, () => {
         this.#http.off("error", onError);
         this.#http.on("error", this.#options.onError);
         resolve();

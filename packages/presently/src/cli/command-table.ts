@@ -4,6 +4,9 @@
  */
 import type { OptionSpec } from "../option-table.ts";
 
+/** More processes would be a mistake on any machine. */
+export const PROCESSES_MAX = 256;
+
 /** An option of the command, which every flag is. */
 export interface CommandOptionSpec extends OptionSpec {
   readonly flag: string;
@@ -71,6 +74,22 @@ export const accessTable: readonly CommandOptionSpec[] = [
     "What those may do who show no token; may be given several times.",
     "they are not let in",
   ),
+];
+
+/** How many processes there are of it. */
+export const processTable: readonly CommandOptionSpec[] = [
+  {
+    path: "processes",
+    flag: "--processes",
+    kind: "integer",
+    argument: "number",
+    word: "auto",
+    unit: "processes",
+    defaultText: "none, one process",
+    min: 1,
+    max: PROCESSES_MAX,
+    help: "Run so many nodes behind the one HTTP address, to use as many cores; auto for one for each core. Their names end in -1, -2 …, and their mesh ports follow on that of --mesh.",
+  },
 ];
 
 /** Of the transport in the place of the mesh. */
@@ -161,6 +180,7 @@ export const extensionTable: readonly CommandOptionSpec[] = [
 /** All of them, in the order of `--help`. */
 export const commandTable: readonly CommandOptionSpec[] = [
   ...hostTable,
+  ...processTable,
   ...accessTable,
   ...natsTable,
   ...extensionTable,

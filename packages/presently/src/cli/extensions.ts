@@ -2,12 +2,13 @@
 import type { Command } from "commander";
 import type { Log } from "../logger.ts";
 import type { PresentlyNode } from "../node.ts";
-import { loadAnyCable } from "./anycable-extension.ts";
+import { checkAnyCable, loadAnyCable } from "./anycable-extension.ts";
 import { extensionTable } from "./command-table.ts";
 import { UsageError } from "./failure.ts";
-import { loadFaye } from "./faye-extension.ts";
+import { checkFaye, loadFaye } from "./faye-extension.ts";
 import { load } from "./load-package.ts";
 import { addFlags } from "./option-flags.ts";
+import type { ServedPaths } from "./processes/worker.ts";
 import { readSecretFile } from "./secret-file.ts";
 import { loadWebhooks } from "./webhook-extension.ts";
 
@@ -36,6 +37,23 @@ interface Notice {
 /** Adds the options of all of them. */
 export function addExtensionOptions(command: Command): void {
   addFlags(command, extensionTable);
+}
+
+/**
+ * Looks at the flags of all of them without loading anything.
+ *
+ * @throws {UsageError} for flags that cannot be used, alone or together
+ */
+export function checkExtensions(flags: Readonly<Record<string, unknown>>): void {
+  for (const check of [loadWebhooks, checkFaye, checkAnyCable, checkPhoenix]) check(flags);
+}
+
+/** Where clients find those whose requests belong to one process of several. */
+export function servedPaths({ phoenix, faye }: Readonly<Record<string, unknown>>): ServedPaths {
+  return {
+    phoenix: typeof phoenix === "string" ? phoenix : undefined,
+    faye: typeof faye === "string" ? faye : undefined,
+  };
 }
 
 /**
