@@ -7,13 +7,12 @@ import { bearerTokenOf } from "../access/bearer-token.ts";
 import type { ClientAddresses } from "../access/client-address.ts";
 import { isLoopback } from "../address.ts";
 import { AddressTable } from "../drop-in/address-table.ts";
-import { GATE_DEFAULTS, Gate, type GateNotice, type RefusalCounts } from "../drop-in/gate.ts";
+import { type Admission, GATE_DEFAULTS, Gate, type GateNotice, type RefusalCounts } from "../drop-in/gate.ts";
 import { TokenBucket } from "../drop-in/token-bucket.ts";
 import { HttpRequestError } from "../errors.ts";
 import type { HttpConfig } from "../node-options.ts";
 import { errorEvent } from "./event-stream.ts";
 import type { ApiRequest, Route } from "./route.ts";
-import { whenClosed } from "./when-closed.ts";
 
 /** What of the configuration counts here. */
 export type DoorConfig = Pick<
@@ -96,28 +95,35 @@ export class Doorkeeper {
   };
 
   /**
-   * Settles if the request may be answered; what is counted for it ends with its response.
+   * Settles if the request may be answered, with what must be called once it has been.
    *
    * @throws {HttpRequestError} 429 `TOO_MANY_REQUESTS`, 401 `UNAUTHENTICATED`, 403 `FORBIDDEN` or `HOST_REFUSED`, 503
    *   `ACCESS_FAILED`
    */
-  async check(request: ApiRequest, route: Route): Promise<void> {
+  async check(request: ApiRequest, route: Route): Promise<() => void> {
     this.#checkRate(request.request);
-    if (route.needs === "anybody") return;
+    if (route.needs === "anybody") return () => undefined;
     this.#checkHost(request.request);
-    const token = tokenOf(request);
-    const identity = await this.#admit(request, token);
-    const query = queryWithoutToken(request);
-    for (const action of route.needs({ ...request, query })) {
-      if (!(await this.#gate.may(identity, action))) throw forbidden(identity, action);
+    const { identity, release } = await this.#admit(request);
+    try {
+      const query = queryWithoutToken(request);
+      for (const action of route.needs({ ...request, query })) {
+        if (!(await this.#gate.may(identity, action))) throw forbidden(identity, action);
+      }
+    } catch (error) {
+      release();
+      throw error;
     }
-    this.#endWith(identity, request.response);
+    const forget = this.#endWith(identity, request.response);
+    return () => {
+      forget();
+      release();
+    };
   }
 
-  async #admit(
-    { request, response, query }: ApiRequest,
-    token: string | undefined,
-  ): Promise<Identity | undefined> {
+  async #admit(asked: ApiRequest): Promise<Admission & { readonly ok: true }> {
+    const { request, query } = asked;
+    const token = tokenOf(asked);
     const admission = await this.#gate.admit({
       token,
       params: Object.fromEntries(new URLSearchParams(query)),
@@ -128,22 +134,17 @@ export class Doorkeeper {
       if (admission.reason === "too-many") throw tooMany(admission.retryAfterMs ?? 1_000, "this address");
       throw admission.reason === "failed" ? accessFailed() : unauthenticated(token !== undefined);
     }
-    // Its client may have gone while the hook was asked, and then no `close` is to come.
-    if (request.socket.destroyed) admission.release();
-    else whenClosed(response, admission.release);
-    return admission.identity;
+    return admission;
   }
 
   /** A stream ends when whoever listens is nobody any more. */
-  #endWith(identity: Identity | undefined, response: ServerResponse): void {
-    if (identity?.expiresAtMs === undefined) return;
-    const forget = this.#gate.onExpire(identity, () => {
+  #endWith(identity: Identity | undefined, response: ServerResponse): () => void {
+    return this.#gate.onExpire(identity, () => {
       if (!response.headersSent || response.writableEnded) return;
       response.end(
         errorEvent("TOKEN_EXPIRED", "the token has expired: open the stream anew with another one"),
       );
     });
-    whenClosed(response, forget);
   }
 
   #checkRate({ socket }: IncomingMessage): void {

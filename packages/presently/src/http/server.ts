@@ -18,6 +18,7 @@ import { pageRoutes } from "./page.ts";
 import { Router } from "./router.ts";
 import type { ServedNode } from "./served-node.ts";
 import { parseTarget } from "./target.ts";
+import { whenClosed } from "./when-closed.ts";
 
 /** What the server needs besides its configuration. */
 export interface HttpServerOptions {
@@ -172,10 +173,24 @@ export class HttpServer {
     const method = request.method ?? "";
     if (method === "OPTIONS") return this.#options(path);
     const { route, params } = this.#router.find(method, path);
-    // The probes go on: they are how a load balancer learns that the node is stopping.
-    if (this.#node.stopping && path.startsWith("/api/")) throw new StoppingError();
-    await this.#doorkeeper.check({ request, response, params, query }, route);
-    return route.handle({ request, response, params, query: queryWithoutToken({ request, query }) });
+    const answered = await this.#doorkeeper.check({ request, response, params, query }, route);
+    let isStream = false;
+    try {
+      // It may have gone while a hook was asked who it is; then no `close` is to come, and a stream would stay for ever.
+      if (request.socket.destroyed)
+        throw new HttpRequestError(400, "REQUEST_ABORTED", "the client went away before it was answered");
+      // The probes go on: they are how a load balancer learns that the node is stopping.
+      if (this.#node.stopping && path.startsWith("/api/")) throw new StoppingError();
+      const reply = await route.handle({
+        ...{ request, response, params },
+        query: queryWithoutToken({ request, query }),
+      });
+      isStream = reply === undefined && !response.writableEnded && !request.socket.destroyed;
+      if (isStream) whenClosed(response, answered);
+      return reply;
+    } finally {
+      if (!isStream) answered();
+    }
   }
 
   #options(path: string): Reply {
