@@ -243,9 +243,14 @@ export class SocketClusterPerson implements Person {
   }
 
   async #ask(): Promise<void> {
-    const { users } = (await this.#client.invoke("roster", ROOM.socketcluster)) as { users: RosterUser[] };
+    const answer = await this.#client.invoke("roster", ROOM.socketcluster).catch((error: Error) => {
+      // The connection broke meanwhile: it is asked again after the next one.
+      if (error.name === "BadConnectionError") return undefined;
+      throw error;
+    });
+    if (answer === undefined) return;
     this.#users.clear();
-    for (const user of users) this.#users.set(user.id, user);
+    for (const user of (answer as { users: RosterUser[] }).users) this.#users.set(user.id, user);
   }
 
   #tell(user: RosterUser): void {

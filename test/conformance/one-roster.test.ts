@@ -2,6 +2,7 @@
  * A Phoenix, an AnyCable, a Faye, a SocketCluster and a Colyseus client, each on a node of its own of one cluster, each with
  * its own name for the room: they are on one topic, and see each other come and go. Clients and servers are those of npm.
  */
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
 import {
@@ -12,7 +13,7 @@ import {
   PhoenixPerson,
   SocketClusterPerson,
 } from "./one-roster-people.ts";
-import { Cluster, Door, type Served, startGame, TOPIC } from "./one-roster-sites.ts";
+import { CABLE_ID, Cluster, Door, ROOM, type Served, startGame, TOPIC } from "./one-roster-sites.ts";
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
@@ -134,4 +135,17 @@ test("a node that crashes takes its client with it, who is back once it reconnec
     person.told();
   }
   expect(last.node.count(TOPIC)).toEqual({ keys: 5, entries: 5 });
+});
+
+test("the picture on the first page shows these people, at these nodes, in these rooms", () => {
+  const picture = readFileSync(
+    new URL("../../packages/presently/docs/one-roster.svg", import.meta.url),
+    "utf8",
+  );
+  const texts = [...picture.matchAll(/<(?:text|tspan)[^>]*>([^<]+)</g)].map(([, text]) => text);
+  const ids = EVERYBODY.map((id) => (id === "ben" ? CABLE_ID + id : id));
+  const nodes = cluster.sites.map(({ node }) => node.name);
+  expect(texts).toEqual(
+    expect.arrayContaining([...Object.values(ROOM), ...ids, ...nodes, ...EVERYBODY, TOPIC]),
+  );
 });
