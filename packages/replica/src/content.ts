@@ -46,6 +46,7 @@ export class Content {
     this.roster = new Roster(settings, {
       failed: (error, topic) => this.listenerFailed(error, { topic }),
       wake: () => listener.wake(),
+      told: () => void counters.diffsTold++,
     });
     this.sweeps = new Sweeps(settings.sweepEntriesMax, () => listener.wake());
     this.set = this.newSet(id);
@@ -55,6 +56,7 @@ export class Content {
       this.lingering,
       (topic, key) => this.handedOff(topic, key),
       settings,
+      counters,
       (bytes) => listener.changed(bytes),
     );
   }

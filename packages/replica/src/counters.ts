@@ -23,6 +23,11 @@ export interface Counters {
   stalls: number;
   nameConflicts: number;
   listenerErrors: number;
+  /** Diffs that watchers were told, each once, however many they were. */
+  diffsTold: number;
+  /** Sessions that were opened here; less those that were closed, those that are open. */
+  sessionsOpened: number;
+  sessionsClosed: number;
 }
 
 export function newCounters(): Counters {
@@ -42,5 +47,8 @@ export function newCounters(): Counters {
     stalls: 0,
     nameConflicts: 0,
     listenerErrors: 0,
+    diffsTold: 0,
+    sessionsOpened: 0,
+    sessionsClosed: 0,
   };
 }

@@ -1,5 +1,6 @@
 /** The sessions of this replica, and the changes that they make to the set. */
 import type { EventNumber, ObservedRemoveSet } from "@presently/crdt";
+import type { Counters } from "./counters.ts";
 import { DroppedSessions } from "./dropped-sessions.ts";
 import { Entry, Heir, type Predecessor } from "./entry.ts";
 import { LimitError, NotTrackedError } from "./errors.ts";
@@ -28,6 +29,7 @@ export class LocalPresences {
   private set: ObservedRemoveSet<Entry>;
   private readonly roster: Roster;
   private readonly settings: ReplicaSettings;
+  private readonly counters: Counters;
   private readonly changed: Changed;
   private readonly lingering: Lingering;
   private readonly handedOff: HandedOff;
@@ -43,6 +45,7 @@ export class LocalPresences {
     lingering: Lingering,
     handedOff: HandedOff,
     settings: ReplicaSettings,
+    counters: Counters,
     changed: Changed,
   ) {
     this.set = set;
@@ -50,6 +53,7 @@ export class LocalPresences {
     this.lingering = lingering;
     this.handedOff = handedOff;
     this.settings = settings;
+    this.counters = counters;
     this.changed = changed;
   }
 
@@ -58,6 +62,7 @@ export class LocalPresences {
     if (this.sessions >= sessionsMax) throw new LimitError("sessionsMax", sessionsMax, "too many sessions");
     const session = new Session(this, options);
     this.sessions++;
+    this.counters.sessionsOpened++;
     return session;
   }
 
@@ -97,6 +102,7 @@ export class LocalPresences {
 
   close(session: Session): void {
     this.sessions--;
+    this.counters.sessionsClosed++;
     if (session.entries.size > 0) this.removeAll(session.entries.all());
   }
 

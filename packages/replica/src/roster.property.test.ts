@@ -135,6 +135,7 @@ class World {
         throw error;
       },
       wake: () => undefined,
+      told: () => undefined,
     },
   );
   /** The naive roster: all that is shown, in order of appearance. */

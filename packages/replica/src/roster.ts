@@ -29,6 +29,8 @@ export interface RosterListener {
   failed(error: unknown, topic: string): void;
   /** `tick` has something to do. */
   wake(): void;
+  /** Watchers are about to be told a diff. */
+  told(): void;
 }
 
 export class Roster {
@@ -260,6 +262,7 @@ export class Roster {
     this.delivering = true;
     for (let index = 0; index < this.deliveries.length; index++) {
       const { diff, subscriptions } = this.deliveries[index]!;
+      this.listener.told();
       for (const subscription of subscriptions) this.tell(subscription, diff);
     }
     this.deliveries.length = 0;

@@ -46,11 +46,23 @@ test("metrics tell what the node knows, when they are read", async () => {
     expect(values.get("presently_divergences_total")).toBe(0);
     expect(values.get("nodejs_eventloop_lag_seconds")).toBeGreaterThanOrEqual(0);
   });
+  const before = await scrape(a);
   a.session().track("room", "alice");
   a.session().track("hall", "alice");
+  a.session().close();
+  a.watch("room", () => undefined);
+  a.session().track("room", "carol");
   const values = await scrape(a);
+  expect(values.get("presently_sessions")! - before.get("presently_sessions")!).toBe(3);
+  expect(values.get("presently_sessions_opened_total")).toBe(
+    before.get("presently_sessions_opened_total")! + 4,
+  );
+  expect(values.get("presently_sessions_closed_total")).toBe(
+    before.get("presently_sessions_closed_total")! + 1,
+  );
+  expect(values.get("presently_diffs_told_total")).toBe(before.get("presently_diffs_told_total")! + 1);
   expect(values.get("presently_topics")).toBe(2);
-  expect(values.get('presently_entries peer="a"')).toBe(2);
+  expect(values.get('presently_entries peer="a"')).toBe(3);
 });
 
 test("a connection that was refused is counted by its reason", async () => {

@@ -29,6 +29,9 @@ const COUNTERS: Readonly<Record<keyof Counters, readonly [name: string, help: st
   stalls: ["stalls", "Times this process stood still for more than half a heartbeat."],
   nameConflicts: ["name_conflicts", "Times another process was found to have taken over this node's name."],
   listenerErrors: ["listener_errors", "What listeners of the application threw."],
+  diffsTold: ["diffs_told", "Diffs that watchers here were told, each once, however many they were."],
+  sessionsOpened: ["sessions_opened", "Sessions that were opened here: one for each socket, in general."],
+  sessionsClosed: ["sessions_closed", "Sessions that were closed here."],
 };
 
 const STATUSES = ["up", "suspect", "leaving", "down"] as const;
@@ -140,6 +143,10 @@ function addPresences(registry: Registry, node: ServedNode): void {
   gauge(registry, "topics", "Topics on which somebody is present.", [], (metric) =>
     metric.set(node.topics().length),
   );
+  gauge(registry, "sessions", "Sessions that are open here.", [], (metric) => {
+    const { sessionsOpened, sessionsClosed } = node.counters;
+    metric.set(sessionsOpened - sessionsClosed);
+  });
 }
 
 function addLinks(registry: Registry, node: ServedNode): void {
