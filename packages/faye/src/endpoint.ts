@@ -6,6 +6,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { InvalidArgumentError, type PresentlyNode } from "presently";
+import type { RosterOptions } from "presently/drop-in";
 import type { FayeModule, FayeServer } from "./faye.ts";
 import type { NoticeListener } from "./notice.ts";
 import { protect } from "./protect.ts";
@@ -20,6 +21,8 @@ export interface EndpointOptions {
   readonly timeoutSeconds?: number;
   /** Bytes of one request. Default 1 MiB: Faye itself takes any number. */
   readonly bodyBytesMax?: number;
+  /** What channels and ids are called in the cluster. Default: the same. */
+  readonly roster?: RosterOptions;
   readonly onNotice?: NoticeListener;
 }
 
@@ -34,7 +37,7 @@ export interface FayeEndpoint {
  * @throws {InvalidArgumentError} for a node without `http`, and for options that cannot be used
  */
 export function serveEndpoint(node: PresentlyNode, options: EndpointOptions): FayeEndpoint {
-  const { faye, path = "/bayeux", timeoutSeconds = 45, bodyBytesMax, onNotice } = options;
+  const { faye, path = "/bayeux", timeoutSeconds = 45, bodyBytesMax, roster, onNotice } = options;
   const http = node.httpServer;
   if (http === undefined) throw new InvalidArgumentError("node", "must have the option http");
   if (!/^(\/[\w.-]+)+$/.test(path))
@@ -44,8 +47,11 @@ export function serveEndpoint(node: PresentlyNode, options: EndpointOptions): Fa
   const silentAfterMs = Math.max(300_000, Math.ceil(timeoutSeconds * 3_000));
   protect(server, { silentAfterMs, ...(bodyBytesMax !== undefined && { bodyBytesMax }) });
   const client = server.getClient();
-  const notice = onNotice === undefined ? {} : { onNotice };
-  const presence = setup(server, client, { node, broadcast: true, ...notice });
+  const given = {
+    ...(roster === undefined ? {} : { roster }),
+    ...(onNotice === undefined ? {} : { onNotice }),
+  };
+  const presence = setup(server, client, { node, broadcast: true, ...given });
   const isOurs = (request: IncomingMessage) => server.check(request);
   const upgradesElsewhere = http.listenerCount("upgrade") > 0;
   server.attach(http);

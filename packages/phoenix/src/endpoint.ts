@@ -3,8 +3,7 @@
  * It is what `presently start --phoenix` serves, to try phoenix.js against a cluster without writing a server.
  */
 import { InvalidArgumentError, type Meta, PresentlyError, type PresentlyNode } from "presently";
-import type { CheckOrigin } from "presently/drop-in";
-import { attach } from "presently/drop-in";
+import { attach, type CheckOrigin, type RosterOptions } from "presently/drop-in";
 import type { Channel } from "./channel.ts";
 import type { AnyHandler } from "./channel-definition.ts";
 import type { ConnectionInfo, Params } from "./connection-info.ts";
@@ -26,6 +25,8 @@ export interface EndpointOptions {
   /** With it, clients need a token (`authToken`, or the parameter `token`): a shared text for HS256, or a public key in PEM. */
   readonly tokenSecret?: string;
   readonly checkOrigin?: CheckOrigin;
+  /** What topics and keys are called in the cluster. Default: the same. */
+  readonly roster?: RosterOptions;
   readonly limits?: LimitOptions;
   readonly onNotice?: NoticeListener;
 }
@@ -48,12 +49,13 @@ const KEY_BYTES_MAX = 255;
  * @throws {InvalidArgumentError} for a node without `http`, and for options that cannot be used
  */
 export function serveEndpoint(node: PresentlyNode, options: EndpointOptions = {}): PhoenixSocket<Assigns> {
-  const { path = "/socket", key = "user_id", tokenSecret, checkOrigin, limits, onNotice } = options;
+  const { path = "/socket", key = "user_id", tokenSecret, checkOrigin, roster, limits, onNotice } = options;
   const server = node.httpServer;
   if (server === undefined) throw new InvalidArgumentError("node", "must have the option http");
   const socket = new PhoenixSocket<Assigns>(node, {
     connect: connectOf(node, key, tokenSecret),
     ...(checkOrigin === undefined ? {} : { checkOrigin }),
+    ...(roster === undefined ? {} : { roster }),
     ...(limits === undefined ? {} : { limits }),
     ...(onNotice === undefined ? {} : { onNotice }),
   });
