@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type AttachOptions, attach, type SocketClusterPresence } from "@presently/socketcluster";
-import { createNode, type PresentlyNode } from "presently";
+import { createNode, type NodeOptions, type PresentlyNode } from "presently";
 import client from "socketcluster-client";
 import socketcluster from "socketcluster-server";
 
@@ -18,6 +18,7 @@ export interface Site {
 }
 
 export interface SiteOptions {
+  readonly node?: Partial<NodeOptions>;
   readonly presence?: Omit<AttachOptions, "node">;
   /** Options of the SocketCluster server. */
   readonly server?: Record<string, unknown>;
@@ -41,7 +42,13 @@ export class Sites {
 
   private async startOne(name: string, options: SiteOptions): Promise<Site> {
     const peers = this.sites.map(({ node }) => node.meshUrl!);
-    const node = await createNode({ name, secret: "s3cret", logLevel: "silent", mesh: { port: 0, peers } });
+    const node = await createNode({
+      name,
+      secret: "s3cret",
+      logLevel: "silent",
+      mesh: { port: 0, peers },
+      ...options.node,
+    });
     const http = createServer();
     const agServer = socketcluster.attach(http, { authKey: AUTH_KEY, ...options.server });
     const warnings: string[] = [];

@@ -1,5 +1,6 @@
 /** What one socket may cost its server. */
 import { InvalidArgumentError } from "presently";
+import { GATE_DEFAULTS, type GateLimits } from "presently/drop-in";
 
 const DEFAULTS = {
   actionsPerSecondMax: 1_000,
@@ -10,7 +11,8 @@ const DEFAULTS = {
   bufferedBytesMax: 4_194_304,
 };
 
-export interface LimitOptions {
+/** Those of `GateLimits` count sockets, that is to say handshakes, of each address. */
+export interface LimitOptions extends Partial<GateLimits> {
   /** Subscriptions, publications, calls and transmissions of a socket in a second. Default 1,000; beyond it is disconnected. */
   readonly actionsPerSecondMax?: number;
   /** Calls of our procedures (`userMap`, `roster`) by a socket in a second. Default 20; beyond it they are refused. */
@@ -25,12 +27,13 @@ export interface LimitOptions {
   readonly bufferedBytesMax?: number;
 }
 
-export type Limits = Required<LimitOptions>;
+export type Limits = Required<Omit<LimitOptions, keyof GateLimits>> & Partial<GateLimits>;
 
 /** @throws {InvalidArgumentError} for a name that is none, or a value that is no positive integer */
 export function resolveLimits(options: LimitOptions = {}): Limits {
   for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(DEFAULTS, name)) throw new InvalidArgumentError(`limits.${name}`, "is no limit");
+    if (!Object.hasOwn(DEFAULTS, name) && !Object.hasOwn(GATE_DEFAULTS, name))
+      throw new InvalidArgumentError(`limits.${name}`, "is no limit");
     if (value !== undefined && (!Number.isSafeInteger(value) || value < 1))
       throw new InvalidArgumentError(`limits.${name}`, `must be an integer of at least 1, not ${value}`);
   }

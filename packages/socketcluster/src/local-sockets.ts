@@ -23,6 +23,13 @@ export interface RecordListener {
   gone(socketId: string, channel: string): void;
 }
 
+/** What may be recorded of a socket, and under which name. */
+export interface Permissions {
+  mayTrack(socket: SocketClusterSocket, channel: string): boolean;
+  /** Names a socket whose token does not. */
+  idOf(socket: SocketClusterSocket): string | undefined;
+}
+
 interface Held {
   readonly socket: SocketClusterSocket;
   readonly session: Session;
@@ -45,11 +52,18 @@ export class LocalSockets {
   private readonly node: PresentlyNode;
   private readonly server: SocketClusterServer;
   private readonly settings: Settings;
+  private readonly permissions: Permissions | undefined;
 
-  constructor(node: PresentlyNode, server: SocketClusterServer, settings: Settings) {
+  constructor(
+    node: PresentlyNode,
+    server: SocketClusterServer,
+    settings: Settings,
+    permissions: Permissions | undefined,
+  ) {
     this.node = node;
     this.server = server;
     this.settings = settings;
+    this.permissions = permissions;
   }
 
   /** Tells `listener` of every record from now on. */
@@ -118,13 +132,14 @@ export class LocalSockets {
     const held = this.held.get(socket.id) ?? this.open(socket);
     if (held === undefined) return;
     if (held.token !== socket.authToken) this.identify(held);
-    const channels = new Set(socket.subscriptions());
+    const mayTrack = (channel: string) => this.permissions?.mayTrack(socket, channel) ?? true;
+    const channels = new Set(socket.subscriptions().filter(mayTrack));
     for (const channel of [...held.channels]) if (!channels.has(channel)) this.unsubscribe(held, channel);
     for (const channel of channels) if (!held.channels.has(channel)) this.subscribe(held, channel);
   }
 
   private open(socket: SocketClusterSocket): Held | undefined {
-    const record = recordOf(socket, this.settings, Date.now());
+    const record = this.recordOf(socket);
     const session = this.attempt(() => this.node.session());
     if (session === undefined) return undefined;
     const held: Held = {
@@ -151,7 +166,7 @@ export class LocalSockets {
   private identify(held: Held): void {
     const before = held.record.userId;
     held.token = held.socket.authToken;
-    held.record = recordOf(held.socket, this.settings, Date.now());
+    held.record = this.recordOf(held.socket);
     const channels = [...held.channels];
     const moved = held.record.userId !== before;
     if (moved) {
@@ -159,8 +174,13 @@ export class LocalSockets {
       for (const channel of channels) this.unsubscribe(held, channel, before);
     }
     this.present(held);
-    if (moved) for (const channel of channels) this.subscribe(held, channel);
+    const mayTrack = (channel: string) => this.permissions?.mayTrack(held.socket, channel) ?? true;
+    if (moved) for (const channel of channels.filter(mayTrack)) this.subscribe(held, channel);
     else for (const channel of channels) this.put(held, channel);
+  }
+
+  private recordOf(socket: SocketClusterSocket): SocketRecord {
+    return recordOf(socket, this.settings, Date.now(), this.permissions?.idOf(socket));
   }
 
   private present(held: Held): void {

@@ -28,13 +28,19 @@ export interface SubscriptionRecord {
 /** Beyond so many bytes of JSON the claims are left out: one token must not keep its socket from being counted. */
 const TOKEN_BYTES_MAX = 4_096;
 
-export function recordOf(socket: SocketClusterSocket, settings: Settings, now: number): SocketRecord {
+/** @param id names the socket if its token does not */
+export function recordOf(
+  socket: SocketClusterSocket,
+  settings: Settings,
+  now: number,
+  id?: string,
+): SocketRecord {
   const { authToken } = socket;
   const claims = typeof authToken === "object" && authToken !== null ? authToken : null;
   const json = JSON.stringify(claims);
   return {
     socketId: socket.id,
-    userId: userIdOf(claims, settings.scpUserIdField),
+    userId: userIdOf(claims, settings) ?? id ?? null,
     authToken: json.length <= TOKEN_BYTES_MAX ? (JSON.parse(json) as unknown) : null,
     ip: socket.remoteAddress ?? null,
     origin: socket.request?.headers.origin ?? null,
@@ -42,10 +48,10 @@ export function recordOf(socket: SocketClusterSocket, settings: Settings, now: n
   };
 }
 
-/** Only texts and numbers are ids; anything else is as good as none. */
-function userIdOf(claims: object | null, field: string): UserId {
-  if (claims === null || !Object.hasOwn(claims, field)) return null;
-  const id = (claims as Record<string, unknown>)[field];
+/** The user's id in the claims of a token. Only texts and numbers are ids; anything else is as good as none. */
+export function userIdOf(claims: unknown, { scpUserIdField }: Pick<Settings, "scpUserIdField">): UserId {
+  if (typeof claims !== "object" || claims === null || !Object.hasOwn(claims, scpUserIdField)) return null;
+  const id = (claims as Record<string, unknown>)[scpUserIdField];
   return (typeof id === "string" && id !== "") || (typeof id === "number" && Number.isFinite(id)) ? id : null;
 }
 

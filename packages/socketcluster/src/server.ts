@@ -63,7 +63,8 @@ export type SocketEvent =
   | "unsubscription"
   | "authenticationStateChange"
   | "authentication"
-  | "deauthentication";
+  | "deauthentication"
+  | "closure";
 
 export interface SocketEventData {
   readonly socket: SocketClusterSocket;

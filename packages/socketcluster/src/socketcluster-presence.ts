@@ -3,6 +3,8 @@ import type { PresentlyNode } from "presently";
 import { type Roster as Presences, rosterOf } from "presently/drop-in";
 import { judgeActions } from "./actions.ts";
 import { ClientGuard } from "./client-guard.ts";
+import { openDoor } from "./door.ts";
+import type { Doorkeeper } from "./doorkeeper.ts";
 import { LocalSockets } from "./local-sockets.ts";
 import { Mirror } from "./mirror.ts";
 import type { Settings, UserCountType } from "./options.ts";
@@ -44,6 +46,7 @@ export class SocketClusterPresence {
   /** Who is present, by the names of channels and users. */
   private readonly presences: Presences;
   private readonly guard: ClientGuard;
+  private readonly doorkeeper: Doorkeeper | undefined;
   private readonly sockets: LocalSockets;
   private readonly userCount: UserCount;
   private readonly feeds: RosterFeeds;
@@ -61,9 +64,17 @@ export class SocketClusterPresence {
     this.guard = new ClientGuard(settings);
     this.ends.push(
       mendTables(server),
-      judgeActions(server, (action) => void this.guard.judge(action)),
+      judgeActions(server, (action) => {
+        this.guard.judge(action);
+        return this.doorkeeper?.judge(action);
+      }),
     );
-    this.sockets = new LocalSockets(node, server, settings);
+    this.doorkeeper = openDoor(node, settings, {
+      onSettled: (socket) => this.follow(socket),
+      onFailed: (error) => this.warn(error),
+      onNotice: ({ message }) => this.warn(new Error(message)),
+    });
+    this.sockets = new LocalSockets(node, server, settings, this.doorkeeper);
     this.feeds = new RosterFeeds(node, this.presences, settings, (channel, data) =>
       this.publish(channel, data),
     );
@@ -73,6 +84,9 @@ export class SocketClusterPresence {
     this.mirror = settings.mirror && this.openMirror(settings.mirror);
     for (const event of EVENTS)
       this.ends.push(consume<SocketEventData>(server.listener(event), ({ socket }) => this.follow(socket)));
+    this.ends.push(
+      consume<SocketEventData>(server.listener("closure"), ({ socket }) => this.doorkeeper?.left(socket)),
+    );
     this.sweeper = setInterval(() => this.sockets.sweep(), server.pingInterval).unref();
     for (const socket of Object.values(server.clients)) this.follow(socket);
   }
@@ -103,6 +117,7 @@ export class SocketClusterPresence {
     for (const end of this.ends.splice(0)) end();
     for (const { ends } of this.followed.values()) for (const end of ends) end();
     this.followed.clear();
+    this.doorkeeper?.close();
     this.feeds.close();
     this.userCount.close();
     if (!this.node.stopping) this.sockets.close();
@@ -113,8 +128,10 @@ export class SocketClusterPresence {
   private follow(socket: SocketClusterSocket): void {
     // One whose client has gone while middleware was asked about its handshake is opened all the same, and for ever.
     if (socket.state === "open" && socket.socket.readyState > WEBSOCKET_OPEN) socket.disconnect();
-    this.sockets.follow(socket);
     const isOpen = socket.state === "open" && this.server.clients[socket.id] === socket;
+    // It comes back here when it is known what it may do.
+    if (isOpen && this.doorkeeper?.isSettled(socket) === false) return;
+    this.sockets.follow(socket);
     const known = this.followed.get(socket.id);
     if (isOpen) this.followRosters(socket, known?.rosters ?? this.serve(socket));
     else if (known !== undefined) {
@@ -147,6 +164,8 @@ export class SocketClusterPresence {
   }
 
   private async answerUserMap(socket: SocketClusterSocket): Promise<UserMap> {
+    if ((await this.doorkeeper?.mayInspect(socket)) === false)
+      throw new RefusedError("You may not see the map of users");
     const { authorize } = this.settings;
     const whole = authorize !== undefined && (await authorize(socket, { what: "userMap" }));
     return userMap(this.node, this.settings, whole);
@@ -161,6 +180,7 @@ export class SocketClusterPresence {
   }
 
   private async maySee(socket: SocketClusterSocket, channel: string): Promise<boolean> {
+    if ((await this.doorkeeper?.mayWatch(socket, channel)) === false) return false;
     const { authorize } = this.settings;
     if (authorize !== undefined) return authorize(socket, { what: "roster", channel });
     return socket.isSubscribed(channel);
