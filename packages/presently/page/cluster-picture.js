@@ -11,6 +11,7 @@ const RADIUS_MIN = 4;
 const LABEL_PLACE = 0.4;
 const NAME_CHARACTERS_MAX = 7;
 const NAME_OUTSIDE_CHARACTERS_MAX = 12;
+const NAME_OUTSIDE_ROOM = 72;
 /** With more nodes than that, those that are well are counted, not listed, for whoever cannot see the picture. */
 const DESCRIBED_MAX = 8;
 
@@ -45,7 +46,7 @@ export function drawCluster({ picture, nodesGroup, linksGroup }, nodes, links, f
 /** Evenly on an ellipse in order of name, so that every node's page draws the same picture. */
 function placesOf(nodes, { width, height, margin }) {
   const radius = radiusOf(nodes.length, width, height);
-  const outside = radius < RADIUS_NAMED ? 44 : 0;
+  const outside = radius < RADIUS_NAMED ? NAME_OUTSIDE_ROOM : 0;
   const [radiusX, radiusY] = [width / 2 - radius - margin - outside, height / 2 - radius - 8 - outside];
   // Two stand side by side; three in a triangle, which is lower than the ellipse and so needs its centre lower.
   const turn = nodes.length === 2 ? Math.PI : Math.PI / 2;
@@ -65,7 +66,7 @@ function placesOf(nodes, { width, height, margin }) {
 function radiusOf(count, width, height) {
   if (count <= 4) return RADIUS_LARGE;
   if (count <= 8) return 26;
-  const around = Math.PI * Math.hypot(width - 120, height - 120) * Math.SQRT1_2;
+  const around = Math.PI * Math.hypot(width - 180, height - 180) * Math.SQRT1_2;
   return Math.max(RADIUS_MIN, Math.min(16, around / (count * 2.8)));
 }
 
@@ -124,7 +125,7 @@ function updateNode(group, { name, status, entries, agrees, here }, { x, y, radi
   setAttribute(group, "transform", `translate(${round(x)} ${round(y)})`);
   setAttribute(group, "data-status", status);
   setAttribute(group, "data-here", here);
-  setAttribute(halo, "r", radius + 6);
+  setAttribute(halo, "r", radius + (radius < RADIUS_NAMED ? 1 : 6));
   setAttribute(disc, "r", radius);
   const outside = radius < RADIUS_NAMED;
   setAttribute(group, "data-small", outside);

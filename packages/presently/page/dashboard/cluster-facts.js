@@ -58,7 +58,11 @@ export class ClusterFacts {
 
   /** Takes an answer of `GET /api/cluster/peers`. */
   surveyed(survey, nowMs) {
-    this.#survey = survey;
+    const peers = survey.peers.map((peer) => ({
+      ...peer,
+      sees: new Map(peer.outlook?.sees.map((sight) => [sight.replica, sight])),
+    }));
+    this.#survey = { ...survey, peers };
     this.#surveyAtMs = nowMs;
   }
 
@@ -114,7 +118,7 @@ export class ClusterFacts {
         const { replica, node, status, linked, events, agreedAgoMs, agrees } = each;
         const here = replica === report.replica;
         const peer = outlooks.get(replica);
-        const own = peer?.outlook?.sees.find((sight) => sight.replica === replica);
+        const own = peer?.sees.get(replica);
         return {
           ...{ name: node, replica, here, status, linked, events },
           incarnation: replica.slice(replica.lastIndexOf("@") + 1),
@@ -156,8 +160,7 @@ export class ClusterFacts {
       this.replicas(nowMs).flatMap((each) => (each.earlier ? [] : [[each.name, each.replica]])),
     );
     const outlooks = this.#outlooks(nowMs);
-    const sight = (of, about) =>
-      outlooks.get(latest.get(of))?.outlook?.sees.find(({ replica }) => replica === latest.get(about));
+    const sight = (of, about) => outlooks.get(latest.get(of))?.sees.get(latest.get(about));
     const others = nodes.filter(({ here }) => !here);
     const links = [];
     for (const [index, { name: a }] of others.entries()) {
