@@ -274,17 +274,18 @@ export class ColyseusPerson implements Person {
   readonly id: string;
   readonly #log = new Log();
   readonly told = this.#log.take;
-  readonly #port: number;
+  /** Where the game is. */
+  port: number;
   readonly #players = new Map<string, GamePlayer>();
   #room: Room | undefined;
 
   constructor(id: string, port: number) {
     this.id = id;
-    this.#port = port;
+    this.port = port;
   }
 
   async come(): Promise<void> {
-    const room = await new GameClient(`ws://127.0.0.1:${this.#port}`).joinOrCreate("game", { id: this.id });
+    const room = await new GameClient(`ws://127.0.0.1:${this.port}`).joinOrCreate("game", { id: this.id });
     this.#room = room;
     room.onMessage("player", (player: GamePlayer) => this.#tell(player));
     await new Promise<void>((resolve) => {

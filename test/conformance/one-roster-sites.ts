@@ -12,6 +12,7 @@ import faye from "faye";
 import { createNode, type PresentlyNode } from "presently";
 import { LinkProxy } from "presently/demo";
 import socketcluster from "socketcluster-server";
+import { eventually } from "../helpers/eventually.ts";
 import { freePort } from "../helpers/processes.ts";
 
 export const AUTH_KEY = "a key of this test";
@@ -96,21 +97,26 @@ export class Door {
 export class Cluster {
   readonly sites: Site[] = [];
   readonly #meshPorts: number[] = [];
-  readonly #links: { readonly ends: readonly [number, number]; readonly proxy: LinkProxy }[] = [];
+  #links: { readonly ends: readonly [number, number]; readonly proxy: LinkProxy }[] = [];
 
   static async start(names: readonly string[]): Promise<Cluster> {
     const cluster = new Cluster();
-    for (const name of names) await cluster.#add(name);
-    await Promise.all(cluster.sites.map(({ node }) => node.whenReady()));
+    for (const [index, name] of names.entries()) await cluster.#start(index, name);
+    await cluster.#linked();
     return cluster;
   }
 
-  /** The site dies: no link of it works any more, and so nobody hears a goodbye of it. */
-  async crash(index: number): Promise<void> {
-    await Promise.all(
-      this.#links.filter(({ ends }) => ends.includes(index)).map(({ proxy }) => proxy.close()),
-    );
-    await this.sites[index]!.stop();
+  /** The site dies, for all others: no link of it works any more, and whatever it does, nobody hears a goodbye of it. */
+  async cut(index: number): Promise<void> {
+    const links = this.#links.filter(({ ends }) => ends.includes(index));
+    this.#links = this.#links.filter((link) => !links.includes(link));
+    await Promise.all(links.map(({ proxy }) => proxy.close()));
+  }
+
+  /** A new life of a site that was cut off and stopped. */
+  async restart(index: number): Promise<void> {
+    await this.#start(index, this.sites[index]!.node.name);
+    await this.#linked();
   }
 
   async stop(): Promise<void> {
@@ -118,18 +124,27 @@ export class Cluster {
     await Promise.all(this.#links.map(({ proxy }) => proxy.close()));
   }
 
-  /** Each site dials those before it, by a way of its own that can be cut. */
-  async #add(name: string): Promise<void> {
-    const own = this.sites.length;
+  /** A site dials all that run, each by a way of its own that can be cut. */
+  async #start(index: number, name: string): Promise<void> {
     const peers: string[] = [];
     for (const [other, targetPort] of this.#meshPorts.entries()) {
+      if (other === index) continue;
       const proxy = await LinkProxy.listen({ targetPort });
-      this.#links.push({ ends: [own, other], proxy });
+      this.#links.push({ ends: [index, other], proxy });
       peers.push(`ws://127.0.0.1:${proxy.port}`);
     }
     const port = await freePort();
-    this.#meshPorts.push(port);
-    this.sites.push(await startSite(name, { port, peers, peerGossip: false }));
+    this.#meshPorts[index] = port;
+    this.sites[index] = await startSite(name, { port, peers, peerGossip: false });
+  }
+
+  async #linked(): Promise<void> {
+    for (const { node } of this.sites)
+      await eventually(() => {
+        const { length } = node.links();
+        if (length !== this.sites.length - 1) throw new Error(`${node.name} has ${length} links`);
+      });
+    await Promise.all(this.sites.map(({ node }) => node.whenReady()));
   }
 }
 
