@@ -6,7 +6,8 @@ import { ClientError, limitReached } from "./errors.ts";
 import { type ClientOptions, type Settings, settingsOf } from "./options.ts";
 import type { Meta } from "./person.ts";
 import { isRefused } from "./refusal.ts";
-import { type AnyRoom, Room, type RoomHost, type RoomOptions } from "./room.ts";
+import { type AnyRoom, Room, type RoomHost } from "./room.ts";
+import type { RoomOptions } from "./room-snapshot.ts";
 
 /**
  * `idle` until the first room is joined; `connecting`; `connected`; `reconnecting` after the connection broke; `refused`: it

@@ -8,7 +8,7 @@ import { ClientError } from "./errors.ts";
 import type { Meta } from "./person.ts";
 import { sameJson } from "./person.ts";
 
-/** What became of an update: true, false if the room was left first, or the refusal. */
+/** What the server said to something that was sent, if it said anything in time. */
 export interface Answer {
   readonly status: "ok" | "error" | "timeout";
   readonly reason?: string | undefined;
@@ -34,8 +34,10 @@ interface Waiter {
 export class OwnMeta<M extends Meta> {
   readonly #options: OwnMetaOptions<M>;
   #latest: M;
-  /** What the server is known to have accepted. */
+  /** What the server has accepted last; it holds if something newer is refused. */
   #confirmed: M | undefined;
+  /** Whether the server may have something else by now: an update that was never answered may have arrived. */
+  #uncertain = false;
   /** What is on its way: with a join, or as an update. */
   #sent: { readonly meta: M; readonly waiter: Waiter | undefined } | undefined;
   /** Everybody who waits for what was not sent yet; they all wait for the same. */
@@ -57,13 +59,10 @@ export class OwnMeta<M extends Meta> {
       this.#latest = next;
       this.#options.onChanged();
     }
-    if (!this.#joined || this.#sent !== undefined || !sameJson(this.#latest, this.#confirmed)) {
-      this.#waiter ??= newWaiter();
-      const { promise } = this.#waiter;
-      this.#send();
-      return promise;
-    }
-    return Promise.resolve(true);
+    this.#waiter ??= newWaiter();
+    const { promise } = this.#waiter;
+    this.#send();
+    return promise;
   }
 
   /** What the join that is about to be sent has to carry. */
@@ -105,7 +104,13 @@ export class OwnMeta<M extends Meta> {
   }
 
   #send(): void {
-    if (!this.#joined || this.#sent !== undefined || sameJson(this.#latest, this.#confirmed)) return;
+    if (!this.#joined || this.#sent !== undefined) return;
+    // What changed and changed back needs no update.
+    if (!this.#uncertain && sameJson(this.#latest, this.#confirmed)) {
+      this.#waiter?.resolve(true);
+      this.#waiter = undefined;
+      return;
+    }
     if (!this.#options.canSend()) return;
     const sent = { meta: this.#latest, waiter: this.#waiter };
     this.#sent = sent;
@@ -117,10 +122,12 @@ export class OwnMeta<M extends Meta> {
   }
 
   #answered({ status, reason }: Answer): void {
-    const sent = this.#sent!;
+    const sent = this.#sent;
+    if (sent === undefined) return;
     if (status === "timeout") {
       this.lost();
       this.#joined = true;
+      this.#uncertain = true;
     } else {
       this.#sent = undefined;
       if (status === "ok") this.#accepted(sent.meta, sent.waiter);
@@ -131,11 +138,8 @@ export class OwnMeta<M extends Meta> {
 
   #accepted(meta: M, waiter: Waiter | undefined): void {
     this.#confirmed = meta;
+    this.#uncertain = false;
     waiter?.resolve(true);
-    // What changed and changed back needs no update.
-    if (!sameJson(this.#latest, meta)) return;
-    this.#waiter?.resolve(true);
-    this.#waiter = undefined;
   }
 
   #refused(meta: M, waiter: Waiter | undefined, reason: string | undefined): void {
@@ -145,11 +149,14 @@ export class OwnMeta<M extends Meta> {
       topic,
       ...(reason !== undefined && { reason }),
     });
+    waiter?.reject(error);
+    // Unless something newer was said since, what was said before holds, and nothing is left to be sent.
     if (this.#latest === meta && this.#confirmed !== undefined) {
       this.#latest = this.#confirmed;
+      this.#waiter?.reject(error);
+      this.#waiter = undefined;
       onChanged();
     }
-    waiter?.reject(error);
     onRefused(error);
   }
 

@@ -1,57 +1,15 @@
 /** One room: who is in it, and what this client says there. It outlives its connections. */
-import { type Channel, Presence, type Push, type Socket } from "phoenix";
+import { type Channel, Presence, type Socket } from "phoenix";
 import { Emitter, type Unsubscribe } from "./emitter.ts";
 import { ClientError } from "./errors.ts";
+import { joinRefusalOf } from "./join-refusal.ts";
 import { checkSize, positive, type Settings } from "./options.ts";
 import { type Message, Outbox } from "./outbox.ts";
 import { type Answer, OwnMeta } from "./own-meta.ts";
 import type { Meta, Person, WireMeta } from "./person.ts";
+import { Pushes } from "./pushes.ts";
+import type { RoomEvents, RoomOptions, RoomSnapshot, RoomStatus } from "./room-snapshot.ts";
 import { Roster, type RosterChange } from "./roster.ts";
-
-/**
- * `joining` until who is there is known; `joined`; `rejoining` while the connection is away, when the list is the one of before;
- * `refused` by the server, for good; `left`, by this client or because the server closed the room.
- */
-export type RoomStatus = "joining" | "joined" | "rejoining" | "refused" | "left";
-
-export interface RoomOptions<M extends Meta> {
-  /** What this client says of itself, a map of JSON values of at most 8 KiB. Default: nothing. */
-  readonly meta?: M;
-  /**
-   * How long who is gone stays in the list: who is back by then was never away. Default 2,000 ms; 0 shows every leave at once.
-   * Raising it hides longer reconnects, and shows everybody who really left so much later.
-   */
-  readonly leaveDelayMs?: number;
-  /** Connections that are kept in the list so at a time; more are shown as gone at once. Default 10,000. */
-  readonly heldMax?: number;
-}
-
-/** A room at one moment. Never changed: the same object until something is different. */
-export interface RoomSnapshot<M extends Meta> {
-  readonly people: readonly Person<M>[];
-  /** This client's own person, with its other tabs and devices; undefined until it is in the list. */
-  readonly self: Person<M> | undefined;
-  readonly status: RoomStatus;
-  /** What this client says of itself, also where the server has not heard it yet. */
-  readonly meta: M;
-  /** Why it is not joined, if it was refused or timed out. */
-  readonly error: ClientError | undefined;
-}
-
-export interface RoomEvents<M extends Meta> {
-  readonly join: readonly [person: Person<M>];
-  readonly leave: readonly [person: Person<M>];
-  readonly update: readonly [person: Person<M>, previous: Person<M>];
-  /** After the changes that came together, and whenever the whole list has come. */
-  readonly sync: readonly [people: readonly Person<M>[]];
-  readonly status: readonly [status: RoomStatus];
-  /** Something of the snapshot is different. */
-  readonly change: readonly [snapshot: RoomSnapshot<M>];
-  /** A join or an update was refused, or a join timed out. */
-  readonly error: readonly [error: ClientError];
-  /** The room is about to be left: what is sent now arrives, if there is a connection. */
-  readonly leaving: readonly [];
-}
 
 /** What a room needs of its client. */
 export interface RoomHost {
@@ -70,8 +28,6 @@ export interface RoomHost {
 export type AnyRoom = Room<any>;
 
 const EVENT = { update: "presently_update", message: "presently_message" } as const;
-/** Refusals that phoenix.js may try again. */
-const TEMPORARY_REASONS = new Set(["too many joins", "too many channels joined", "join crashed"]);
 
 export class Room<M extends Meta = Meta> {
   readonly topic: string;
@@ -81,8 +37,7 @@ export class Room<M extends Meta = Meta> {
   readonly #outbox: Outbox;
   readonly #emitter = new Emitter<RoomEvents<M>>();
   readonly #messages = new Emitter<Record<string, [payload: never, key: string]>>();
-  /** Pushes without an answer, with what gives up on them. */
-  readonly #unanswered = new Set<() => void>();
+  readonly #pushes = new Pushes();
   #channel: Channel | undefined;
   #key: string | undefined;
   #status: RoomStatus = "joining";
@@ -203,14 +158,8 @@ export class Room<M extends Meta = Meta> {
     if (channel === undefined) return;
     this.#host.leaving.add(this);
     await new Promise<void>((resolve) => {
-      const push = channel.leave(this.#host.settings.timeoutMs);
-      this.#unanswered.add(() => {
-        cancelTimer(push);
-        resolve();
-      });
-      push.receive("ok", () => resolve()).receive("timeout", () => resolve());
+      this.#pushes.push(channel.leave(this.#host.settings.timeoutMs), () => resolve());
     });
-    this.#unanswered.clear();
     this.#host.leaving.delete(this);
   }
 
@@ -246,8 +195,7 @@ export class Room<M extends Meta = Meta> {
   abandon(): Channel | undefined {
     if (!this.#ended) this.#emitter.emit("leaving");
     const channel = this.#end("left");
-    for (const giveUp of this.#unanswered) giveUp();
-    this.#unanswered.clear();
+    this.#pushes.giveUp();
     return channel;
   }
 
@@ -278,22 +226,11 @@ export class Room<M extends Meta = Meta> {
   }
 
   #refused(answer: unknown): void {
-    const { reason, code } = { reason: undefined, code: undefined, ...(answer as object) };
+    const { isAboutMeta, reason, error } = joinRefusalOf(answer, this.topic);
     // It was the update of before that cannot be: phoenix.js joins again with what was accepted.
-    if (this.#own.joinRefused(reason)) return;
-    const words = reason ?? "no reason given";
-    const temporary = isTemporary(words, code);
-    const error = new ClientError(
-      "JOIN_REFUSED",
-      `the server refused to let you into ${this.topic}: ${words}`,
-      {
-        temporary,
-        topic: this.topic,
-        reason: words,
-      },
-    );
+    if (isAboutMeta && this.#own.joinRefused(reason)) return;
     this.#error = error;
-    const channel = temporary ? undefined : this.#end("refused");
+    const channel = error.temporary ? undefined : this.#end("refused");
     channel?.leave();
     this.#changed();
     this.#emitter.emit("error", error);
@@ -308,19 +245,7 @@ export class Room<M extends Meta = Meta> {
   }
 
   #push(event: string, payload: object, answered: (answer: Answer) => void): void {
-    const push = this.#channel!.push(event, payload, this.#host.settings.timeoutMs);
-    const settle = (answer: Answer) => {
-      if (this.#unanswered.delete(giveUp)) answered(answer);
-    };
-    const giveUp = () => {
-      cancelTimer(push);
-      settle({ status: "timeout" });
-    };
-    this.#unanswered.add(giveUp);
-    push
-      .receive("ok", () => settle({ status: "ok" }))
-      .receive("error", (answer) => settle({ status: "error", reason: answer?.reason }))
-      .receive("timeout", () => settle({ status: "timeout" }));
+    this.#pushes.push(this.#channel!.push(event, payload, this.#host.settings.timeoutMs), answered);
   }
 
   #tell(changes: readonly RosterChange<M>[]): void {
@@ -353,7 +278,7 @@ export class Room<M extends Meta = Meta> {
     this.#stopTimer?.();
     this.#own.close();
     this.#outbox.close();
-    for (const giveUp of this.#unanswered) giveUp();
+    this.#pushes.giveUp();
     this.#host.ended(this.topic);
     this.#become(status);
     return channel;
@@ -369,14 +294,4 @@ export class Room<M extends Meta = Meta> {
     this.#snapshot = undefined;
     this.#emitter.emit("change", this.snapshot);
   }
-}
-
-function isTemporary(reason: string, code: unknown): boolean {
-  // A meta that is too large stays so; other bounds of a node are those of the moment.
-  return TEMPORARY_REASONS.has(reason) || (code === "LIMIT_REACHED" && !reason.includes("(option meta"));
-}
-
-/** A push of phoenix.js keeps a process of Node.js alive until it times out, also when nobody waits for it any more. */
-function cancelTimer(push: Push & { cancelTimeout?(): void }): void {
-  push.cancelTimeout?.();
 }
