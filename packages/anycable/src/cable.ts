@@ -6,8 +6,10 @@ import { InvalidArgumentError, PresentlyError, type PresentlyNode } from "presen
 import {
   attach,
   type CheckOrigin,
+  Gate,
   type OriginCheck,
   originCheck,
+  Permissions,
   RosterNames,
   type RosterOptions,
 } from "presently/drop-in";
@@ -108,9 +110,18 @@ export class Cable<Identifiers = unknown> {
     const clocks = { now: () => performance.now(), wallClock: () => Date.now() };
     this.#node = node;
     this.#streams = new Streams({ node, limits, durations, notice, wallClock: clocks.wallClock });
+    const names = new RosterNames(options.roster);
+    const { connectionsPerAddressMax, connectsPerAddressPerSecondMax } = options.limits ?? {};
+    const hookTimeoutMs = limits.callbackTimeoutMs;
+    const gate = new Gate({
+      access: node.access,
+      protocol: "anycable",
+      limits: { connectionsPerAddressMax, connectsPerAddressPerSecondMax, hookTimeoutMs },
+      onNotice: ({ type, level, message }) => notice({ type, level, message }),
+    });
     this.#hub = new PresenceHub({
       node,
-      names: new RosterNames(options.roster),
+      names,
       ttlMs: durations.presenceTtlMs,
       now: clocks.now,
     });
@@ -130,6 +141,7 @@ export class Cable<Identifiers = unknown> {
       limits,
       durations,
       notice,
+      permissions: Permissions.of(node.access, gate, names),
       definitionOf: (channel) => this.#channels.get(channel),
       ...clocks,
       random: Math.random,
@@ -145,15 +157,18 @@ export class Cable<Identifiers = unknown> {
       }),
       jwtParam: options.jwtParam ?? "jid",
       checkOrigin,
+      gate,
+      addressOf: (request) => node.addressOf(request),
       closing: () => this.#closing || node.stopping,
     });
     this.#transport = new WebSocketTransport({
       limits,
       admit: (request: IncomingMessage) => admission.admit(request),
-      open: (request, socket) => admission.open(request, socket),
+      open: (entrant, socket) => admission.open(entrant, socket),
     });
     const apiSecret = options.apiSecret ?? (secret === undefined ? undefined : apiSecretFrom(secret));
-    if (apiSecret !== undefined || publicStreams) this.#api = this.#newApi(apiSecret, checkOrigin);
+    if (apiSecret !== undefined || publicStreams || node.access !== undefined)
+      this.#api = this.#newApi(apiSecret, checkOrigin, gate);
     this.#unlisten = node.onBroadcast(DISCONNECT_CHANNEL, (payload) => this.#disconnectHere(payload));
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
     // A node that stops has said goodbye, so that what ends now is no leave for anybody; its clients find another node.
@@ -259,9 +274,12 @@ export class Cable<Identifiers = unknown> {
     this.#streams.close();
   }
 
-  #newApi(secret: string | undefined, checkOrigin: OriginCheck): RestApi {
+  #newApi(secret: string | undefined, checkOrigin: OriginCheck, gate: Gate): RestApi {
     return new RestApi({
       secret,
+      gate,
+      permissions: this.#services.permissions,
+      addressOf: (request) => this.#node.addressOf(request),
       checkOrigin,
       requestBytesMax: this.#services.limits.requestBytesMax,
       closing: () => this.#closing || this.#node.stopping,

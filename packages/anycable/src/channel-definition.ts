@@ -22,6 +22,11 @@ export interface ChannelDefinition<Identifiers = unknown> {
       ) => MaybePromise<unknown>
     >
   >;
+  /**
+   * The streams on which its actions say something, so that a client must be allowed to publish there (by the node's
+   * `access`). Default: all that the subscription hears.
+   */
+  readonly publishesTo?: (subscription: Subscription<Identifiers>) => readonly string[];
   /** Called once, when the client has unsubscribed, or its session can no longer be resumed. */
   readonly unsubscribe?: (subscription: Subscription<Identifiers>) => MaybePromise<unknown>;
 }

@@ -4,7 +4,8 @@
  */
 import { PresentlyError } from "presently";
 import { Mailbox } from "presently/drop-in";
-import { type ChannelCommand, decodeIdentifier } from "./command.ts";
+import { Clearance, type ClearedHost } from "./clearance.ts";
+import { type ChannelCommand, decodeIdentifier, type PresenceRequest } from "./command.ts";
 import { CommandError, NoPresenceStreamError } from "./errors.ts";
 import * as frames from "./frames.ts";
 import { isMap } from "./json.ts";
@@ -16,21 +17,20 @@ import { inTime, isPromise, type MaybePromise } from "./settle.ts";
 type SubscribeCommand = Extract<ChannelCommand, { type: "subscribe" }>;
 
 /** What the desk asks of its session. */
-export interface CommandHost extends SubscriptionHost {
-  /** Another one after each interruption: what was begun before it is not for its client any more. */
-  readonly connection: object | undefined;
-}
+export type CommandHost = SubscriptionHost & ClearedHost;
 
 export class CommandDesk {
   /** By identifier. */
   readonly subscriptions = new Map<string, LiveSubscription>();
   readonly #services: SessionServices;
   readonly #host: CommandHost;
+  readonly #clearance: Clearance;
   readonly #mailbox = new Mailbox();
 
   constructor(services: SessionServices, host: CommandHost) {
     this.#services = services;
     this.#host = host;
+    this.#clearance = new Clearance(services.permissions, host);
   }
 
   /** Commands that wait for a callback. */
@@ -45,17 +45,7 @@ export class CommandDesk {
 
   /** Carries a command out, now or in its turn. Nothing is thrown. */
   post(command: ChannelCommand): void {
-    this.#mailbox.post(() => {
-      let later: MaybePromise<void>;
-      try {
-        later = this.#carryOut(command);
-      } catch (error) {
-        refused(this.#services.notice, error);
-        return undefined;
-      }
-      if (!isPromise(later)) return undefined;
-      return Promise.resolve(later).catch((error: unknown) => refused(this.#services.notice, error));
-    });
+    this.#mailbox.post(() => attemptLater(this.#services.notice, () => this.#carryOut(command)));
   }
 
   #carryOut(command: ChannelCommand): MaybePromise<void> {
@@ -68,15 +58,13 @@ export class CommandDesk {
         this.#unsubscribe(subscription);
         return undefined;
       case "message":
-        return this.#perform(subscription, command.data);
+        return this.#clearance.perform(subscription, () => this.#perform(subscription, command.data));
       case "whisper":
-        if (!subscription.whisper(command.data)) throw new CommandError("nobody may whisper here");
-        return undefined;
+        return this.#whisper(subscription, command.data);
       case "history":
         return this.#prepared(subscription, () => subscription.replay(command.history));
       case "join":
-        subscription.join(command.presence.id, command.presence.info);
-        return undefined;
+        return this.#join(subscription, command.presence);
       case "leave":
         subscription.leave();
         return undefined;
@@ -116,7 +104,11 @@ export class CommandDesk {
     const refuse = (error: unknown) => this.#reject(subscription, error);
     return this.#call(
       () => subscription.definition.subscribe?.(subscription.face),
-      (answer) => (answer === false ? this.#reject(subscription) : confirm()),
+      (answer) => {
+        if (answer === false) return this.#reject(subscription);
+        const confirmed = this.#clearance.watch(subscription, confirm, () => subscription.end());
+        return isPromise(confirmed) ? confirmed.then(undefined, refuse) : undefined;
+      },
       refuse,
       () => subscription.end(),
     );
@@ -126,22 +118,37 @@ export class CommandDesk {
     const confirm = () => {
       this.subscriptions.set(subscription.identifier, subscription);
       attempt(this.#services.notice, () => subscription.confirm(history));
-      if (presence !== undefined)
-        attempt(this.#services.notice, () => subscription.join(presence.id, presence.info));
-      attempt(this.#services.notice, () => subscription.settle());
+      const settle = () => attempt(this.#services.notice, () => subscription.settle());
+      const join = () => (presence === undefined ? undefined : this.#join(subscription, presence));
+      const joined = attemptLater(this.#services.notice, join);
+      return joined === undefined ? settle() : joined.then(settle);
     };
     return history === undefined ? confirm() : this.#prepared(subscription, confirm);
   }
 
   /** Runs once this node has what there is of the streams' history; not if the connection is gone by then. */
-  #prepared(subscription: LiveSubscription, run: () => void): MaybePromise<void> {
+  #prepared(subscription: LiveSubscription, run: () => MaybePromise<void>): MaybePromise<void> {
     const connection = this.#host.connection;
     const later = this.#services.streams.prepare(subscription.streams);
     if (later === undefined) return run();
     return later.then(() => {
-      if (this.#host.connection === connection && connection !== undefined && !subscription.closed) run();
-      else if (!this.subscriptions.has(subscription.identifier)) subscription.end();
+      if (this.#host.connection === connection && connection !== undefined && !subscription.closed)
+        return run();
+      if (!this.subscriptions.has(subscription.identifier)) subscription.end();
+      return undefined;
     });
+  }
+
+  #join(subscription: LiveSubscription, presence: PresenceRequest): MaybePromise<void> {
+    const { presenceStream } = subscription;
+    const join = () => subscription.join(presence.id, presence.info);
+    return presenceStream === undefined ? join() : this.#clearance.join(presenceStream, presence, join);
+  }
+
+  #whisper(subscription: LiveSubscription, data: unknown): MaybePromise<void> {
+    const { whisperStream } = subscription;
+    if (whisperStream === undefined) throw new CommandError("nobody may whisper here");
+    return this.#clearance.whisper(whisperStream, () => subscription.whisper(data));
   }
 
   #reject(subscription: LiveSubscription, error?: unknown): void {
@@ -223,6 +230,18 @@ export function attempt(notice: NoticeListener, run: () => void): void {
     run();
   } catch (error) {
     refused(notice, error);
+  }
+}
+
+/** As `attempt`, for what may take its time. */
+function attemptLater(notice: NoticeListener, run: () => MaybePromise<void>): undefined | Promise<void> {
+  const failed = (error: unknown) => refused(notice, error);
+  try {
+    const later = run();
+    return isPromise(later) ? Promise.resolve(later).catch(failed) : undefined;
+  } catch (error) {
+    failed(error);
+    return undefined;
   }
 }
 

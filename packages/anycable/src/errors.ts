@@ -8,6 +8,13 @@ export class CommandError extends PresentlyError {
   }
 }
 
+/** The node's `access` does not let whoever asked do it. Nothing changes. */
+export class ForbiddenError extends PresentlyError {
+  constructor(what: string) {
+    super("FORBIDDEN", `access does not let them ${what}`);
+  }
+}
+
 /** A session joins a stream under a second id: `leave` first. Nothing changes. */
 export class PresenceMismatchError extends PresentlyError {
   readonly stream: string;

@@ -1,9 +1,9 @@
 /** Who connects: by a token, or by what the application finds in the request. */
 import type { IncomingHttpHeaders } from "node:http";
-import { errors, jwtVerify } from "jose";
-import { InvalidArgumentError } from "presently";
+import { InvalidArgumentError, type JwtVerdict, jwtVerifier } from "presently";
+import type { Identity } from "presently/drop-in";
 import { CommandError } from "./errors.ts";
-import { parseJson } from "./json.ts";
+import { isMap, parseJson } from "./json.ts";
 import type { MaybePromise } from "./settle.ts";
 
 /** The request that opens a connection. */
@@ -13,7 +13,10 @@ export interface ConnectionInfo {
   readonly params: ReadonlyMap<string, string>;
   /** The URL without the host. */
   readonly url: string;
+  /** Of the client, also behind a proxy that the node trusts (`http.trustedProxies`). */
   readonly remoteAddress: string | undefined;
+  /** Who the node's `access` says it is; undefined without it. */
+  readonly identity: Identity | undefined;
   /** The token, wherever it stood. */
   readonly token: string | undefined;
 }
@@ -30,8 +33,9 @@ export type Identified =
   | { readonly identifiers: unknown }
   | { readonly refused: "unauthorized" | "token_expired" };
 
-/** HMAC only: a token that could choose could choose a weaker one. */
-const ALGORITHMS = ["HS256", "HS384", "HS512"];
+const TOKEN_CHARACTERS_MAX = 16_384;
+/** As every AnyCable server takes them. */
+const ALGORITHMS = ["HS256", "HS384", "HS512"] as const;
 
 export interface IdentificationOptions {
   readonly jwtSecret?: string | undefined;
@@ -43,34 +47,53 @@ export type Identify = (info: ConnectionInfo, sid: string) => Promise<Identified
 
 /**
  * A token decides if there is one; then the application, if it has a say. With a secret and without `authenticate`,
- * clients need a token; without both, everybody may connect.
+ * clients need a token; without both, everybody may connect whom the node's `access` lets in.
  *
  * @throws {InvalidArgumentError} for an empty secret
  */
 export function identification({ jwtSecret, authenticate }: IdentificationOptions): Identify {
   if (jwtSecret === "") throw new InvalidArgumentError("jwtSecret", "must not be empty");
-  const key = jwtSecret === undefined ? undefined : new TextEncoder().encode(jwtSecret);
+  const verify =
+    jwtSecret === undefined
+      ? undefined
+      : jwtVerifier({ secret: jwtSecret, sharedSecretAlgorithms: ALGORITHMS });
   return async (info, sid) => {
-    if (key !== undefined && info.token !== undefined) return identifiersIn(info.token, key);
+    if (verify !== undefined && info.token !== undefined) return identifiersOf(await verify(info.token));
     if (authenticate !== undefined) {
       const identifiers = await authenticate(info);
       const isRefused = identifiers === undefined || identifiers === null || identifiers === false;
       return isRefused ? { refused: "unauthorized" } : { identifiers };
     }
-    return key === undefined ? { identifiers: { sid } } : { refused: "unauthorized" };
+    if (verify !== undefined) return { refused: "unauthorized" };
+    return { identifiers: info.identity === undefined ? { sid } : { id: info.identity.id } };
   };
 }
 
-/** The claim `ext` is a text that holds the identifiers as JSON. */
-async function identifiersIn(token: string, key: Uint8Array): Promise<Identified> {
+/**
+ * Whether a token says of itself that its time is over. Nothing is believed by that: its client is refused already, and
+ * told to renew the token rather than to stay away.
+ */
+export function saysExpired(token: string | undefined): boolean {
+  const [, payload] = token?.split(".") ?? [];
+  if (payload === undefined || payload.length > TOKEN_CHARACTERS_MAX) return false;
   try {
-    const { payload } = await jwtVerify(token, key, { algorithms: ALGORITHMS });
-    if (typeof payload.ext !== "string") return { refused: "unauthorized" };
-    return { identifiers: parseJson(payload.ext) };
+    const claims = parseJson(Buffer.from(payload, "base64url").toString("utf8"));
+    return isMap(claims) && typeof claims.exp === "number" && claims.exp * 1_000 <= Date.now();
   } catch (error) {
-    if (error instanceof errors.JWTExpired) return { refused: "token_expired" };
-    if (error instanceof errors.JOSEError || error instanceof CommandError)
-      return { refused: "unauthorized" };
+    if (error instanceof CommandError) return false;
+    throw error;
+  }
+}
+
+/** The claim `ext` is a text that holds the identifiers as JSON. */
+function identifiersOf(verdict: JwtVerdict): Identified {
+  if (!verdict.ok) return { refused: verdict.why === "expired" ? "token_expired" : "unauthorized" };
+  const { ext } = verdict.claims;
+  if (typeof ext !== "string") return { refused: "unauthorized" };
+  try {
+    return { identifiers: parseJson(ext) };
+  } catch (error) {
+    if (error instanceof CommandError) return { refused: "unauthorized" };
     throw error;
   }
 }

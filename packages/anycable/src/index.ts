@@ -2,7 +2,7 @@ export type { CheckOrigin } from "presently/drop-in";
 export { type AttachOptions, Cable, type CableOptions, type DrainOptions } from "./cable.ts";
 export type { ChannelDefinition } from "./channel-definition.ts";
 export { type EndpointOptions, serveEndpoint } from "./endpoint.ts";
-export { CommandError, NoPresenceStreamError, PresenceMismatchError } from "./errors.ts";
+export { CommandError, ForbiddenError, NoPresenceStreamError, PresenceMismatchError } from "./errors.ts";
 export type { PresenceRecord } from "./frames.ts";
 export type { Authenticate, ConnectionInfo } from "./identification.ts";
 export { DURATION_DEFAULTS, type DurationOptions, LIMIT_DEFAULTS, type LimitOptions } from "./limits.ts";

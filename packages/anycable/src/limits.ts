@@ -1,5 +1,6 @@
 /** The bounds of a cable: every one with its unit, its default, and what it protects. */
 import { InvalidArgumentError } from "presently";
+import { GATE_DEFAULTS } from "presently/drop-in";
 
 export interface LimitOptions {
   /** Bytes of one message of a client. Default 65,536. A larger one closes the WebSocket with 1009. */
@@ -20,6 +21,13 @@ export interface LimitOptions {
   readonly bufferedBytesMax?: number;
   /** Connections, and those under way. Default 50,000. More are refused with 503. */
   readonly connectionsMax?: number;
+  /**
+   * Connections of one address at a time (IPv6: of one /64). Default 1,000, loopback is spared; if it is given, also there.
+   * More are refused with 429.
+   */
+  readonly connectionsPerAddressMax?: number;
+  /** Connections and requests to the REST API that one address may begin in a second, and as many at once. Default 100, as above. */
+  readonly connectsPerAddressPerSecondMax?: number;
   /** Sessions whose connection broke and that may be resumed. Default 10,000; the oldest makes room. */
   readonly sessionsKeptMax?: number;
   /** Bytes of all sessions that may be resumed, as JSON. Default 64 MiB; the oldest makes room. */
@@ -32,7 +40,7 @@ export interface LimitOptions {
   readonly historyBytesMax?: number;
   /** Bytes of a request to the REST API. Default 1 MiB. */
   readonly requestBytesMax?: number;
-  /** Time that the application has to let a client in, or to answer a command. Default 10,000 ms. */
+  /** Time that the application has to let a client in, or to answer a command, and each question to the node's `access`. Default 10,000 ms. */
   readonly callbackTimeoutMs?: number;
 }
 
@@ -49,6 +57,8 @@ export const LIMIT_DEFAULTS: Limits = {
   commandsWaitingMax: 1_000,
   bufferedBytesMax: 4 * 1_024 * 1_024,
   connectionsMax: 50_000,
+  connectionsPerAddressMax: GATE_DEFAULTS.connectionsPerAddressMax,
+  connectsPerAddressPerSecondMax: GATE_DEFAULTS.connectsPerAddressPerSecondMax,
   sessionsKeptMax: 10_000,
   sessionsKeptBytesMax: 64 * 1_024 * 1_024,
   historyMessagesMax: 100,

@@ -6,6 +6,7 @@
  * While it is paused, what is kept in the history comes from there when the client has said where it was; so nothing
  * comes twice, and nothing out of order.
  */
+import type { Identity } from "presently/drop-in";
 import type { ChannelDefinition } from "./channel-definition.ts";
 import type { HistoryRequest, Position } from "./command.ts";
 import { NoPresenceStreamError } from "./errors.ts";
@@ -22,6 +23,8 @@ import { Subscription, type SubscriptionControl } from "./subscription.ts";
 export interface SubscriptionHost {
   readonly sid: string;
   readonly identifiers: unknown;
+  /** Who the node's `access` says it is. */
+  readonly identity: Identity | undefined;
   readonly presence: SessionPresence;
   /** Whether a session is this one, now or before it was resumed. */
   isSelf(sid: string): boolean;
@@ -104,6 +107,22 @@ export class LiveSubscription implements SubscriptionControl {
     return this.#heard.names();
   }
 
+  /** The stream to which its client whispers. */
+  get whisperStream(): string | undefined {
+    return this.#whisperStream;
+  }
+
+  /** Every stream of which its client is told something. */
+  get shownStreams(): Iterable<string> {
+    const { presenceStream } = this;
+    return new Set([...this.streams, ...(presenceStream === undefined ? [] : [presenceStream])]);
+  }
+
+  /** The streams on which its actions say something. */
+  get publishedStreams(): Iterable<string> {
+    return this.definition.publishesTo?.(this.face) ?? this.streams;
+  }
+
   /** The stream on which its presence lives. */
   get presenceStream(): string | undefined {
     return this.#presence?.stream;
@@ -175,12 +194,11 @@ export class LiveSubscription implements SubscriptionControl {
     this.#host.send(isKnown ? frames.confirmHistory(identifier) : frames.rejectHistory(identifier));
   }
 
-  /** Sends what the client says to the others. Answers whether it may. */
-  whisper(data: unknown): boolean {
+  /** Sends what the client says to the others, if there is a stream to which it may whisper. */
+  whisper(data: unknown): void {
     const stream = this.#whisperStream;
-    if (stream === undefined) return false;
-    this.#services.streams.whisper(stream, new JsonText(JSON.stringify(data)), this.#host.sid);
-    return true;
+    if (stream !== undefined)
+      this.#services.streams.whisper(stream, new JsonText(JSON.stringify(data)), this.#host.sid);
   }
 
   /** The connection is gone, and may come back. */

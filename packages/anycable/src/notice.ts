@@ -4,7 +4,8 @@ export interface CableNotice {
   /**
    * `callback-failed`: the application threw. `refused`: a command of a client was not carried out. `disconnected`: a
    * client broke a bound. `unauthorized`: a client was not let in. `malformed-message`: another node sent what cannot be
-   * read. `publish-failed`: a message reached the subscribers of this node only.
+   * read. `publish-failed`: a message reached the subscribers of this node only. `access-failed`: a hook of the node's
+   * `access` failed, and refused a client. `address-limit`: an address has reached a bound.
    */
   readonly type:
     | "callback-failed"
@@ -12,7 +13,9 @@ export interface CableNotice {
     | "disconnected"
     | "unauthorized"
     | "malformed-message"
-    | "publish-failed";
+    | "publish-failed"
+    | "access-failed"
+    | "address-limit";
   readonly level: "error" | "warn" | "debug";
   /** For people. */
   readonly message: string;

@@ -1,7 +1,7 @@
 /** The REST API: who is present, and publishing for servers that speak no WebSocket. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { PresentlyError } from "presently";
-import type { OriginCheck } from "presently/drop-in";
+import { bearerTokenOf, type Gate, type OriginCheck, type Permissions } from "presently/drop-in";
 import { CommandError } from "./errors.ts";
 import * as frames from "./frames.ts";
 import { isMap, type JsonText, jsonOrText, parseJson, JsonText as Text } from "./json.ts";
@@ -10,8 +10,13 @@ import { isSameSecret } from "./signed-stream.ts";
 const PRESENCE = /^\/presence\/([^/]+)\/users$/;
 
 export interface RestApiOptions {
-  /** What requests must show; undefined lets everybody in. */
+  /** Whoever shows it may do everything; without it, and without the node's `access`, everybody may. */
   readonly secret: string | undefined;
+  readonly gate: Gate;
+  /** What others may do; undefined without access. */
+  readonly permissions: Permissions | undefined;
+  /** Where a request comes from. */
+  readonly addressOf: (request: IncomingMessage) => string | undefined;
   /** Web pages of other sites may not use it: where there is no secret, they would need none. */
   readonly checkOrigin: OriginCheck;
   readonly requestBytesMax: number;
@@ -34,6 +39,16 @@ interface Answer {
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
+
+/** Whoever sent a request. */
+interface Caller {
+  may(kind: "watch" | "publish", stream: string): boolean | Promise<boolean>;
+}
+
+/** A server of the application, that may do everything. */
+const SERVER: Caller = { may: () => true };
+
+const UNAUTHORIZED: Answer = { status: 401, headers: { "www-authenticate": "Bearer" } };
 
 export class RestApi {
   readonly #options: RestApiOptions;
@@ -75,28 +90,47 @@ export class RestApi {
     if (this.#options.closing()) return { status: 503 };
     const { origin, host } = request.headers;
     if (!this.#options.checkOrigin(origin, host)) return { status: 403 };
-    if (!this.#isAuthorized(request)) return { status: 401, headers: { "www-authenticate": "Bearer" } };
-    if (path === "/publish") return request.method === "POST" ? this.#publish(request) : { status: 422 };
+    const caller = await this.#callerOf(request);
+    if ("status" in caller) return caller;
+    if (path === "/publish")
+      return request.method === "POST" ? this.#publish(request, caller) : { status: 422 };
     const stream = streamIn(path);
     if (stream === undefined) return { status: 404 };
     if (request.method !== "GET" && request.method !== "HEAD") return { status: 422 };
+    if (!(await caller.may("watch", stream))) return { status: 403 };
     const records = this.#options.records(stream);
     return { status: 200, body: frames.presenceInfo(records.length, records).text };
   }
 
-  #isAuthorized({ headers }: IncomingMessage): boolean {
-    const { secret } = this.#options;
-    if (secret === undefined) return true;
+  /** Whose request it is, or the answer to it if it is nobody's. */
+  async #callerOf(request: IncomingMessage): Promise<Caller | Answer> {
+    const { secret, gate, permissions, addressOf } = this.#options;
+    const { headers } = request;
     const [, given] = /^Bearer +(.+)$/i.exec(headers.authorization ?? "") ?? [];
-    return given !== undefined && isSameSecret(given, secret);
+    if (secret !== undefined && given !== undefined && isSameSecret(given, secret)) return SERVER;
+    if (permissions === undefined) return secret === undefined ? SERVER : UNAUTHORIZED;
+    const token = bearerTokenOf(headers);
+    const entered = await gate.admit({ token, params: {}, headers, address: addressOf(request) });
+    if (!entered.ok)
+      return entered.reason === "unauthenticated"
+        ? UNAUTHORIZED
+        : { status: entered.reason === "failed" ? 500 : 429 };
+    // Who may open so many connections may ask so often; a request that takes long is the server's to end.
+    entered.release();
+    const { identity } = entered;
+    return { may: (kind, stream) => permissions[kind](identity, stream) };
   }
 
-  async #publish(request: IncomingMessage): Promise<Answer> {
+  async #publish(request: IncomingMessage, caller: Caller): Promise<Answer> {
     const text = await readText(request, this.#options.requestBytesMax);
     if (text === undefined) return { status: 413 };
     try {
       const body = parseJson(text);
       const publications = (Array.isArray(body) ? body : [body]).map(publicationIn);
+      const allowed = await Promise.all(
+        [...new Set(publications.map(({ stream }) => stream))].map((stream) => caller.may("publish", stream)),
+      );
+      if (!allowed.every(Boolean)) return { status: 403 };
       for (const publication of publications) await this.#options.publish(publication);
       return { status: 201 };
     } catch (error) {

@@ -1,5 +1,6 @@
 /** What all sessions of a cable share. */
 import type { PresentlyNode } from "presently";
+import type { Permissions } from "presently/drop-in";
 import type { ChannelDefinition } from "./channel-definition.ts";
 import type { Durations, Limits } from "./limits.ts";
 import type { NoticeListener } from "./notice.ts";
@@ -13,6 +14,8 @@ export interface SessionServices {
   readonly limits: Limits;
   readonly durations: Durations;
   readonly notice: NoticeListener;
+  /** What clients may do; undefined where everybody may do everything. */
+  readonly permissions?: Permissions | undefined;
   // biome-ignore lint/suspicious/noExplicitAny: definitions of one cable share one type of identifiers, which only the cable knows.
   readonly definitionOf: (channel: string) => ChannelDefinition<any> | undefined;
   /** Milliseconds of a monotonic clock. */

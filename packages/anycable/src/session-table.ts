@@ -13,6 +13,12 @@ const RESUME_TIMEOUT_MS = 1_000;
 /** A session that is larger as JSON does not fit into a message between nodes: its client subscribes anew. */
 const STATE_BYTES_MAX = 60_000;
 
+/** What one node asks another for: a session, and for whom. */
+interface Asked {
+  readonly sid: string;
+  readonly who?: string;
+}
+
 export class SessionTable {
   readonly #services: SessionServices;
   readonly #sessions = new Map<string, CableSession>();
@@ -58,19 +64,23 @@ export class SessionTable {
 
   /**
    * Takes the session of this name, wherever it is; the caller goes on with it under another name. Undefined if there is
-   * none that can be resumed: the client subscribes anew.
+   * none that can be resumed, or that is somebody else's: the client subscribes anew.
+   *
+   * @param who  the id of the identity that asks; undefined without access
    */
-  take(sid: string): CableSession | undefined | Promise<CableSession | undefined> {
+  take(sid: string, who: string | undefined): CableSession | undefined | Promise<CableSession | undefined> {
     const session = this.#sessions.get(sid);
     if (session !== undefined) {
-      if (!session.resumable) return undefined;
+      if (!session.resumable || session.owner !== who) return undefined;
       // Its client is here, so that its old connection is not, whatever it looks like.
       session.lost();
       this.#forget(session);
       return session.ended ? undefined : session;
     }
     const owner = this.#ownerOf(sid);
-    return owner === undefined ? undefined : this.#fetch(owner, sid);
+    return owner === undefined
+      ? undefined
+      : this.#fetch(owner, { sid, ...(who === undefined ? {} : { who }) });
   }
 
   /** All of them, those that are away too. */
@@ -111,11 +121,11 @@ export class SessionTable {
     return undefined;
   }
 
-  async #fetch(owner: ReplicaId, sid: string): Promise<CableSession | undefined> {
+  async #fetch(owner: ReplicaId, asked: Asked): Promise<CableSession | undefined> {
     const { node } = this.#services;
     let answer: unknown;
     try {
-      answer = await node.request(owner, RESUME_CHANNEL, { sid }, { timeoutMs: RESUME_TIMEOUT_MS });
+      answer = await node.request(owner, RESUME_CHANNEL, asked, { timeoutMs: RESUME_TIMEOUT_MS });
     } catch (error) {
       // The client subscribes anew, as it does when its node has crashed.
       if (error instanceof PresentlyError) return undefined;
@@ -132,6 +142,7 @@ export class SessionTable {
   #giveAway(payload: unknown): unknown {
     const session = isMap(payload) ? this.#sessions.get(String(payload.sid)) : undefined;
     if (session === undefined || !session.resumable) return null;
+    if (session.owner !== (payload as Asked).who) return null;
     session.lost();
     if (session.ended) return null;
     // As text: undefined fields and the like are as they are on any wire.

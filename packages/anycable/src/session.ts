@@ -7,7 +7,7 @@
  * What its client asks for is carried out by the desk.
  */
 
-import { TokenBucket } from "presently/drop-in";
+import { type Identity, TokenBucket } from "presently/drop-in";
 import { CLOSE } from "./close-code.ts";
 import { type Command, decodeCommand } from "./command.ts";
 import { attempt, CommandDesk, type CommandHost, refused } from "./command-desk.ts";
@@ -42,6 +42,8 @@ export interface ConnectionOptions {
   readonly extended: boolean;
   readonly pingIntervalMs: number;
   readonly pingPrecision: frames.PingPrecision;
+  /** Who the node's `access` says is at the other end. */
+  readonly identity?: Identity | undefined;
 }
 
 /** A session as it moves to another node. */
@@ -61,6 +63,7 @@ export class CableSession implements CommandHost {
   readonly #sids: string[] = [];
   #connection: ConnectionOptions | undefined;
   #sid = "";
+  #owner: string | undefined;
   #state: "connected" | "away" | "ended" = "away";
   #extended = false;
   #pings = 0;
@@ -97,6 +100,15 @@ export class CableSession implements CommandHost {
 
   get ended(): boolean {
     return this.#state === "ended";
+  }
+
+  get identity(): Identity | undefined {
+    return this.#connection?.identity;
+  }
+
+  /** The id of whoever is, or was last, at the other end: only they may go on with it. */
+  get owner(): string | undefined {
+    return this.#owner;
   }
 
   /** Whether a client may go on with it. */
@@ -185,10 +197,13 @@ export class CableSession implements CommandHost {
     if (!this.#extended) this.end();
   }
 
-  /** Tells the client to go, and ends the session: its presence stays for the time to live if the client is to come back. */
+  /**
+   * Tells the client to go, and ends the session: its presence stays for the time to live if the client is to come back,
+   * as it does when it has renewed its token.
+   */
   disconnect(reason: frames.DisconnectReason, reconnect: boolean, code: number = CLOSE.normal): void {
     const outlet = this.#connection?.outlet;
-    if (reconnect) this.presence.drop();
+    if (reconnect || reason === "token_expired") this.presence.drop();
     this.end();
     outlet?.send(frames.disconnect(reason, reconnect));
     outlet?.close(code, reason);
@@ -290,6 +305,7 @@ export class CableSession implements CommandHost {
     this.#state = "connected";
     this.#connection = connection;
     this.#sid = connection.sid;
+    this.#owner = connection.identity?.id;
     this.#sids.push(connection.sid);
     if (this.#sids.length > SIDS_MAX) this.#sids.shift();
     this.#extended = connection.extended;

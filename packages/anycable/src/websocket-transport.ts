@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { Backlog, refuseUpgrade } from "presently/drop-in";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
+import type { Entrant, Refused } from "./admission.ts";
 import type { Limits } from "./limits.ts";
 import { chooseProtocol, offeredProtocols } from "./protocol.ts";
 import type { Outlet } from "./session.ts";
@@ -24,10 +25,10 @@ export interface Client {
 
 export interface WebSocketTransportOptions {
   readonly limits: Limits;
-  /** Whether there may be one more connection, and from this page; an HTTP status if not. */
-  readonly admit: (request: IncomingMessage) => 403 | 503 | undefined;
+  /** Whether there may be one more connection; an HTTP status if not. Never rejects. */
+  readonly admit: (request: IncomingMessage) => Promise<Entrant | Refused>;
   /** What a connection is to be; it may settle later, and never rejects. */
-  readonly open: (request: IncomingMessage, socket: ClientSocket) => void;
+  readonly open: (entrant: Entrant, socket: ClientSocket) => void;
 }
 
 export class WebSocketTransport {
@@ -50,16 +51,26 @@ export class WebSocketTransport {
 
   /** Takes an upgrade request, and answers it in any case. */
   upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
-    const status = request.method === "GET" ? this.#options.admit(request) : 400;
+    // Without a listener, a client that is gone before the answer would end the process.
+    const gone = () => stream.destroy();
+    stream.on("error", gone);
     const offered = offeredProtocols(request.headers["sec-websocket-protocol"]);
-    if (status !== undefined || chooseProtocol(offered) === undefined) {
-      // Without a listener, a client that is gone before the answer would end the process.
-      stream.on("error", () => stream.destroy());
-      refuseUpgrade(stream, status ?? 400);
+    if (request.method !== "GET" || chooseProtocol(offered) === undefined) {
+      refuseUpgrade(stream, 400);
       return;
     }
-    this.#server.handleUpgrade(request, stream, head, (socket) => {
-      this.#options.open(request, new ClientSocket(socket, this.#options.limits));
+    const { admit, open, limits } = this.#options;
+    void admit(request).then((admitted) => {
+      if (typeof admitted === "number") refuseUpgrade(stream, admitted);
+      else if (stream.destroyed) admitted.release();
+      else {
+        stream.off("error", gone);
+        // However it ends: a handshake that the library refuses is told to nobody.
+        stream.once("close", admitted.release);
+        this.#server.handleUpgrade(request, stream, head, (socket) =>
+          open(admitted, new ClientSocket(socket, limits)),
+        );
+      }
     });
   }
 }
