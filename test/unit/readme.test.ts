@@ -25,7 +25,7 @@ function exampleOf(markdown: string): string | undefined {
 const packages = readdirSync(join(root, "packages")).map((folder) => `packages/${folder}/README.md`);
 const guideFolder = "packages/presently/docs/guides";
 const guides = readdirSync(join(root, guideFolder)).map((file) => `${guideFolder}/${file}`);
-const readmes = ["README.md", ...packages, ...guides]
+const readmes = ["README.md", ...packages, ...guides, "packages/presently/docs/security.md"]
   .filter((path) => existsSync(join(root, path)))
   .map((path) => ({ path, example: exampleOf(readFileSync(join(root, path), "utf8")) }))
   // The first page and a guide may show commands or parts only; a package is there to be imported.
