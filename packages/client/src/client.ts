@@ -47,6 +47,7 @@ export class Client {
   #closing: Promise<void> | undefined;
   readonly #ending = new AbortController();
 
+  /** @internal Clients come from `createClient`. */
   constructor(url: string | URL, options: ClientOptions) {
     this.#settings = settingsOf(url, options);
     this.#host = {

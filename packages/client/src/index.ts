@@ -1,13 +1,13 @@
 /** The client of people who start fresh: typed, over phoenix.js, in a browser and in Node.js. */
 export { type ActivitySource, pageActivity } from "./activity.ts";
-export { Client, type ClientEvents, type ClientStatus, createClient } from "./client.ts";
+export { type Client, type ClientEvents, type ClientStatus, createClient } from "./client.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export type { Unsubscribe } from "./emitter.ts";
 export { ClientError, type ClientErrorCode } from "./errors.ts";
 export { type LiveValues, type LiveValuesOptions, liveValues } from "./live-values.ts";
 export type { ClientOptions, Transport } from "./options.ts";
 export type { Meta, Person } from "./person.ts";
-export { type AnyRoom, Room } from "./room.ts";
+export type { AnyRoom, Room } from "./room.ts";
 export type { RoomEvents, RoomOptions, RoomSnapshot, RoomStatus } from "./room-snapshot.ts";
 export {
   mergeStatus,

@@ -11,7 +11,7 @@ import { Pushes } from "./pushes.ts";
 import type { RoomEvents, RoomOptions, RoomSnapshot, RoomStatus } from "./room-snapshot.ts";
 import { Roster, type RosterChange } from "./roster.ts";
 
-/** What a room needs of its client. */
+/** What a room needs of its client. @internal */
 export interface RoomHost {
   readonly settings: Settings;
   /** The key to go by if the server does not say. */
@@ -47,6 +47,7 @@ export class Room<M extends Meta = Meta> {
   /** Whether the server let this client in, on the present connection. */
   #admitted = false;
 
+  /** @internal Rooms come from `client.join`. */
   constructor(topic: string, host: RoomHost, options: RoomOptions<M>) {
     const { meta = {} as M, leaveDelayMs = 2_000, heldMax = 10_000 } = options;
     const { timeoutMs, pendingMax, clock } = host.settings;
