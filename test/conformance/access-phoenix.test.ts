@@ -1,17 +1,17 @@
 /** The node's `access`, as Phoenix's clients meet it: who is let in, what each may do, and what happens when a token expires. */
 import { type PhoenixNotice, PhoenixSocket, serveEndpoint } from "@presently/phoenix";
 import { LongPoll, type Presence, type Socket } from "phoenix";
-import { createAccess, createNode, type NodeOptions, type PresentlyNode } from "presently";
+import { createAccess, createNode, type PresentlyNode } from "presently";
 import { Gate } from "presently/drop-in";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
 import { endHostiles, handmadeToken, RawClient, secondsFromNow } from "../helpers/hostile.ts";
 import { send } from "../helpers/http.ts";
+import { type Access, accessByToken, TOKEN_SECRET, tokenOf } from "../helpers/tokens.ts";
 import { connectClient, countsOf, join, push } from "./phoenix-client.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
-const secret = "a secret of the issuer and of this cluster";
 const clients: Socket[] = [];
 const nodes: PresentlyNode[] = [];
 afterEach(async () => {
@@ -20,13 +20,6 @@ afterEach(async () => {
   await Promise.all(nodes.splice(0).map((node) => node.stop()));
 });
 
-const everything = ["track:*", "watch:*", "publish:*"];
-const tokenOf = (sub: string, presently: readonly string[] = everything, livesS = 3_600) =>
-  handmadeToken({ sub, presently, exp: secondsFromNow(livesS) }, secret);
-
-type Access = NonNullable<NodeOptions["access"]>;
-const byToken = (): Access => createAccess({ jwt: { secret, clockToleranceMs: 0 } });
-
 async function start(access: Access): Promise<PresentlyNode> {
   const node = await createNode({ name: "a", http: { port: 0 }, access });
   nodes.push(node);
@@ -34,7 +27,7 @@ async function start(access: Access): Promise<PresentlyNode> {
 }
 
 /** A node with the ready-made socket. */
-async function serve(access: Access = byToken(), options: Parameters<typeof serveEndpoint>[1] = {}) {
+async function serve(access: Access = accessByToken(), options: Parameters<typeof serveEndpoint>[1] = {}) {
   const node = await start(access);
   const socket = serveEndpoint(node, options);
   return { node, socket, url: `${node.httpUrl!.replace("http", "ws")}/socket` };
@@ -90,15 +83,15 @@ describe("who connects", () => {
       "x",
       "a.b.c",
       handmadeToken(claims, undefined),
-      handmadeToken(claims, secret, { alg: "none" }),
-      handmadeToken(claims, secret, { alg: "HS512" }),
-      handmadeToken(claims, secret, { alg: "RS256" }),
+      handmadeToken(claims, TOKEN_SECRET, { alg: "none" }),
+      handmadeToken(claims, TOKEN_SECRET, { alg: "HS512" }),
+      handmadeToken(claims, TOKEN_SECRET, { alg: "RS256" }),
       handmadeToken(claims, "another secret"),
-      handmadeToken({ ...claims, exp: secondsFromNow(-1) }, secret),
-      handmadeToken({ ...claims, nbf: secondsFromNow(3_600) }, secret),
-      handmadeToken({ ...claims, exp: undefined }, secret),
-      handmadeToken({ ...claims, sub: "" }, secret),
-      handmadeToken({ ...claims, sub: { toString: 1 } }, secret),
+      handmadeToken({ ...claims, exp: secondsFromNow(-1) }, TOKEN_SECRET),
+      handmadeToken({ ...claims, nbf: secondsFromNow(3_600) }, TOKEN_SECRET),
+      handmadeToken({ ...claims, exp: undefined }, TOKEN_SECRET),
+      handmadeToken({ ...claims, sub: "" }, TOKEN_SECRET),
+      handmadeToken({ ...claims, sub: { toString: 1 } }, TOKEN_SECRET),
       `${tokenOf("alice")}x`,
       "x".repeat(10_000),
     ];
@@ -112,12 +105,12 @@ describe("who connects", () => {
   });
 
   test("with a token that is good for one connection is let in once", async () => {
-    const { url } = await serve(createAccess({ jwt: { secret, singleUse: true } }));
-    const claims = { sub: "alice", presently: everything, exp: secondsFromNow(60), jti: "1" };
-    const token = handmadeToken(claims, secret);
+    const { url } = await serve(createAccess({ jwt: { secret: TOKEN_SECRET, singleUse: true } }));
+    const claims = { sub: "alice", presently: ["*"], exp: secondsFromNow(60), jti: "1" };
+    const token = handmadeToken(claims, TOKEN_SECRET);
     expect(await statusOf(url, `token=${token}`)).toBe(101);
     expect(await statusOf(url, `token=${token}`)).toBe(403);
-    expect(await statusOf(url, `token=${handmadeToken({ ...claims, jti: "2" }, secret)}`)).toBe(101);
+    expect(await statusOf(url, `token=${handmadeToken({ ...claims, jti: "2" }, TOKEN_SECRET)}`)).toBe(101);
   });
 
   test("is refused with 500 while the hook fails or hangs, and the operator learns of it", async () => {
@@ -127,7 +120,7 @@ describe("who connects", () => {
     };
     const access: Access = { authenticate: () => answer(), authorize: () => true };
     const { url } = await serve(access, {
-      limits: { connectTimeoutMs: 50 },
+      limits: { hookTimeoutMs: 50 },
       onNotice: (notice) => void notices.push(notice),
     });
     expect(await statusOf(url)).toBe(500);
@@ -138,7 +131,7 @@ describe("who connects", () => {
 
   test("too often from one address is refused with 429, and a handshake that fails uses nothing up", async () => {
     const limits = { connectionsPerAddressMax: 2, connectsPerAddressPerSecondMax: 1_000 };
-    const { url, socket } = await serve(byToken(), { limits });
+    const { url, socket } = await serve(accessByToken(), { limits });
     const token = `token=${tokenOf("alice")}`;
     // A handshake that is none is refused when the client is let in already.
     for (let number = 0; number < 5; number++)

@@ -111,12 +111,11 @@ export class Cable<Identifiers = unknown> {
     this.#node = node;
     this.#streams = new Streams({ node, limits, durations, notice, wallClock: clocks.wallClock });
     const names = new RosterNames(options.roster);
-    const { connectionsPerAddressMax, connectsPerAddressPerSecondMax } = options.limits ?? {};
-    const hookTimeoutMs = limits.callbackTimeoutMs;
     const gate = new Gate({
       access: node.access,
       protocol: "anycable",
-      limits: { connectionsPerAddressMax, connectsPerAddressPerSecondMax, hookTimeoutMs },
+      // As they were given: what has its default spares loopback.
+      limits: options.limits ?? {},
       onNotice: ({ type, level, message }) => notice({ type, level, message }),
     });
     this.#hub = new PresenceHub({

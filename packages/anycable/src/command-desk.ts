@@ -123,13 +123,18 @@ export class CommandDesk {
       const joined = attemptLater(this.#services.notice, join);
       return joined === undefined ? settle() : joined.then(settle);
     };
-    return history === undefined ? confirm() : this.#prepared(subscription, confirm);
+    return this.#prepared(subscription, confirm, history !== undefined);
   }
 
-  /** Runs once this node has what there is of the streams' history; not if the connection is gone by then. */
-  #prepared(subscription: LiveSubscription, run: () => MaybePromise<void>): MaybePromise<void> {
+  /** Runs once this node gets the streams, and has what there is of their history; not if the connection is gone by then. */
+  #prepared(
+    subscription: LiveSubscription,
+    run: () => MaybePromise<void>,
+    withHistory = true,
+  ): MaybePromise<void> {
     const connection = this.#host.connection;
-    const later = this.#services.streams.prepare(subscription.streams);
+    const { streams } = this.#services;
+    const later = withHistory ? streams.prepare(subscription.streams) : streams.attend(subscription.streams);
     if (later === undefined) return run();
     return later.then(() => {
       if (this.#host.connection === connection && connection !== undefined && !subscription.closed)

@@ -1,8 +1,9 @@
 /** The bounds of a cable: every one with its unit, its default, and what it protects. */
 import { InvalidArgumentError } from "presently";
-import { GATE_DEFAULTS } from "presently/drop-in";
+import { GATE_DEFAULTS, type GateLimits, resolveBounds } from "presently/drop-in";
 
-export interface LimitOptions {
+/** Those of `GateLimits` are asked before a connection is made: how many there may be of one address. */
+export interface LimitOptions extends Partial<GateLimits> {
   /** Bytes of one message of a client. Default 65,536. A larger one closes the WebSocket with 1009. */
   readonly frameBytesMax?: number;
   /** Subscriptions of one connection. Default 100. One more is rejected. */
@@ -21,13 +22,6 @@ export interface LimitOptions {
   readonly bufferedBytesMax?: number;
   /** Connections, and those under way. Default 50,000. More are refused with 503. */
   readonly connectionsMax?: number;
-  /**
-   * Connections of one address at a time (IPv6: of one /64). Default 1,000, loopback is spared; if it is given, also there.
-   * More are refused with 429.
-   */
-  readonly connectionsPerAddressMax?: number;
-  /** Connections and requests to the REST API that one address may begin in a second, and as many at once. Default 100, as above. */
-  readonly connectsPerAddressPerSecondMax?: number;
   /** Sessions whose connection broke and that may be resumed. Default 10,000; the oldest makes room. */
   readonly sessionsKeptMax?: number;
   /** Bytes of all sessions that may be resumed, as JSON. Default 64 MiB; the oldest makes room. */
@@ -40,7 +34,7 @@ export interface LimitOptions {
   readonly historyBytesMax?: number;
   /** Bytes of a request to the REST API. Default 1 MiB. */
   readonly requestBytesMax?: number;
-  /** Time that the application has to let a client in, or to answer a command, and each question to the node's `access`. Default 10,000 ms. */
+  /** Time that the application has to let a client in, or to answer a command. Default 10,000 ms. */
   readonly callbackTimeoutMs?: number;
 }
 
@@ -48,6 +42,7 @@ export type Limits = Required<LimitOptions>;
 
 /** The defaults, for help texts. */
 export const LIMIT_DEFAULTS: Limits = {
+  ...GATE_DEFAULTS,
   frameBytesMax: 65_536,
   subscriptionsMax: 100,
   streamsPerSubscriptionMax: 20,
@@ -57,8 +52,6 @@ export const LIMIT_DEFAULTS: Limits = {
   commandsWaitingMax: 1_000,
   bufferedBytesMax: 4 * 1_024 * 1_024,
   connectionsMax: 50_000,
-  connectionsPerAddressMax: GATE_DEFAULTS.connectionsPerAddressMax,
-  connectsPerAddressPerSecondMax: GATE_DEFAULTS.connectsPerAddressPerSecondMax,
   sessionsKeptMax: 10_000,
   sessionsKeptBytesMax: 64 * 1_024 * 1_024,
   historyMessagesMax: 100,
@@ -96,8 +89,8 @@ export const DURATION_DEFAULTS: Durations = {
 };
 
 /** @throws {InvalidArgumentError} for a bound that is no positive integer, or that does not exist */
-export function resolveLimits(options: LimitOptions = {}): Limits {
-  return resolve("limits.", LIMIT_DEFAULTS, options, 1);
+export function resolveLimits(options?: LimitOptions): Limits {
+  return resolveBounds(LIMIT_DEFAULTS, options);
 }
 
 /** @throws {InvalidArgumentError} for a duration that is no integer of at least 0 */
@@ -105,28 +98,8 @@ export function resolveDurations(options: DurationOptions): Durations {
   const given = Object.fromEntries(
     Object.keys(DURATION_DEFAULTS).map((name) => [name, options[name as keyof DurationOptions]]),
   );
-  const durations = resolve("", DURATION_DEFAULTS, given, 0);
+  const durations = resolveBounds(DURATION_DEFAULTS, given, { prefix: "", least: 0 });
   for (const name of ["pingIntervalMs", "silentAfterMs"] as const)
     if (durations[name] === 0) throw new InvalidArgumentError(name, "must be at least 1");
   return durations;
-}
-
-function resolve<T extends Readonly<Record<keyof T, number>>>(
-  prefix: string,
-  defaults: T,
-  options: { readonly [K in keyof T]?: number | undefined },
-  least: number,
-): T {
-  const resolved = { ...defaults };
-  for (const [name, value] of Object.entries(options) as [keyof T & string, unknown][]) {
-    if (value === undefined) continue;
-    if (!Object.hasOwn(defaults, name)) throw new InvalidArgumentError(`${prefix}${name}`, "does not exist");
-    if (!Number.isSafeInteger(value) || (value as number) < least)
-      throw new InvalidArgumentError(
-        `${prefix}${name}`,
-        `must be an integer of at least ${least}, not ${value}`,
-      );
-    resolved[name] = value as T[typeof name];
-  }
-  return resolved;
 }

@@ -18,6 +18,7 @@ import { SharedFrame } from "./shared-frame.ts";
 import { isLaterEpoch, newEpoch, type StreamLog, type StreamMessage } from "./stream-log.ts";
 import { type KeptStream, StreamStore } from "./stream-store.ts";
 import { decodeExcerpt, decodeStreamMessage, encodeExcerpt, encodeStreamMessage } from "./stream-wire.ts";
+import { WantedStreams } from "./wanted-streams.ts";
 
 const STREAM_CHANNEL = "anycable:stream";
 const PUBLISH_CHANNEL = "anycable:publish";
@@ -63,6 +64,7 @@ export interface StreamsOptions {
 export class Streams {
   readonly #options: StreamsOptions;
   readonly #subscribers = new Map<string, Set<StreamSubscriber>>();
+  readonly #wanted: WantedStreams;
   readonly #store: StreamStore;
   readonly #endings: (() => void)[];
   #candidates: readonly ReplicaId[] | undefined;
@@ -71,6 +73,7 @@ export class Streams {
     this.#options = options;
     const { node, limits, durations, wallClock } = options;
     this.#store = new StreamStore(limits, durations, wallClock);
+    this.#wanted = new WantedStreams(node, STREAM_CHANNEL);
     this.#endings = [
       node.onBroadcast(STREAM_CHANNEL, (payload, from) => this.#receive(payload, from)),
       node.onMessage(LATER_CHANNEL, (payload) => this.#superseded(payload)),
@@ -84,12 +87,19 @@ export class Streams {
 
   close(): void {
     for (const end of this.#endings) end();
+    this.#wanted.close();
+  }
+
+  /** Settles when what is not kept of these streams comes here from all nodes that can be reached; undefined if it does. */
+  attend(streams: Iterable<string>): undefined | Promise<unknown> {
+    return this.#wanted.attend(streams);
   }
 
   /** Tells the subscriber of every message, until the returned function is called. */
   subscribe(stream: string, subscriber: StreamSubscriber): () => void {
     const subscribers = this.#subscribers.get(stream) ?? new Set();
     this.#subscribers.set(stream, subscribers.add(subscriber));
+    this.#wanted.attend([stream]);
     return () => {
       if (subscribers.delete(subscriber) && subscribers.size === 0) this.#subscribers.delete(stream);
     };
@@ -122,19 +132,19 @@ export class Streams {
     await this.#number(draft);
   }
 
-  /** Sends to all subscribers but one, on all nodes, without a number: it is not kept. */
+  /** Sends to all subscribers but one, on the nodes that have any, without a number: it is not kept. */
   whisper(stream: string, data: JsonText, except: string | undefined): void {
     const { node } = this.#options;
-    node.broadcast(STREAM_CHANNEL, encodeStreamMessage({ stream, data: data.text, id: "", except }));
+    const message = encodeStreamMessage({ stream, data: data.text, id: "", except });
+    node.broadcast(STREAM_CHANNEL, message, { topics: [stream] });
   }
 
-  /** Asks other nodes for what this one does not have of these streams. Gives nothing where there is nothing to ask. */
+  /** As `attend`, and asks other nodes for what this one does not have of these streams. */
   prepare(streams: Iterable<string>): undefined | Promise<unknown> {
-    const loading: Promise<void>[] = [];
-    for (const stream of streams) {
-      const later = this.#load(stream);
+    const names = [...streams];
+    const loading: Promise<unknown>[] = [];
+    for (const later of [this.attend(names), ...names.map((stream) => this.#load(stream))])
       if (later !== undefined) loading.push(later);
-    }
     return loading.length === 0 ? undefined : Promise.all(loading);
   }
 
@@ -150,6 +160,7 @@ export class Streams {
 
   /** Forgets what is too old. Cost: O(what is kept). */
   sweep(): void {
+    this.#wanted.sweep((stream) => this.#subscribers.has(stream));
     this.#store.sweep((stream) => this.#subscribers.has(stream));
   }
 
@@ -180,7 +191,7 @@ export class Streams {
       ? { epoch: tail.epoch, offset: tail.offset + 1 }
       : { epoch: newEpoch(isSuperseded ? laterEpoch : tail?.epoch, at, randomId()), offset: 1 };
     kept.ownEpoch = position.epoch;
-    // This node hears its own broadcast during the call, and keeps the message then.
+    // Every node keeps it: a client may come back to any. This one hears its own broadcast during the call, and does so then.
     node.broadcast(
       STREAM_CHANNEL,
       encodeStreamMessage({ ...draft, at, position, after: isOurs ? undefined : tail }),

@@ -1,8 +1,8 @@
 /** The bounds of a socket: every one with its unit, its default, and what it protects. */
-import { InvalidArgumentError } from "presently";
-import { GATE_DEFAULTS } from "presently/drop-in";
+import { GATE_DEFAULTS, type GateLimits, resolveBounds } from "presently/drop-in";
 
-export interface LimitOptions {
+/** Those of `GateLimits` are asked before a connection is made: how many there may be of one address. */
+export interface LimitOptions extends Partial<GateLimits> {
   /** Bytes of one message of a client. Default 65,536. A larger one closes the WebSocket with 1009. */
   readonly frameBytesMax?: number;
   /** Joined channels of one connection. Default 100, as in Phoenix. One more join is answered with an error. */
@@ -17,20 +17,13 @@ export interface LimitOptions {
   readonly idleTimeoutMs?: number;
   /** Connections, of both transports, and those under way. Default 50,000. More are refused with 503. */
   readonly connectionsMax?: number;
-  /**
-   * Connections of one address at a time (IPv6: of one /64). Default 1,000, loopback is spared; if it is given, also there.
-   * More are refused with 429.
-   */
-  readonly connectionsPerAddressMax?: number;
-  /** Connections that one address may begin in a second, and as many at once. Default 100, as above. */
-  readonly connectsPerAddressPerSecondMax?: number;
   /** How long a poll of a long-polling client waits. Default 10,000 ms; a session without a poll ends after one and a half of it. */
   readonly longPollWindowMs?: number;
   /** Sessions of long-polling clients. Default 10,000. More are told to come again. */
   readonly longPollSessionsMax?: number;
   /** Bytes of all requests of a long-polling client that are under way; each may hold 100 messages. Default 1 MiB. More end its session. */
   readonly longPollBodyBytesMax?: number;
-  /** Time that `connect` has, and each question to the node's `access`. Default 10,000 ms. */
+  /** Time that `connect` has. Default 10,000 ms. */
   readonly connectTimeoutMs?: number;
   /** Time that `fetch` has; after it, presences go out as they are. Default 10,000 ms. */
   readonly fetchTimeoutMs?: number;
@@ -42,6 +35,7 @@ export type Limits = Required<LimitOptions>;
 
 /** The defaults, for help texts. */
 export const LIMIT_DEFAULTS: Limits = {
+  ...GATE_DEFAULTS,
   frameBytesMax: 65_536,
   channelsPerConnectionMax: 100,
   joinsPerSecondMax: 20,
@@ -49,8 +43,6 @@ export const LIMIT_DEFAULTS: Limits = {
   bufferedBytesMax: 4 * 1_024 * 1_024,
   idleTimeoutMs: 60_000,
   connectionsMax: 50_000,
-  connectionsPerAddressMax: GATE_DEFAULTS.connectionsPerAddressMax,
-  connectsPerAddressPerSecondMax: GATE_DEFAULTS.connectsPerAddressPerSecondMax,
   longPollWindowMs: 10_000,
   longPollSessionsMax: 10_000,
   longPollBodyBytesMax: 1_024 * 1_024,
@@ -60,15 +52,6 @@ export const LIMIT_DEFAULTS: Limits = {
 };
 
 /** @throws {InvalidArgumentError} for a bound that is no positive integer, or that does not exist */
-export function resolveLimits(options: LimitOptions = {}): Limits {
-  const limits = { ...LIMIT_DEFAULTS };
-  for (const [name, value] of Object.entries(options) as [keyof Limits, unknown][]) {
-    if (value === undefined) continue;
-    if (!Object.hasOwn(LIMIT_DEFAULTS, name))
-      throw new InvalidArgumentError(`limits.${name}`, "does not exist");
-    if (!Number.isSafeInteger(value) || (value as number) < 1)
-      throw new InvalidArgumentError(`limits.${name}`, `must be an integer of at least 1, not ${value}`);
-    limits[name] = value as number;
-  }
-  return limits;
+export function resolveLimits(options?: LimitOptions): Limits {
+  return resolveBounds(LIMIT_DEFAULTS, options);
 }

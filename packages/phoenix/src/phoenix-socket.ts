@@ -97,12 +97,11 @@ export class PhoenixSocket<Assigns = unknown> {
     this.#notice = options.onNotice ?? warnOfNotice;
     const names = new RosterNames(options.roster);
     const roster = rosterOf(node, names);
-    const { connectionsPerAddressMax, connectsPerAddressPerSecondMax } = options.limits ?? {};
-    const hookTimeoutMs = this.#limits.connectTimeoutMs;
     this.#gate = new Gate({
       access: node.access,
       protocol: "phoenix",
-      limits: { connectionsPerAddressMax, connectsPerAddressPerSecondMax, hookTimeoutMs },
+      // As they were given: what has its default spares loopback.
+      limits: options.limits ?? {},
       onNotice: ({ type, level, message }) => this.#notice({ type, level, message }),
     });
     const feedOf = (topic: string) => this.#feedOf(topic);

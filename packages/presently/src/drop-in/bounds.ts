@@ -1,0 +1,34 @@
+/** Options that are numbers, each with its default: the bounds and durations of a drop-in. */
+import { InvalidArgumentError } from "@presently/replica";
+
+/** How they are called in errors, and from where on they make sense. */
+export interface BoundOptions {
+  /** Stands before the name. Default `limits.`. */
+  readonly prefix?: string;
+  /** Default 1. */
+  readonly least?: number;
+}
+
+/**
+ * What was given, and the default of everything that was left out or is undefined.
+ *
+ * @throws {InvalidArgumentError} for a name that does not exist, and for what is no integer of at least `least`
+ */
+export function resolveBounds<T extends Readonly<Record<keyof T, number>>>(
+  defaults: T,
+  given: { readonly [Name in keyof T]?: number | undefined } = {},
+  { prefix = "limits.", least = 1 }: BoundOptions = {},
+): T {
+  const resolved = { ...defaults };
+  for (const [name, value] of Object.entries(given) as [keyof T & string, unknown][]) {
+    if (value === undefined) continue;
+    if (!Object.hasOwn(defaults, name)) throw new InvalidArgumentError(`${prefix}${name}`, "does not exist");
+    if (!Number.isSafeInteger(value) || (value as number) < least)
+      throw new InvalidArgumentError(
+        `${prefix}${name}`,
+        `must be an integer of at least ${least}, not ${value}`,
+      );
+    resolved[name] = value as T[typeof name];
+  }
+  return resolved;
+}
