@@ -4,6 +4,7 @@ import {
   createApiToken,
   createNode,
   hashApiToken,
+  type Identity,
   type NodeNotice,
   type PresentlyNode,
 } from "presently";
@@ -36,6 +37,12 @@ beforeAll(async () => {
   url = node.httpUrl!;
 });
 afterAll(() => node.stop());
+
+function connectionsOf({ httpServer }: PresentlyNode): Promise<number> {
+  return new Promise((resolve, reject) =>
+    httpServer!.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
+  );
+}
 
 /** A token of ann's that is good for a minute. */
 function annToken(scopes: readonly string[], claims: object = {}): string {
@@ -219,6 +226,45 @@ test("hooks of one's own are asked with everything that is known, and what they 
   } finally {
     await own.stop();
   }
+});
+
+test("a client that goes away while a hook is asked leaves neither a stream nor a presence", async () => {
+  const answers: (() => void)[] = [];
+  const access = {
+    authenticate: () =>
+      new Promise<Identity>((resolve) => answers.push(() => resolve({ id: "ann", claims: {} }))),
+    authorize: () => true,
+  };
+  const slow = await createNode({ name: "b", http: { port: 0 }, access, logLevel: "silent" });
+  try {
+    const tracked = vi.spyOn(slow, "session");
+    const gone = await RawClient.open(slow.httpUrl!);
+    gone.send(`GET ${topicPath("t")}/events?key=ann HTTP/1.1\r\nhost: a\r\n\r\n`);
+    gone.send(`PUT ${topicPath("t", "ben")} HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n{`);
+    await eventually(() => expect(answers).toHaveLength(2));
+    expect(await connectionsOf(slow)).toBe(1);
+    gone.destroy();
+    await eventually(async () => expect(await connectionsOf(slow)).toBe(0));
+    for (const answer of answers) answer();
+    // Whoever comes later is served, and by then the answer has had its effect.
+    const later = send(slow.httpUrl!, topicPath("t"));
+    await eventually(() => expect(answers).toHaveLength(3));
+    for (const answer of answers) answer();
+    expect((await later).body).toMatchObject({ entries: 0 });
+    expect(tracked).not.toHaveBeenCalled();
+  } finally {
+    await slow.stop();
+  }
+});
+
+test("refused requests are among the metrics", async () => {
+  await ask("/api/topics");
+  await ask("/api/topics", annToken([]));
+  const { text } = await ask("/metrics", reader);
+  for (const reason of ["unauthenticated", "forbidden"])
+    expect(text).toMatch(
+      new RegExp(`presently_http_requests_refused_total\\{reason="${reason}"[^}]*\\} [1-9]`),
+    );
 });
 
 describe("a node without access", () => {

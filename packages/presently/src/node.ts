@@ -411,6 +411,11 @@ export class PresentlyNode implements ServedNode {
     return this.#transport.refused;
   }
 
+  /** Requests over HTTP that were refused by `access` or for being too many, by the reason. */
+  get refusedRequests(): Readonly<Record<string, number>> {
+    return this.#http?.refused ?? {};
+  }
+
   /** Whether it has caught up with every peer that it can reach. Stays true until it stops. */
   get ready(): boolean {
     return this.notReadyReason === undefined;

@@ -2,8 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { performance } from "node:perf_hooks";
-import type { Access, Action, Identity } from "../access/access.ts";
-import { bearerTokenOf } from "../access/bearer-token.ts";
+import type { Access, Identity } from "../access/access.ts";
 import type { ClientAddresses } from "../access/client-address.ts";
 import { isLoopback } from "../address.ts";
 import { AddressTable } from "../drop-in/address-table.ts";
@@ -12,6 +11,8 @@ import { TokenBucket } from "../drop-in/token-bucket.ts";
 import { HttpRequestError } from "../errors.ts";
 import type { HttpConfig } from "../node-options.ts";
 import { errorEvent } from "./event-stream.ts";
+import { accessFailed, forbidden, tooMany, turnAway, unauthenticated } from "./refusal.ts";
+import { queryWithoutToken, tokenOf } from "./request-token.ts";
 import type { ApiRequest, Route } from "./route.ts";
 
 /** What of the configuration counts here. */
@@ -28,9 +29,6 @@ export type DoorConfig = Pick<
 
 /** What one connection may send in a second by default; loopback is spared. */
 const REQUESTS_PER_CONNECTION_PER_SECOND = 100;
-
-/** The parameter that carries the token of those who cannot set header fields: `EventSource` in browsers. */
-const TOKEN_PARAMETER = "access_token";
 
 /** Takes a socket in, or turns it away, before it has said anything. */
 type ConnectionCheck = (socket: Socket) => void;
@@ -122,11 +120,11 @@ export class Doorkeeper {
   }
 
   async #admit(asked: ApiRequest): Promise<Admission & { readonly ok: true }> {
-    const { request, query } = asked;
+    const { request } = asked;
     const token = tokenOf(asked);
     const admission = await this.#gate.admit({
       token,
-      params: Object.fromEntries(new URLSearchParams(query)),
+      params: Object.fromEntries(new URLSearchParams(queryWithoutToken(asked))),
       headers: request.headers,
       address: this.#clients.of(request),
     });
@@ -175,50 +173,6 @@ export class Doorkeeper {
   }
 }
 
-/** The query without the token, so that it is neither taken for a parameter of the resource nor shown in an error. */
-export function queryWithoutToken({ request, query }: Pick<ApiRequest, "request" | "query">): string {
-  if (!takesTokenParameter(request) || !query.includes(TOKEN_PARAMETER)) return query;
-  return query
-    .split("&")
-    .filter((pair) => !isTokenPair(pair))
-    .join("&");
-}
-
-/** @throws {HttpRequestError} 400 for several tokens: which one was meant is anyone's guess */
-function tokenOf({ request, query }: ApiRequest): string | undefined {
-  const inHeader = bearerTokenOf(request.headers);
-  const inQuery = takesTokenParameter(request)
-    ? query.split("&").flatMap((pair) => (isTokenPair(pair) ? tokenIn(pair) : []))
-    : [];
-  const tokens = [...(inHeader === undefined ? [] : [inHeader]), ...inQuery];
-  if (tokens.length > 1)
-    throw new HttpRequestError(
-      400,
-      "SEVERAL_TOKENS",
-      `show one token: in Authorization, or as ${TOKEN_PARAMETER}`,
-    );
-  // A scheme that is not ours is no token, and must not be taken for an anonymous request.
-  return tokens[0] ?? (request.headers.authorization === undefined ? undefined : "");
-}
-
-/** What a link can do is not to be done by a token that may stand in somebody's history. */
-function takesTokenParameter({ method }: IncomingMessage): boolean {
-  return method === "GET" || method === "HEAD";
-}
-
-function isTokenPair(pair: string): boolean {
-  return pair.startsWith(`${TOKEN_PARAMETER}=`);
-}
-
-function tokenIn(pair: string): string {
-  try {
-    return decodeURIComponent(pair.slice(TOKEN_PARAMETER.length + 1));
-  } catch (error) {
-    if (!(error instanceof URIError)) throw error;
-    throw new HttpRequestError(400, "BAD_URL", "the query is not percent-encoded UTF-8");
-  }
-}
-
 function plain(address = ""): string {
   return address.replace(/^::ffff:/, "");
 }
@@ -227,48 +181,4 @@ function isLocalName(host: string): boolean {
   if (!URL.canParse(`http://${host}`)) return false;
   const { hostname } = new URL(`http://${host}`);
   return isLoopback(hostname.replace(/^\[|\]$/g, "")) || hostname.endsWith(".localhost");
-}
-
-function retryAfter(ms: number): string {
-  return String(Math.max(1, Math.ceil(ms / 1_000)));
-}
-
-function tooMany(retryAfterMs: number, who: string): HttpRequestError {
-  return new HttpRequestError(
-    429,
-    "TOO_MANY_REQUESTS",
-    `${who} sends too many requests: wait, and ask again`,
-    {
-      "retry-after": retryAfter(retryAfterMs),
-    },
-  );
-}
-
-function unauthenticated(showedToken: boolean): HttpRequestError {
-  const message = showedToken
-    ? "this token is not known here, or does not count any more"
-    : 'show a token: "Authorization: Bearer …"';
-  const challenge = `Bearer realm="presently"${showedToken ? ', error="invalid_token"' : ""}`;
-  return new HttpRequestError(401, "UNAUTHENTICATED", message, { "www-authenticate": challenge });
-}
-
-function forbidden(identity: Identity | undefined, action: Action): HttpRequestError {
-  const what = "what" in action ? `${action.kind} ${action.what}` : `${action.kind} this topic`;
-  const who = identity === undefined ? "nobody" : JSON.stringify(identity.id);
-  return new HttpRequestError(403, "FORBIDDEN", `${who} may not ${what}`);
-}
-
-function accessFailed(): HttpRequestError {
-  return new HttpRequestError(503, "ACCESS_FAILED", "who you are could not be found out: ask again later", {
-    "retry-after": "1",
-  });
-}
-
-function turnAway(socket: Socket, retryAfterMs: number): void {
-  const body = `${JSON.stringify({ error: { code: "TOO_MANY_REQUESTS", message: "too many connections" } })}\n`;
-  socket.end(
-    "HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json; charset=utf-8\r\n" +
-      `retry-after: ${retryAfter(retryAfterMs)}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
-    () => socket.destroy(),
-  );
 }

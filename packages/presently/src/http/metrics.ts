@@ -87,6 +87,7 @@ function registryOf(node: ServedNode): Registry {
   addPresences(registry, node);
   addLinks(registry, node);
   addCounters(registry, node);
+  addRequests(registry, node);
   return registry;
 }
 
@@ -170,6 +171,18 @@ function addLinks(registry: Registry, node: ServedNode): void {
     ["reason"],
     (metric) => {
       for (const [reason, count] of Object.entries(node.refused)) metric.inc({ reason }, count);
+    },
+  );
+}
+
+function addRequests(registry: Registry, node: ServedNode): void {
+  counter(
+    registry,
+    "http_requests_refused",
+    "Requests that were refused by access or for being too many.",
+    ["reason"],
+    (metric) => {
+      for (const [reason, count] of Object.entries(node.refusedRequests)) metric.inc({ reason }, count);
     },
   );
 }

@@ -48,6 +48,8 @@ export interface ServedNode {
   readonly counters: Readonly<Counters>;
   /** Connections of the mesh that were refused, by the code of the reason. */
   readonly refused: Readonly<Record<string, number>>;
+  /** Requests over HTTP that were refused by access or for being too many, by the reason. */
+  readonly refusedRequests: Readonly<Record<string, number>>;
   session(): Session;
   list(topic: string): readonly Presence[];
   topics(prefix?: string): readonly TopicSummary[];

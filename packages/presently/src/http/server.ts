@@ -3,18 +3,20 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import type { ClientAddresses } from "../access/client-address.ts";
 import { formatHostAndPort } from "../address.ts";
+import type { RefusalCounts } from "../drop-in/gate.ts";
 import { HttpRequestError, ListenError, StoppingError } from "../errors.ts";
 import type { Log } from "../logger.ts";
 import type { HttpConfig } from "../node-options.ts";
 import type { NodeNotice } from "../notice.ts";
 import { apiRoutes } from "./api.ts";
-import { Doorkeeper, queryWithoutToken } from "./doorkeeper.ts";
+import { Doorkeeper } from "./doorkeeper.ts";
 import { EventHub } from "./event-hub.ts";
 import { replyToError } from "./failure.ts";
 import { type Reply, sendReply } from "./json.ts";
 import { NoticeBoard } from "./notice-board.ts";
 import { OriginGuard } from "./origin-guard.ts";
 import { pageRoutes } from "./page.ts";
+import { queryWithoutToken } from "./request-token.ts";
 import { Router } from "./router.ts";
 import type { ServedNode } from "./served-node.ts";
 import { parseTarget } from "./target.ts";
@@ -116,6 +118,11 @@ export class HttpServer {
   /** Event streams that are open now. */
   get streams(): number {
     return this.#events.size;
+  }
+
+  /** Requests that were refused since the start, by the reason. */
+  get refused(): RefusalCounts {
+    return this.#doorkeeper.refused;
   }
 
   /** Tells whoever watches the node's notices. */
