@@ -7,6 +7,7 @@ import { createNode, type NodeOptions, type PresentlyNode } from "presently";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
 import { NatsServer, natsSuitesRun } from "../helpers/nats.ts";
+import { CableNode, connectClient as connectCable } from "./anycable-client.ts";
 import { FayeNode } from "./faye-client.ts";
 import { connectClient, join, PhoenixNode } from "./phoenix-client.ts";
 
@@ -153,6 +154,29 @@ describe("a node where nobody is on the topic gets nothing of it", () => {
     }
     expect(idle()).toBe(0);
     expect(a.socket).toBeInstanceOf(PhoenixSocket);
+  });
+
+  test("of AnyCable, unless it is kept, which every node does", async () => {
+    const [a, b, c] = await three(
+      overMesh,
+      (options) => CableNode.start(options, { publicStreams: true }),
+      ({ node }) => node,
+      (started) => started.stop(),
+    );
+    const idle = counting(c.node, "anycable:stream");
+    const client = connectCable(b.url);
+    endings.push(() => client.disconnect());
+    for (let round = 0; round < 10; round++) {
+      const heard: unknown[] = [];
+      const channel = client.streamFrom(`room/${round}`);
+      channel.on("message", (message) => heard.push(message));
+      await channel.ensureSubscribed();
+      for (let n = 0; n < COUNT; n++) await a.cable.broadcast(`room/${round}`, { n }, { transient: true });
+      await eventually(() => expect(heard).toHaveLength(COUNT), { intervalMs: 2 });
+    }
+    expect(idle()).toBe(0);
+    await a.cable.broadcast("room/1", "kept");
+    await eventually(() => expect(idle()).toBe(1));
   });
 
   test("of Faye, also where it is wanted by a pattern", async () => {
