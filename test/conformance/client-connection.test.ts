@@ -1,6 +1,7 @@
 /** How `@presently/client` connects: tokens, refusals, silence. Real nodes, real sockets. */
 import { createServer, type Socket } from "node:net";
 import { type ClientStatus, createClient } from "@presently/client";
+import type { Access } from "presently";
 import { afterEach, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import {
@@ -59,6 +60,28 @@ test("a token that has expired is asked for anew, at every attempt to connect", 
   BreakableWebSocket.breakAll(socketUrl(node));
   await eventually(() => expect([asked, client.status, room.status]).toEqual([4, "connected", "joined"]));
   expect(node.list("room:1").map(({ meta }) => meta)).toMatchObject([{ name: "Alice" }]);
+});
+
+test("when a token expires on an open connection, another is asked for, and the room is there again", async () => {
+  const access: Access = {
+    // Only the first is short.
+    authenticate: ({ token }) => ({
+      id: "alice",
+      claims: {},
+      ...(token === "1" && { expiresAtMs: Date.now() + 300 }),
+    }),
+    authorize: (_, action) => !("topic" in action && action.topic === "room:closed"),
+  };
+  const node = await world.start({ access });
+  let asked = 0;
+  const client = world.client(node, { getToken: () => String(++asked) });
+  const room = await client.join("room:1", { meta: { name: "Alice" } }).whenJoined();
+  await eventually(() => {
+    expect([asked, client.status, room.status]).toEqual([2, "connected", "joined"]);
+    expect(node.list("room:1").map(({ meta }) => meta)).toMatchObject([{ name: "Alice" }]);
+  });
+  const refused = client.join("room:closed");
+  await expect(refused.whenJoined()).rejects.toMatchObject({ code: "JOIN_REFUSED", reason: "unauthorized" });
 });
 
 test("tokens that are refused again and again end the attempts, and connect() begins them anew", async () => {

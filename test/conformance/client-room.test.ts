@@ -184,6 +184,23 @@ test("of many updates at once the last one counts, and few are sent", async () =
   expect(seen).toEqual([1, 200]);
 });
 
+test("what is said in the same breath as the join is said with it", async () => {
+  const node = await world.start();
+  const client = world.client(node, { key: "alice" });
+  await client.join("room:0").whenJoined();
+  const said: unknown[] = [];
+  node.watch("room:1", (change) => {
+    if (change.type === "diff")
+      said.push(
+        change.joins.map(({ meta }) => meta.n),
+        change.updates.length,
+      );
+  });
+  const room = client.join<{ n: number }>("room:1", { meta: { n: 1 } });
+  expect(await room.update({ n: 2 })).toBe(true);
+  expect(said).toEqual([[2], 0]);
+});
+
 test("what cannot be said is refused by its code, and what was said before holds, also after a reconnect", async () => {
   const node = await world.start();
   const room = world.client(node, { key: "alice" }).join<Profile>("room:1", { meta: { name: "Alice" } });

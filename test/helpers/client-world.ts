@@ -2,7 +2,7 @@
 import { type Client, type ClientOptions, createClient } from "@presently/client";
 import { type EndpointOptions, serveEndpoint } from "@presently/phoenix";
 import { SignJWT } from "jose";
-import { createNode, type PresentlyNode } from "presently";
+import { type Access, createNode, type PresentlyNode } from "presently";
 import { WebSocket } from "ws";
 
 const MESH_SECRET = "a secret that only these tests share";
@@ -28,6 +28,8 @@ export interface StartOptions extends EndpointOptions {
   readonly name?: string;
   /** Where it listens; by default anywhere. */
   readonly port?: number;
+  /** Who may do what; by default everybody everything. */
+  readonly access?: Access;
 }
 
 /** Nodes and clients, until `end`. */
@@ -36,7 +38,7 @@ export class ClientWorld {
   readonly #clients: Client[] = [];
 
   /** A node with its socket, linked with those that run already. */
-  async start({ name = "a", port = 0, ...endpoint }: StartOptions = {}): Promise<PresentlyNode> {
+  async start({ name = "a", port = 0, access, ...endpoint }: StartOptions = {}): Promise<PresentlyNode> {
     const peers = this.#nodes.map(({ meshUrl }) => meshUrl!);
     const node = await createNode({
       name,
@@ -44,6 +46,7 @@ export class ClientWorld {
       secret: MESH_SECRET,
       mesh: { port: 0, peers },
       http: { port },
+      ...(access && { access }),
     });
     this.#nodes.push(node);
     serveEndpoint(node, endpoint);

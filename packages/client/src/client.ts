@@ -96,7 +96,8 @@ export class Client {
     const room = new Room<M>(topic, this.#host, options);
     this.#rooms.set(topic, room);
     if (this.#status === "idle") this.connect();
-    else if (this.#socket?.isConnected()) room.connect(this.#socket);
+    // A moment later, so that what is said of oneself in the same breath is said with the join.
+    else queueMicrotask(() => this.#connectRoom(room));
     return room;
   }
 
@@ -170,6 +171,10 @@ export class Client {
     this.#error = undefined;
     this.#become("connected");
     for (const room of [...this.#rooms.values()]) room.connect(socket);
+  }
+
+  #connectRoom(room: AnyRoom): void {
+    if (this.#socket?.isConnected() && this.#closing === undefined) room.connect(this.#socket);
   }
 
   #lost(): void {

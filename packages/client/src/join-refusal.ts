@@ -12,13 +12,17 @@ export interface JoinRefusal {
 /** Reasons that pass. */
 const TEMPORARY_REASONS = new Set(["too many joins", "too many channels joined", "join crashed"]);
 
-/** @param answer  what the server replied: `{ reason, code }`, or anything else */
-export function joinRefusalOf(answer: unknown, topic: string): JoinRefusal {
+/**
+ * @param answer  what the server replied: `{ reason, code }`, or anything else
+ * @param wasJoined  whether the room was joined before: then its token may be expiring right now, and the next one will do
+ */
+export function joinRefusalOf(answer: unknown, topic: string, wasJoined: boolean): JoinRefusal {
   const { reason, code } = { reason: "no reason given", code: undefined, ...(answer as object) };
   const isLimit = code === "LIMIT_REACHED";
   const isAboutMeta = code === "INVALID_ARGUMENT" || (isLimit && reason.includes("(option meta"));
   // A meta that is too large stays so; the other bounds of a node are those of the moment.
-  const temporary = TEMPORARY_REASONS.has(reason) || (isLimit && !isAboutMeta);
+  const passes = TEMPORARY_REASONS.has(reason) || (reason === "unauthorized" && wasJoined);
+  const temporary = passes || (isLimit && !isAboutMeta);
   const message = `the server refused to let you into ${topic}: ${reason}`;
   return {
     isAboutMeta,

@@ -227,7 +227,7 @@ export class Room<M extends Meta = Meta> {
   }
 
   #refused(answer: unknown): void {
-    const { isAboutMeta, reason, error } = joinRefusalOf(answer, this.topic);
+    const { isAboutMeta, reason, error } = joinRefusalOf(answer, this.topic, this.#status === "rejoining");
     // It was the update of before that cannot be: phoenix.js joins again with what was accepted.
     if (isAboutMeta && this.#own.joinRefused(reason)) return;
     this.#error = error;
