@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { replicaId } from "@presently/crdt";
 import type { End, SimulatedProcess } from "@presently/testkit";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { VirtualCluster } from "../../../test/helpers/virtual-cluster.ts";
+import { decodeMessage } from "./codec.ts";
+import { Endpoint } from "./endpoint.ts";
+import type { Transport } from "./transport.ts";
 
 const CHANNEL = "chat";
 const TOPICS = ["red", "green", "blue"];
@@ -186,7 +190,7 @@ describe("broadcasts by topic", () => {
           world.checkWhole(interestsMax >= TOPICS.length);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
@@ -210,7 +214,7 @@ describe("broadcasts by topic", () => {
           if (step.node !== 3) assert.equal(world.seats.get("d")?.heard.size ?? 0, before);
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 });
@@ -301,5 +305,32 @@ describe("a subscription", () => {
         cluster.node(name).endpoint.replica.broadcast(CHANNEL, index, { topics: [`topic ${index}`] });
     cluster.time.advance(100);
     expect(heard.sort()).toEqual([0, 0, 19_999, 19_999, 6_000, 6_000]);
+  });
+
+  test("is not waited for twice where a peer does not know of interest, and that peer gets everything", () => {
+    const sent: string[] = [];
+    let nowMs = 0;
+    const transport: Transport = {
+      send: (_, frame) => void sent.push(decodeMessage(frame)!.type),
+      congested: () => false,
+      redial: () => undefined,
+      refuse: () => undefined,
+    };
+    const clock = { now: () => nowMs, schedule: () => () => undefined };
+    const endpoint = new Endpoint({
+      replica: { name: "a", incarnation: 1 },
+      transport: () => transport,
+      clock,
+    });
+    endpoint.peerUp(replicaId("old", 1));
+    const settled: string[] = [];
+    endpoint.subscribe(CHANNEL, "red").whenKnown(() => settled.push("red"));
+    endpoint.replica.broadcast(CHANNEL, 1, { topics: ["blue"] });
+    expect(sent).toEqual(["heartbeat", "interest", "interest", "broadcast"]);
+    nowMs += endpoint.replica.settings.interestTimeoutMs;
+    endpoint.replica.tick(nowMs);
+    expect(settled).toEqual(["red"]);
+    endpoint.subscribe(CHANNEL, "green").whenKnown(() => settled.push("green"));
+    expect(settled).toEqual(["red", "green"]);
   });
 });
