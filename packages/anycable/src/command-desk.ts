@@ -196,9 +196,7 @@ export class CommandDesk {
   #sendPresence(subscription: LiveSubscription, withRecords: boolean): void {
     const { identifier } = subscription;
     try {
-      const records = subscription.presence();
-      const info = frames.presenceInfo(records.length, withRecords ? records : []);
-      this.#host.send(frames.presence(identifier, info));
+      this.#host.send(frames.presence(identifier, subscription.presenceInfo(withRecords)));
     } catch (error) {
       if (!(error instanceof NoPresenceStreamError)) throw error;
       this.#host.send(frames.presence(identifier, frames.PRESENCE_ERROR));

@@ -170,6 +170,12 @@ export class LiveSubscription implements SubscriptionControl {
     return held.records();
   }
 
+  /** As `presence`, as the client is told; or how many. @throws {NoPresenceStreamError} */
+  presenceInfo(withRecords: boolean): JsonText {
+    if (this.#presence === undefined) throw new NoPresenceStreamError();
+    return this.#presence.info(withRecords);
+  }
+
   // What the session does.
 
   /** Tells the client that it is subscribed, and from then on what it is subscribed to. */

@@ -6,7 +6,8 @@
  * the ids in which the two nodes differ as well. A join that it knew of already changes nothing in its list.
  */
 
-import type { PresenceRecord } from "./frames.ts";
+import { type PresenceRecord, presenceInfo } from "./frames.ts";
+import type { JsonText } from "./json.ts";
 import type { PresenceHub, PresenceNews, StreamPresence } from "./stream-presence.ts";
 
 /** Ids that move with a session; a larger room is subscribed to anew. */
@@ -47,6 +48,11 @@ export class MissedPresence {
 
   records(): PresenceRecord[] {
     return this.#held.records();
+  }
+
+  /** Who is present, as the client is told; or how many. */
+  info(withRecords: boolean): JsonText {
+    return withRecords ? this.#held.info : presenceInfo(this.#held.size, []);
   }
 
   attach(): void {

@@ -229,3 +229,23 @@ test("callbacks that fail, or take too long, reject the subscription, and the ne
   session.end();
   expect(ended).toEqual(["good"]);
 });
+
+test("who asks again and again is told who is present after every change, also of an info alone", () => {
+  const { session: asking, outlet } = start().open();
+  const { session: other } = cable.open();
+  for (const session of [asking, other]) session.receive(subscribe);
+  const ask = () => {
+    asking.receive(JSON.stringify({ command: "presence", identifier: room }));
+    return outlet.frames.at(-1).message;
+  };
+  for (let round = 0; round < 2; round++) {
+    expect(ask()).toEqual({ type: "info", total: 0 });
+    other.receive(join("7", { n: 1 }));
+    expect(ask()).toEqual({ type: "info", total: 1, records: [{ id: "7", info: { n: 1 } }] });
+    other.receive(join("7", { n: 2 }));
+    expect(ask()).toEqual(ask());
+    expect(ask()).toEqual({ type: "info", total: 1, records: [{ id: "7", info: { n: 2 } }] });
+    other.receive(JSON.stringify({ command: "leave", identifier: room }));
+  }
+  for (const session of [asking, other]) session.end();
+});

@@ -1,7 +1,13 @@
 /** Presence of the streams of this node: a view of each that somebody needs, and who is told of its events. */
 import { attendTopic, type Presence, type PresentlyNode, type TopicChange } from "presently";
 import { type Roster, type RosterNames, rosterOf } from "presently/drop-in";
-import { joinEvent, leaveEvent, type PresenceRecord, presence as presenceFrame } from "./frames.ts";
+import {
+  joinEvent,
+  leaveEvent,
+  type PresenceRecord,
+  presence as presenceFrame,
+  presenceInfo,
+} from "./frames.ts";
 import type { JsonText } from "./json.ts";
 import type { StampedInfo } from "./presence-meta.ts";
 import { type PresenceEvent, PresenceView } from "./presence-view.ts";
@@ -36,6 +42,7 @@ export class StreamPresence {
   /** Ids of the latest events, oldest first; the last one has the number `#number`. */
   #events: string[] = [];
   #number = 0;
+  #info: JsonText | undefined;
   holds = 0;
 
   constructor(
@@ -62,6 +69,12 @@ export class StreamPresence {
 
   records(): PresenceRecord[] {
     return this.#view.records();
+  }
+
+  /** Who is present, as clients are told. Made once between two changes: asking costs a client nothing. */
+  get info(): JsonText {
+    this.#info ??= presenceInfo(this.size, this.records());
+    return this.#info;
   }
 
   has(id: string): boolean {
@@ -111,6 +124,7 @@ export class StreamPresence {
   }
 
   #changed(change: TopicChange): void {
+    this.#info = undefined;
     this.#tell(this.#view.apply(change, this.#now()));
     if (change.type === "diff" && this.#holders.size > 0)
       for (const { presence } of change.leaves) this.#inherit(presence.key);
@@ -125,6 +139,7 @@ export class StreamPresence {
   }
 
   #tell(events: readonly PresenceEvent[]): void {
+    if (events.length > 0) this.#info = undefined;
     for (const event of events) {
       this.#events.push(event.id);
       this.#number++;
