@@ -1,13 +1,24 @@
 /** The dashboard against real nodes: what an operator sees while they are broken and mended, and what one can do. */
+import { readFileSync, writeFileSync } from "node:fs";
 import type { Browser } from "playwright-core";
 import { type Access, createNode, type PresentlyNode } from "presently";
 import type { Demo } from "presently/demo";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
-import { send } from "../helpers/http.ts";
+import { send, topicPath } from "../helpers/http.ts";
 import { BROWSER_MISSING, browserSuitesRun, launchChromium } from "./chromium.ts";
 import { DashboardTab } from "./dashboard-tab.ts";
 import { Client, heal, startTestDemo } from "./demo-cluster.ts";
+
+const PICTURE = new URL("../../packages/presently/docs/dashboard.png", import.meta.url);
+const PICTURE_BYTES_MAX = 300 * 1024;
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  lobby: ["Ada", "Grace", "Tomás", "Elif", "Freya", "Noor", "Zoë", "Kai"],
+  support: ["Ada", "Grace", "Tomás", "Elif"],
+  "design review": ["Freya", "Noor"],
+  random: ["Zoë", "Kai", "Ada", "Elif", "Freya", "Noor"],
+  "on call": ["Grace"],
+};
 
 if (!browserSuitesRun) console.warn(`the dashboard is not tested: ${BROWSER_MISSING}`);
 
@@ -45,6 +56,32 @@ describe.runIf(browserSuitesRun)("the dashboard", () => {
     await Promise.all(nodes.map((node) => node.whenReady()));
     return nodes as [PresentlyNode, PresentlyNode];
   }
+
+  /** `UPDATE_PICTURE=1 npx vitest run --project browser dashboard.test` takes it anew, with a minute of curves. */
+  async function takePicture(tab: DashboardTab, urls: readonly string[]) {
+    const put = (room: string, name: string, index: number) => {
+      const meta = { name, since: Date.now() - index * 400_000 };
+      const path = topicPath(`room:${room}`, name.toLowerCase());
+      return send(urls[index % urls.length]!, path, { method: "PUT", body: { meta } });
+    };
+    for (const [room, people] of Object.entries(ROOMS))
+      for (const [index, name] of people.entries()) await put(room, name, index);
+    await tab.page.setViewportSize({ width: 1280, height: 1500 });
+    await tab.page.click("#outcome-close");
+    await tab.page.click('#topics button:has-text("lobby")');
+    for (let guest = 0; guest < 30; guest++) {
+      await put("lobby", `Guest ${guest % 4}`, 0);
+      await tab.page.waitForTimeout(400 + 500 * (guest % 7));
+      const last = topicPath("room:lobby", `guest ${(guest + 2) % 4}`);
+      await send(urls[0]!, last, { method: "DELETE" });
+    }
+    await tab.page.mouse.move(0, 0);
+    writeFileSync(PICTURE, await tab.page.screenshot({ animations: "disabled" }));
+  }
+
+  it("has a picture in the documentation that is not too large for it", () => {
+    expect(readFileSync(PICTURE).length).toBeLessThan(PICTURE_BYTES_MAX);
+  });
 
   describe("of one of three processes", () => {
     let demo: Demo;
@@ -91,6 +128,11 @@ describe.runIf(browserSuitesRun)("the dashboard", () => {
       demo.link("n2", "n3").cut();
       await tab.untilHealth("warn", "n2 and n3 have no link with each other");
       await tab.untilDrawnLink("n2", "n3", "indirect");
+      if (process.env.UPDATE_PICTURE)
+        await takePicture(
+          tab,
+          demo.nodes.map(({ url }) => url),
+        );
       demo.link("n2", "n3").restore();
       await wellAgain();
       demo.link("n1", "n2").cut();

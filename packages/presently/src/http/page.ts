@@ -77,6 +77,9 @@ function securityHeaders(demoControl: string | undefined): Readonly<Record<strin
   return {
     "content-security-policy": [
       "default-src 'self'",
+      // No text becomes markup or code, not even by a mistake of ours.
+      "require-trusted-types-for 'script'",
+      "trusted-types 'none'",
       `connect-src 'self'${control}`,
       "img-src 'self' data:",
       "base-uri 'none'",
