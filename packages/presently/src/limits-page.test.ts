@@ -47,6 +47,7 @@ const noLimits = [
   "idsPerEvent",
   "scpGcWorkerId",
   "untilMs",
+  "least",
 ];
 
 function numericOptions(folder: string): NumericOption[] {
@@ -57,22 +58,32 @@ function numericOptions(folder: string): NumericOption[] {
     .sort()
     .flatMap((file) => {
       const source = readFileSync(new URL(file, sources), "utf8");
-      const declared = /\/\*\*((?:(?!\*\/)[\s\S])*?)\*\/\s*\n\s*readonly (\w+)\??: number;/g;
-      return [...source.matchAll(declared)].map(({ index, 1: comment, 2: name }) => ({
-        folder,
-        name: name!,
-        owner:
-          source
-            .slice(0, index)
-            .match(/(?<=\binterface )\w+/g)
-            ?.at(-1) ?? file,
-        text: comment!
-          .replaceAll(/\n\s*\*/g, "\n")
-          .replaceAll(/\s+/g, " ")
-          .trim(),
-      }));
+      return [...declaredIn(source, file), ...inheritedIn(source)].map((option) => ({ ...option, folder }));
     })
     .filter(({ name, text }) => !noLimits.includes(name) && /default/i.test(text));
+}
+
+type Declared = Omit<NumericOption, "folder">;
+
+function declaredIn(source: string, file: string): Declared[] {
+  const declared = /\/\*\*((?:(?!\*\/)[\s\S])*?)\*\/\s*\n\s*readonly (\w+)\??: number;/g;
+  return [...source.matchAll(declared)].map(({ index, 1: comment, 2: name }) => {
+    const owners = source.slice(0, index).match(/(?<=\binterface )\w+/g);
+    const text = comment!
+      .replaceAll(/\n\s*\*/g, "\n")
+      .replaceAll(/\s+/g, " ")
+      .trim();
+    return { name: name!, owner: owners?.at(-1) ?? file, text };
+  });
+}
+
+/** The bounds of a gate, where a drop-in takes them among its own. */
+function inheritedIn(source: string): Declared[] {
+  const owner = /interface (\w+) extends Partial<GateLimits>/.exec(source)?.[1];
+  if (owner === undefined) return [];
+  const file = "presently/src/drop-in/gate.ts";
+  const gate = declaredIn(readFileSync(new URL(file, packages), "utf8"), file);
+  return gate.filter((option) => option.owner === "GateLimits").map((option) => ({ ...option, owner }));
 }
 
 /** Options of a node; replica and mesh have theirs in it. */

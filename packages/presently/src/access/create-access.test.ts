@@ -81,7 +81,10 @@ describe("a single-use token", () => {
     const token = await sign({ jti: "1" });
     const uses = [token, token, await sign({ jti: "1", iss: "other" }), await sign({ jti: "2" })];
     const found = await Promise.all(uses.map((each) => access.authenticate(credentials(each))));
-    expect(found.map((identity) => identity?.id)).toEqual(["ann", undefined, "ann", "ann"]);
+    const ids = found.map((identity) => identity?.id);
+    // Which of two that come at once is the first is not ours to say.
+    expect(new Set(ids.slice(0, 2))).toEqual(new Set(["ann", undefined]));
+    expect(ids.slice(2)).toEqual(["ann", "ann"]);
   });
 
   test("needs a number and an end", async () => {
