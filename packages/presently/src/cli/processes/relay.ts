@@ -63,6 +63,7 @@ export class Relay {
     this.#inner.on("request", (request, response) => this.#receive(request, response));
     this.#inner.on("upgrade", (request: IncomingMessage, stream: Duplex, head: Buffer) => {
       this.#claim(request);
+      this.#keep(stream);
       const server = this.#options.server();
       if (server === undefined) refuseUpgrade(stream, 503);
       else server.emit("upgrade", request, stream, head);
@@ -117,7 +118,7 @@ export class Relay {
   relayUpgrade(slot: Slot, request: IncomingMessage, stream: Duplex, head: Buffer): void {
     const tunnel = connect(this.#pathOf(slot));
     let connected = false;
-    this.#tunnels.add(stream);
+    this.#keep(stream);
     tunnel.once("connect", () => {
       connected = true;
       tunnel.write(requestHead(request), "latin1");
@@ -130,10 +131,7 @@ export class Relay {
     });
     stream.on("error", () => tunnel.destroy());
     tunnel.on("close", () => stream.end());
-    stream.on("close", () => {
-      this.#tunnels.delete(stream);
-      tunnel.destroy();
-    });
+    stream.on("close", () => tunnel.destroy());
   }
 
   /** What another process answers; undefined if it does not within two seconds. */
@@ -171,6 +169,12 @@ export class Relay {
     const closed = new Promise<void>((resolve) => this.#inner.close(() => resolve()));
     this.#inner.closeAllConnections();
     await closed;
+  }
+
+  /** A server does not end what has been upgraded. */
+  #keep(stream: Duplex): void {
+    this.#tunnels.add(stream);
+    stream.once("close", () => this.#tunnels.delete(stream));
   }
 
   #pathOf(slot: Slot): string {

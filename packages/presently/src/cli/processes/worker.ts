@@ -74,7 +74,8 @@ export class Membership {
     const names = Array.from({ length: processes }, (_, index) => nameOfSlot(groupName, index + 1));
     shareGroupMetrics({ node, slot, names, relay });
     if (this.#closing) this.#server?.close();
-    void node.whenStopping.then(() => relay.close());
+    // Not before: what is served here ends its own connections, those that were handed on included.
+    void node.whenStopped.then(() => relay.close());
     void node.whenReady().then(() => tell({ type: "ready" }));
     setInterval(() => tell({ type: "alive" }), ALIVE_INTERVAL_MS).unref();
   }
