@@ -524,13 +524,13 @@ export class Replica {
 
   private readyPeers(isWanted = (_: ReplicaId) => true): { ready: ReplicaId[]; skipped: number } {
     const ready: ReplicaId[] = [];
-    let skipped = 0;
+    let wanted = 0;
     for (const peer of this.peers.keys()) {
       if (!isWanted(peer)) continue;
-      if (this.outbox.congested(peer)) skipped++;
-      else ready.push(peer);
+      wanted++;
+      if (!this.outbox.congested(peer)) ready.push(peer);
     }
-    return { ready, skipped };
+    return { ready, skipped: wanted - ready.length };
   }
 
   private serve(peer: Peer, pull: PullMessage): void {
