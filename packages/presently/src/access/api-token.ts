@@ -21,6 +21,9 @@ export interface ApiToken {
 /** Scanners that look for leaked secrets know tokens by how they begin. */
 const PREFIX = "presently_";
 
+/** Longer texts are no tokens: nobody shall make us hash megabytes. */
+const TOKEN_CHARACTERS_MAX = 1_024;
+
 /** A new token: 256 random bits. It is shown once, and kept by whoever uses it. */
 export function createApiToken(): string {
   return PREFIX + randomBytes(32).toString("base64url");
@@ -62,6 +65,7 @@ export class ApiTokens {
 
   /** Whose token this is. Takes as long whichever it is, or if it is none. Cost: O(tokens). */
   find(token: string): KnownApiToken | undefined {
+    if (token.length > TOKEN_CHARACTERS_MAX) return undefined;
     const presented = digest(token);
     let found: Entry | undefined;
     for (const entry of this.#entries) if (timingSafeEqual(entry.digest, presented)) found = entry;
