@@ -196,6 +196,18 @@ describe.runIf(browserSuitesRun)("the dashboard", () => {
     await page.reload();
     await tab.untilTexts(people, ["ada", "bob", "cleo"]);
 
+    // One with more people than a page should hold is counted, and not listed.
+    const crowd = n1.session();
+    n1.batch(() => {
+      for (let index = 0; index <= 20_000; index++) crowd.track("crowd", String(index));
+    });
+    await page.fill("#topics-prefix", "crowd");
+    await tab.untilTexts("#topics .name", ["crowd"]);
+    await page.click("#topics button");
+    await tab.untilText("#topic-notice", /^20,001 entries are more than this page lists/);
+    await tab.untilTexts(people, []);
+    crowd.close();
+
     await page.fill("#topics-prefix", "\u202e");
     await tab.untilTexts("#topics .name", ["⟨202e⟩<b>x</b>"]);
     await page.click("#topics button");

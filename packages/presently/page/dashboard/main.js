@@ -18,8 +18,9 @@ import { Topics } from "./topics-view.js";
 import { visible } from "./visible.js";
 
 const TICK_MS = 1_000;
-/** However much happens, it is drawn no more often than that. */
+/** However much happens, it is drawn no more often than that, and takes no more than a tenth of the time. */
 const RENDER_MS = 200;
+const RENDER_REST_FACTOR = 10;
 const SURVEY_MS = 2_000;
 const SURVEY_REST_FACTOR = 10;
 const CONCERNS_SHOWN_MAX = 8;
@@ -141,9 +142,10 @@ function useToken(token) {
 }
 
 let renderTimer;
+let renderTookMs = 0;
 
 function renderSoon() {
-  renderTimer ??= setTimeout(render, RENDER_MS);
+  renderTimer ??= setTimeout(render, Math.max(RENDER_MS, RENDER_REST_FACTOR * renderTookMs));
 }
 
 function render() {
@@ -162,6 +164,7 @@ function render() {
   topic.show(nowMs, silent);
   byId("token-forget").hidden = api.token === undefined;
   byId("token-enter").hidden = !tokenWanted;
+  renderTookMs = performance.now() - nowMs;
 }
 
 function showConnection(silent, nowMs) {
@@ -307,7 +310,7 @@ document.addEventListener("visibilitychange", () => {
 });
 setInterval(() => {
   record();
-  if (!document.hidden) render();
+  if (!document.hidden) renderSoon();
 }, TICK_MS);
 
 feed.open();

@@ -11,6 +11,9 @@ import { TopicTraffic } from "./topic-traffic.js";
 import { visible } from "./visible.js";
 
 const PEOPLE_SHOWN_MAX = 100;
+/** A topic with more is counted, not listed: its state alone would be megabytes, for the node as for this page. */
+const ENTRIES_MAX = 20_000;
+const TIMEOUT_MS = 2_500;
 const NODES_SHOWN_MAX = 3;
 
 const STATES = {
@@ -19,6 +22,7 @@ const STATES = {
   waiting: "reconnecting…",
   silent: "silent",
   refused: "refused",
+  large: "not listed",
 };
 
 export class TopicView {
@@ -37,6 +41,11 @@ export class TopicView {
   #known = false;
   #lostAtMs;
   #filter = "";
+  /** Entries of a topic that is too large to be listed. @type {number | undefined} */
+  #tooMany;
+  /** Of whom the list is, computed when it is asked for. @type {import("../roster.js").Person[] | undefined} */
+  #people;
+  #attempt = 0;
 
   /**
    * @param {{ api: import("./api.js").Api, onChange: () => void, onKick: (person: { topic: string, key: string,
@@ -59,6 +68,7 @@ export class TopicView {
     this.#known = false;
     this.#lostAtMs = undefined;
     this.#roster = new Roster();
+    this.#people = undefined;
     this.#traffic = new TopicTraffic();
     this.#tiles.clear();
     this.#filter = "";
@@ -71,11 +81,46 @@ export class TopicView {
   /** Begins to listen, or begins again with another token. */
   open() {
     this.#stream?.close();
-    if (this.topic === undefined) return;
-    const url = this.#api.streamUrl(`/api/topics/${encodeURIComponent(this.topic)}/events`);
+    this.#stream = undefined;
+    this.#tooMany = undefined;
+    this.#status = { kind: "connecting" };
+    if (this.topic !== undefined) void this.#begin(this.topic, ++this.#attempt);
+    this.#onChange();
+  }
+
+  async #begin(topic, attempt) {
+    const entries = await this.#entriesOn(topic);
+    if (attempt !== this.#attempt) return;
+    if (entries > ENTRIES_MAX) this.#giveUp(entries);
+    else this.#listen(topic);
+  }
+
+  /** How large it is; 0 if that cannot be found out, for which the stream will say why. */
+  async #entriesOn(topic) {
+    try {
+      const query = new URLSearchParams({ prefix: topic, limit: "1" });
+      const { topics } = await this.#api.get(`/api/topics?${query}`, AbortSignal.timeout(TIMEOUT_MS));
+      return topics[0]?.topic === topic ? topics[0].entries : 0;
+    } catch {
+      return 0;
+    }
+  }
+
+  #giveUp(entries) {
+    this.#stream?.close();
+    this.#roster = new Roster();
+    this.#people = undefined;
+    this.#known = false;
+    this.#tooMany = entries;
+    this.#onChange();
+  }
+
+  #listen(topic) {
+    const url = this.#api.streamUrl(`/api/topics/${encodeURIComponent(topic)}/events`);
     this.#stream = new TopicStream(url, {
       onState: (state) => {
         this.#roster.reset(state);
+        this.#people = undefined;
         this.#known = true;
         this.#lostAtMs = undefined;
         this.#onChange();
@@ -83,6 +128,9 @@ export class TopicView {
       onDiff: (diff) => {
         const followed = this.#roster.apply(diff) !== undefined;
         if (followed) this.#traffic.add(diff, performance.now());
+        this.#people = undefined;
+        // Twice as many, so that one that hovers about the bound is not opened and closed all the time.
+        if (this.#roster.entries > 2 * ENTRIES_MAX) this.#giveUp(this.#roster.entries);
         this.#onChange();
         return followed;
       },
@@ -105,7 +153,7 @@ export class TopicView {
 
   /** Remembers the numbers for the curves; once a second. */
   record(nowMs, silent) {
-    if (this.topic !== undefined) this.#tiles.record(this.#numbers(nowMs, this.#people(), silent), nowMs);
+    if (this.topic !== undefined) this.#tiles.record(this.#numbers(nowMs, this.#everybody(), silent), nowMs);
   }
 
   /** @param {boolean} silent  whether the node has stopped answering, though the stream may still be open */
@@ -114,22 +162,28 @@ export class TopicView {
     byId("topic-body").hidden = topic === undefined;
     byId("topic-stream").hidden = topic === undefined;
     if (topic === undefined) return;
-    const state = this.#status.kind === "live" && silent ? "silent" : this.#status.kind;
+    const state = this.#stateOf(silent);
     setText(byId("topic-name"), visible(topic));
     setAttribute(byId("topic-stream"), "data-state", state);
     setText(byId("topic-stream-text"), STATES[state]);
-    const lost = this.#lostAtMs !== undefined || state === "silent";
+    const lost = state === "large" || this.#lostAtMs !== undefined || state === "silent";
     setAttribute(byId("topic"), "data-stale", lost);
     byId("topic-notice").hidden = !lost;
     setText(byId("topic-notice"), this.#noticeText(state, nowMs));
-    const people = this.#people();
+    const people = this.#everybody();
     setText(byId("topic-counts"), this.#known ? countText(people, this.#roster.entries) : "");
     this.#tiles.show(this.#numbers(nowMs, people, silent), nowMs);
     this.#showPeople(people);
   }
 
-  #people() {
-    return this.#roster.people();
+  #stateOf(silent) {
+    if (this.#tooMany !== undefined) return "large";
+    return this.#status.kind === "live" && silent ? "silent" : this.#status.kind;
+  }
+
+  #everybody() {
+    this.#people ??= this.#roster.people();
+    return this.#people;
   }
 
   #numbers(nowMs, people, silent) {
@@ -149,6 +203,8 @@ export class TopicView {
   }
 
   #noticeText(state, nowMs) {
+    if (state === "large")
+      return `${plural(this.#tooMany, "entry", "entries")} are more than this page lists: the API and "presently list" do.`;
     const shown = this.#known ? " This is who was here before." : "";
     if (this.#status.kind === "refused") return `The node refuses to tell: ${this.#status.message}.${shown}`;
     if (state === "silent") return `The connection is open and nothing comes.${shown}`;

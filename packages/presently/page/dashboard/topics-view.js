@@ -159,7 +159,12 @@ function createRow(topic, choose) {
       "button",
       { type: "button", onclick: choose },
       element("bdi", { class: "name" }, visible(topic)),
-      element("span", { class: "topic-count" }),
+      element(
+        "span",
+        { class: "topic-count" },
+        element("span"),
+        element("span", { class: "visually-hidden" }, " people"),
+      ),
     ),
   );
 }
@@ -167,15 +172,10 @@ function createRow(topic, choose) {
 function updateRow(row, { keys, entries }, chosen) {
   const button = row.firstElementChild;
   setAttribute(button, "aria-current", chosen && "true");
-  setText(button.lastElementChild, short(keys));
-  setAttribute(
-    button.lastElementChild,
-    "aria-label",
-    `${plural(keys, "person", "people")}, ${plural(entries, "entry", "entries")}`,
-  );
   setAttribute(
     button,
     "title",
     `${plural(keys, "person", "people")}, ${plural(entries, "entry", "entries")}`,
   );
+  setText(button.lastElementChild.firstElementChild, short(keys));
 }
