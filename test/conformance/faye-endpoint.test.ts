@@ -36,6 +36,34 @@ test("serves presence beside the API, and ends with the node, whoever is connect
   await eventually(() => expect(node.httpServer?.listening).toBe(false));
 });
 
+test("pages of other hosts may not connect, by whichever transport, unless they are listed", async () => {
+  const node = await createNode({ name: "a", http: { port: 0 } });
+  nodes.push(node);
+  const shop = "https://shop.example";
+  serveEndpoint(node, { faye, path: "/closed" });
+  serveEndpoint(node, { faye, path: "/listed", checkOrigin: [shop] });
+  const statuses = async (path: string, headers: Record<string, string>) => {
+    const answer = await send(node.httpUrl!, `${path}?message=[]`, { headers });
+    const socket = new WebSocket(`${node.httpUrl!.replace("http", "ws")}${path}`, { headers });
+    const upgraded = await new Promise((resolve) => {
+      socket.once("open", () => resolve(101));
+      socket.once("unexpected-response", (_request, { statusCode }) => resolve(statusCode));
+    });
+    socket.on("error", () => undefined).terminate();
+    return [answer.status, upgraded];
+  };
+  expect(await statuses("/closed", { origin: shop })).toEqual([403, 403]);
+  expect(await statuses("/closed", { origin: "null" })).toEqual([403, 403]);
+  expect(await statuses("/closed", { "sec-fetch-site": "cross-site" })).toEqual([403, 403]);
+  expect(await statuses("/closed", { origin: node.httpUrl! })).toEqual([200, 101]);
+  expect(await statuses("/closed", {})).toEqual([200, 101]);
+  expect(await statuses("/listed", { origin: shop })).toEqual([200, 101]);
+  expect(await statuses("/listed", { "sec-fetch-site": "cross-site", referer: `${shop}/page` })).toEqual([
+    200, 101,
+  ]);
+  expect(await statuses("/listed", { origin: "https://other.example" })).toEqual([403, 403]);
+});
+
 test("a node without HTTP, and options that cannot be used, are refused by name", async () => {
   const bare = await createNode({ name: "a" });
   const node = await createNode({ name: "b", http: { port: 0 } });

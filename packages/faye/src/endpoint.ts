@@ -6,8 +6,9 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { InvalidArgumentError, type PresentlyNode } from "presently";
-import type { RosterOptions } from "presently/drop-in";
+import type { CheckOrigin, RosterOptions } from "presently/drop-in";
 import type { FayeModule, FayeServer } from "./faye.ts";
+import type { LimitOptions } from "./limits.ts";
 import type { NoticeListener } from "./notice.ts";
 import { protect } from "./protect.ts";
 import { type FayePresence, setup } from "./setup.ts";
@@ -23,6 +24,10 @@ export interface EndpointOptions {
   readonly bodyBytesMax?: number;
   /** What channels and ids are called in the cluster. Default: the same. */
   readonly roster?: RosterOptions;
+  /** Which web pages may connect. Default `true`: those of the host that they connect to. See `ProtectOptions`. */
+  readonly checkOrigin?: CheckOrigin;
+  /** Of presence, and of each address: see `setup`. */
+  readonly limits?: LimitOptions;
   readonly onNotice?: NoticeListener;
 }
 
@@ -37,7 +42,8 @@ export interface FayeEndpoint {
  * @throws {InvalidArgumentError} for a node without `http`, and for options that cannot be used
  */
 export function serveEndpoint(node: PresentlyNode, options: EndpointOptions): FayeEndpoint {
-  const { faye, path = "/bayeux", timeoutSeconds = 45, bodyBytesMax, roster, onNotice } = options;
+  const { faye, path = "/bayeux", timeoutSeconds = 45, bodyBytesMax, roster, limits, onNotice } = options;
+  const { checkOrigin = true } = options;
   const http = node.httpServer;
   if (http === undefined) throw new InvalidArgumentError("node", "must have the option http");
   if (!/^(\/[\w.-]+)+$/.test(path))
@@ -45,10 +51,11 @@ export function serveEndpoint(node: PresentlyNode, options: EndpointOptions): Fa
   const server = new faye.NodeAdapter({ mount: path, timeout: timeoutSeconds });
   // A client that is well says something at least once in the timeout.
   const silentAfterMs = Math.max(300_000, Math.ceil(timeoutSeconds * 3_000));
-  protect(server, { silentAfterMs, ...(bodyBytesMax !== undefined && { bodyBytesMax }) });
+  protect(server, { checkOrigin, silentAfterMs, ...(bodyBytesMax !== undefined && { bodyBytesMax }) });
   const client = server.getClient();
   const given = {
     ...(roster === undefined ? {} : { roster }),
+    ...(limits === undefined ? {} : { limits }),
     ...(onNotice === undefined ? {} : { onNotice }),
   };
   const presence = setup(server, client, { node, broadcast: true, ...given });

@@ -6,9 +6,9 @@
  * many parts that the names of them take all memory. Others stop it for seconds, such as a list that says it is a billion
  * long, or grow without an end: requests, clients, subscriptions, what waits for a client that does not read.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import { InvalidArgumentError } from "presently";
-import { refuseUpgrade } from "presently/drop-in";
+import { type CheckOrigin, originCheck, refuseUpgrade } from "presently/drop-in";
 import { ClientBounds } from "./client-bounds.ts";
 import type { FayeExtension, FayeServer } from "./faye.ts";
 import { badRequest, isWellFormed } from "./message-shape.ts";
@@ -25,6 +25,11 @@ const DEFAULTS = {
 };
 
 export interface ProtectOptions {
+  /**
+   * Which web pages may connect: `true`, those of the host that they connect to; or a list such as `https://shop.example`,
+   * `//*.shop.example`. Default `false`: all, as Faye has it, which tells browsers to send cookies along.
+   */
+  readonly checkOrigin?: CheckOrigin;
   /** Bytes of one request, or of one message of a WebSocket. Default 1 MiB; beyond it the connection is closed. */
   readonly bodyBytesMax?: number;
   /** Bytes that wait for a client to read them, beside one message of any size. Default 4 MiB; beyond it the connection is closed. */
@@ -45,17 +50,24 @@ export interface ProtectOptions {
  * Protects a server from its clients. Call it once, before any other extension is added if they are to be protected as well;
  * before or after `attach`.
  *
- * @throws {InvalidArgumentError} for a bound that is no positive integer, or none at all
+ * @throws {InvalidArgumentError} for a bound that is no positive integer, or none at all; for an origin that is none
  */
 export function protect(server: FayeServer, options: ProtectOptions = {}): void {
-  const limits = resolve(options);
+  const { checkOrigin = false, ...bounds } = options;
+  const limits = resolve(bounds);
+  const mayConnect = originCheck(checkOrigin);
   const guard = new SocketGuard(limits);
   const { check, handle, handleUpgrade, error } = server;
   // A request that Faye cannot even ask about is answered below.
   server.check = (request) => !isUrl(request) || check.call(server, request);
+  const statusOf = (request: IncomingMessage) => {
+    if (!isUrl(request)) return 400;
+    return mayConnect(originOf(request), request.headers.host) ? undefined : 403;
+  };
   server.handle = (request, response) => {
-    if (!isUrl(request)) {
-      response.writeHead(400, { "content-type": "text/plain" }).end("Bad request");
+    const refused = statusOf(request);
+    if (refused !== undefined) {
+      response.writeHead(refused, { "content-type": "text/plain" }).end(STATUS_CODES[refused]);
       return;
     }
     answerOnce(response);
@@ -63,7 +75,11 @@ export function protect(server: FayeServer, options: ProtectOptions = {}): void 
     handle.call(server, request, response);
   };
   server.handleUpgrade = (request, socket, head) => {
-    if (!isUrl(request)) return refuseUpgrade(socket, 400);
+    const refused = statusOf(request);
+    if (refused !== undefined) {
+      refuseUpgrade(socket, refused);
+      return;
+    }
     guard.watch(request, socket);
     guard.endSilent(request, socket);
     handleUpgrade.call(server, request, socket, head);
@@ -97,6 +113,12 @@ function isUrl({ url = "" }: IncomingMessage): boolean {
   return URL.canParse(url, "http://localhost");
 }
 
+/** A page that loads a script from elsewhere, as callback-polling does, does not name its origin. */
+function originOf({ headers }: IncomingMessage): string | undefined {
+  if (headers.origin !== undefined || headers["sec-fetch-site"] !== "cross-site") return headers.origin;
+  return headers.referer ?? "null";
+}
+
 /** The first answer counts. */
 function answerOnce(response: ServerResponse): void {
   const { writeHead, end } = response;
@@ -106,7 +128,7 @@ function answerOnce(response: ServerResponse): void {
     response.writableEnded ? response : end.apply(response, rest)) as typeof end;
 }
 
-function resolve(options: ProtectOptions): Required<ProtectOptions> {
+function resolve(options: Omit<ProtectOptions, "checkOrigin">): typeof DEFAULTS {
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(DEFAULTS, name)) throw new InvalidArgumentError(`options.${name}`, "is no option");
     if (value !== undefined && (!Number.isSafeInteger(value) || value < 1))
