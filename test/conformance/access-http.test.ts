@@ -349,6 +349,7 @@ describe("too many", () => {
         await late.untilClosed();
         expect(late.text).toMatch(/^HTTP\/1\.1 429 [\s\S]*retry-after: 1\r\n[\s\S]*TOO_MANY_REQUESTS/);
       });
+      expect(three.refusedRequests["too-many"]).toBeGreaterThan(0);
       first!.destroy();
       await eventually(async () => expect((await send(three.httpUrl!, "/healthz")).status).toBe(200));
       for (const client of idle) client.destroy();

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Access, Identity } from "../access/access.ts";
-import { Gate, type GateNotice, type GateOptions } from "./gate.ts";
+import { Gate, type GateOptions } from "./gate.ts";
+import type { GateNotice } from "./refusal-notices.ts";
 
 const NOW = 1_800_000_000_000;
 const ann: Identity = { id: "ann", claims: {} };

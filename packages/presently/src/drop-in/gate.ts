@@ -6,9 +6,8 @@
 import { InvalidArgumentError } from "@presently/replica";
 import type { Access, Action, Credentials, Identity, Protocol } from "../access/access.ts";
 import { askHook, type HookAnswer } from "../access/ask-hook.ts";
-import type { NodeNotice } from "../notice.ts";
-import { type AddressRefusal, AddressTable } from "./address-table.ts";
-import { TokenBucket } from "./token-bucket.ts";
+import { AddressTable } from "./address-table.ts";
+import { type GateNotice, RefusalNotices } from "./refusal-notices.ts";
 
 /**
  * The bounds of a gate. Those of an address hold for each protocol of a node apart. By default they spare loopback, where
@@ -68,20 +67,8 @@ export interface GateOptions {
   readonly onNotice: (notice: GateNotice) => void;
 }
 
-/** A notice of a gate. Holds no token. */
-export interface GateNotice extends NodeNotice {
-  /** `access-failed`: a hook threw, took too long or answered nonsense. `address-limit`: an address reached a bound. */
-  readonly type: "access-failed" | "address-limit";
-  readonly level: "warn";
-  readonly protocol: Protocol;
-  /** Notices that were not told since the last one. */
-  readonly suppressed: number;
-}
-
 /** `setTimeout` cannot wait longer. */
 const TIMER_MS_MAX = 2_147_483_647;
-
-const NOTICES = { burst: 10, perSecond: 1 };
 
 /** Counts of what a gate refused since it was made. */
 export type RefusalCounts = Readonly<Record<RefusalReason | "forbidden", number>>;
@@ -91,10 +78,8 @@ export class Gate {
   readonly #protocol: Protocol;
   readonly #limits: GateLimits;
   readonly #limitNames: NonNullable<GateOptions["limitNames"]>;
-  readonly #onNotice: (notice: GateNotice) => void;
   readonly #addresses: AddressTable;
-  readonly #notices = new TokenBucket(NOTICES, performance.now());
-  #suppressed = 0;
+  readonly #notices: RefusalNotices;
   readonly #refused = { unauthenticated: 0, "too-many": 0, failed: 0, forbidden: 0 };
 
   /** @throws {InvalidArgumentError} for a limit that is no positive number */
@@ -103,7 +88,7 @@ export class Gate {
     this.#protocol = protocol;
     this.#limits = limitsOf(limits);
     this.#limitNames = limitNames;
-    this.#onNotice = onNotice;
+    this.#notices = new RefusalNotices(protocol, onNotice);
     const { connectionsPerAddressMax, connectsPerAddressPerSecondMax, addressesMax } = this.#limits;
     this.#addresses = new AddressTable({
       openMax: connectionsPerAddressMax,
@@ -128,7 +113,8 @@ export class Gate {
     const address = credentials.address ?? "unknown";
     const limited = this.#addresses.enter(address, performance.now());
     if (limited !== undefined) {
-      this.#noteLimit(address, limited);
+      const option = optionOf[limited.limit];
+      this.#notices.limitReached(address, this.#limitNames[option] ?? option);
       return { ...this.#refuse("too-many"), retryAfterMs: limited.retryAfterMs };
     }
     let released = false;
@@ -216,31 +202,8 @@ export class Gate {
       why === "timeout"
         ? `took longer than ${this.#limits.hookTimeoutMs} ms`
         : `failed: ${error instanceof Error ? error.message : String(error)}`;
-    this.#note("access-failed", `the hook ${hook} ${reason}; ${this.#protocol} refused a client`, { hook });
+    this.#notices.hookFailed(hook, reason);
     return "failed";
-  }
-
-  #noteLimit(address: string, { limit }: AddressRefusal): void {
-    const option = this.#limitNames[optionOf[limit]] ?? optionOf[limit];
-    const facts = { address, option };
-    const advice = "if it is a proxy, name it in http.trustedProxies";
-    this.#note("address-limit", `${address} has reached ${option} of ${this.#protocol}; ${advice}`, facts);
-  }
-
-  /** Whoever is refused could fill a disk with it. */
-  #note(type: GateNotice["type"], message: string, facts: Readonly<Record<string, unknown>>): void {
-    if (!this.#notices.take(performance.now())) {
-      this.#suppressed += 1;
-      return;
-    }
-    const suppressed = this.#suppressed;
-    this.#suppressed = 0;
-    try {
-      this.#onNotice({ ...facts, type, level: "warn", message, protocol: this.#protocol, suppressed });
-    } catch (error) {
-      // It must not decide who comes in.
-      process.emitWarning(`onNotice threw an error: ${String(error)}`, { type: "PresentlyWarning" });
-    }
   }
 }
 

@@ -11,7 +11,6 @@ export {
   GATE_DEFAULTS,
   Gate,
   type GateLimits,
-  type GateNotice,
   type GateOptions,
   type RefusalReason,
 } from "./gate.ts";
@@ -20,6 +19,7 @@ export { Mailbox, type Task } from "./mailbox.ts";
 export { type Roster, type RosterSession, rosterOf } from "./named-roster.ts";
 export { type CheckOrigin, type OriginCheck, originCheck } from "./origin.ts";
 export { Permissions } from "./permissions.ts";
+export type { GateNotice } from "./refusal-notices.ts";
 export { refuseUpgrade } from "./refuse-upgrade.ts";
 export {
   type IdNames,

@@ -6,7 +6,8 @@ import type { Access, Identity } from "../access/access.ts";
 import type { ClientAddresses } from "../access/client-address.ts";
 import { isLoopback } from "../address.ts";
 import { AddressTable } from "../drop-in/address-table.ts";
-import { type Admission, GATE_DEFAULTS, Gate, type GateNotice, type RefusalCounts } from "../drop-in/gate.ts";
+import { type Admission, GATE_DEFAULTS, Gate, type RefusalCounts } from "../drop-in/gate.ts";
+import { type GateNotice, RefusalNotices } from "../drop-in/refusal-notices.ts";
 import { TokenBucket } from "../drop-in/token-bucket.ts";
 import { HttpRequestError } from "../errors.ts";
 import type { HttpConfig } from "../node-options.ts";
@@ -33,12 +34,22 @@ const REQUESTS_PER_CONNECTION_PER_SECOND = 100;
 /** Takes a socket in, or turns it away, before it has said anything. */
 type ConnectionCheck = (socket: Socket) => void;
 
+/** What the bounds of an address are called where they are configured. */
+const optionOf = {
+  openMax: "http.connectionsPerAddressMax",
+  perSecondMax: "http.requestsPerAddressPerSecondMax",
+  addressesMax: "http.addressesMax",
+} as const;
+
 export class Doorkeeper {
   readonly #access: Access | undefined;
   readonly #config: DoorConfig;
   readonly #clients: ClientAddresses;
   readonly #gate: Gate;
+  readonly #notices: RefusalNotices;
   readonly #connections: AddressTable;
+  /** Connections, and requests beyond what their connection may send. */
+  #turnedAway = 0;
   readonly #requests = new WeakMap<Socket, TokenBucket>();
 
   constructor(
@@ -50,6 +61,7 @@ export class Doorkeeper {
     this.#access = access;
     this.#config = config;
     this.#clients = clients;
+    this.#notices = new RefusalNotices("http", onNotice);
     const { connectionsPerAddressMax, requestsPerAddressPerSecondMax, addressesMax, hookTimeoutMs } = config;
     this.#gate = new Gate({
       access,
@@ -61,9 +73,9 @@ export class Doorkeeper {
         hookTimeoutMs,
       },
       limitNames: {
-        connectionsPerAddressMax: "http.connectionsPerAddressMax",
-        connectsPerAddressPerSecondMax: "http.requestsPerAddressPerSecondMax",
-        addressesMax: "http.addressesMax",
+        connectionsPerAddressMax: optionOf.openMax,
+        connectsPerAddressPerSecondMax: optionOf.perSecondMax,
+        addressesMax: optionOf.addressesMax,
       },
       onNotice,
     });
@@ -75,9 +87,10 @@ export class Doorkeeper {
     });
   }
 
-  /** Requests that were refused since the start, by the reason. */
+  /** Requests, and connections, that were refused since the start, by the reason. */
   get refused(): RefusalCounts {
-    return this.#gate.refused;
+    const { refused } = this.#gate;
+    return { ...refused, "too-many": refused["too-many"] + this.#turnedAway };
   }
 
   /**
@@ -88,8 +101,13 @@ export class Doorkeeper {
     const address = socket.remoteAddress;
     if (address === undefined || this.#clients.isTrusted(address)) return;
     const refusal = this.#connections.enter(address, performance.now());
-    if (refusal === undefined) socket.once("close", () => this.#connections.leave(address));
-    else turnAway(socket, refusal.retryAfterMs);
+    if (refusal === undefined) {
+      socket.once("close", () => this.#connections.leave(address));
+      return;
+    }
+    this.#turnedAway += 1;
+    this.#notices.limitReached(address, optionOf[refusal.limit]);
+    turnAway(socket, refusal.retryAfterMs);
   };
 
   /**
@@ -154,7 +172,9 @@ export class Doorkeeper {
       bucket = new TokenBucket({ burst: perSecond, perSecond }, performance.now());
       this.#requests.set(socket, bucket);
     }
-    if (!bucket.take(performance.now())) throw tooMany(1_000 / perSecond, "this connection");
+    if (bucket.take(performance.now())) return;
+    this.#turnedAway += 1;
+    throw tooMany(1_000 / perSecond, "this connection");
   }
 
   /**
