@@ -294,30 +294,6 @@ test("who does not read is closed, and those who read hear everything", async ()
   bob.channel.off("big", ref);
 });
 
-test("who polls and does not read holds one answer, and not one for each poll", async () => {
-  const token = await begin();
-  await poll(`&token=${token}`, { method: "POST", body: joinOf(topic), headers: ndjson });
-  await poll(`&token=${token}`);
-  const { pathname, search, host } = new URL(pollUrl);
-  const sleepers: RawClient[] = [];
-  const padding = "x".repeat(15_000);
-  for (let round = 0; round < 3; round++) {
-    const sleeper = await RawClient.open(pollUrl);
-    // With buffers this small it holds what is sent to it back.
-    sleeper.stall();
-    sleepers.push(sleeper);
-    sleeper.send(`GET ${pathname}${search}&token=${token} HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
-    await push(alice.channel, "big", { padding });
-  }
-  // Whether an answer went into the buffers of the system or waits here: the session is still one, and is polled.
-  const answer = await poll(`&token=${token}`, {
-    method: "POST",
-    body: '[null,"9","phoenix","heartbeat",{}]',
-    headers: ndjson,
-  });
-  expect(answer.body.status).toBe(200);
-});
-
 test("a flood of connections is refused beyond the bound, and there is room again when it is over", async () => {
   const flood = await Promise.all(Array.from({ length: 2 * CONNECTIONS_MAX }, () => RawClient.upgrade(url)));
   const statuses = flood.map(({ status }) => status);

@@ -26,6 +26,7 @@ export class CommandDesk {
   readonly #host: CommandHost;
   readonly #clearance: Clearance;
   readonly #mailbox = new Mailbox();
+  #waitingBytes = 0;
 
   constructor(services: SessionServices, host: CommandHost) {
     this.#services = services;
@@ -38,14 +39,24 @@ export class CommandDesk {
     return this.#mailbox.size;
   }
 
+  /** Their bytes. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
   /** Forgets what waits. */
   clear(): void {
     this.#mailbox.clear();
+    this.#waitingBytes = 0;
   }
 
-  /** Carries a command out, now or in its turn. Nothing is thrown. */
-  post(command: ChannelCommand): void {
-    this.#mailbox.post(() => attemptLater(this.#services.notice, () => this.#carryOut(command)));
+  /** Carries a command out, which came in so many bytes, now or in its turn. Nothing is thrown. */
+  post(command: ChannelCommand, bytes: number): void {
+    this.#waitingBytes += bytes;
+    this.#mailbox.post(() => {
+      this.#waitingBytes -= bytes;
+      return attemptLater(this.#services.notice, () => this.#carryOut(command));
+    });
   }
 
   #carryOut(command: ChannelCommand): MaybePromise<void> {

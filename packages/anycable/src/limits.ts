@@ -18,6 +18,8 @@ export interface LimitOptions extends Partial<GateLimits> {
   readonly commandsPerSecondMax?: number;
   /** Commands of one connection that wait for a slow callback. Default 1,000. More close it with 1008. */
   readonly commandsWaitingMax?: number;
+  /** Bytes of those commands. Default 1 MiB. More close it with 1008. */
+  readonly commandsWaitingBytesMax?: number;
   /** Bytes that wait to be read by one client. Default 4 MiB. A slower client is disconnected with `too_slow`. */
   readonly bufferedBytesMax?: number;
   /** Connections, and those under way. Default 50,000. More are refused with 503. */
@@ -50,6 +52,7 @@ export const LIMIT_DEFAULTS: Limits = {
   identifierBytesMax: 4_096,
   commandsPerSecondMax: 200,
   commandsWaitingMax: 1_000,
+  commandsWaitingBytesMax: 1_024 * 1_024,
   bufferedBytesMax: 4 * 1_024 * 1_024,
   connectionsMax: 50_000,
   sessionsKeptMax: 10_000,

@@ -249,3 +249,14 @@ test("who asks again and again is told who is present after every change, also o
   }
   for (const session of [asking, other]) session.end();
 });
+
+test("bytes of commands that wait for a slow callback cost the connection", () => {
+  start({ limits: { commandsWaitingBytesMax: 5_000 } });
+  const never = new Promise<never>(() => undefined);
+  cable.channels.set("Slow", { subscribe: () => never });
+  const { session, outlet } = cable.open();
+  session.receive(JSON.stringify({ command: "subscribe", identifier: JSON.stringify({ channel: "Slow" }) }));
+  const big = JSON.stringify({ command: "whisper", identifier: room, data: "x".repeat(1_000) });
+  for (let sent = 0; sent < 10; sent++) session.receive(big);
+  expect(outlet.closed).toMatch(/^1008 more than 5000 bytes/);
+});

@@ -174,7 +174,9 @@ export class CableSession implements CommandHost {
     else if (command.type === "ping") this.send(frames.PONG);
     else if (this.#desk.waiting >= limits.commandsWaitingMax)
       this.#expel(`more than ${limits.commandsWaitingMax} commands wait for a callback`);
-    else this.#desk.post(command);
+    else if (this.#desk.waitingBytes >= limits.commandsWaitingBytesMax)
+      this.#expel(`more than ${limits.commandsWaitingBytesMax} bytes of commands wait for a callback`);
+    else this.#desk.post(command, Buffer.byteLength(text));
   }
 
   /** The connection has answered a ping: everything that was sent before it has arrived. */

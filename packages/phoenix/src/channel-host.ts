@@ -17,6 +17,9 @@ export interface ChannelHost {
   readonly socketId: string | undefined;
   readonly info: ConnectionInfo;
   send(frame: Frame): void;
+  /** Counts bytes that a channel holds for its client, until `letGo`; false if they are more than there may be. */
+  hold(bytes: number): boolean;
+  letGo(bytes: number): void;
   /** The channel is closed. */
   ended(server: ChannelServer): void;
   /** More waits for the callbacks of a channel than it may. */
@@ -41,6 +44,8 @@ export interface ChannelServerOptions {
   readonly assigns: unknown;
   /** The message that joins. */
   readonly message: Message;
+  /** Of that message; held already. */
+  readonly bytes: number;
   /** Sent behind the answer to the join: the farewell of the channel that this one takes the place of. */
   readonly farewells: readonly Frame[];
 }

@@ -39,10 +39,13 @@ export class ChannelServer implements Member {
   readonly #held: Topic;
   #state: "joining" | "joined" | "closed" = "joining";
   #handling: ReplyRef | undefined;
+  /** Of its join, and of the messages that wait. */
+  #heldBytes: number;
 
   constructor(options: ChannelServerOptions) {
     const { host, message, services, definition, assigns, farewells } = options;
     this.#options = options;
+    this.#heldBytes = options.bytes;
     this.id = services.exchange.memberId();
     this.topic = message.topic;
     this.joinRef = message.joinRef;
@@ -97,9 +100,17 @@ export class ChannelServer implements Member {
     );
   }
 
-  /** Takes in a message of the client. */
-  receive(message: Message): void {
+  /** Takes in a message of the client, which had so many bytes. */
+  receive(message: Message, bytes: number): void {
+    if (this.#state === "closed") return;
+    this.#heldBytes += bytes;
+    if (!this.#options.host.hold(bytes)) {
+      this.#options.host.overloaded(this.topic);
+      return;
+    }
     this.#post(() => {
+      this.#heldBytes -= bytes;
+      this.#options.host.letGo(bytes);
       if (message.event === EVENT.leave) return this.#leave(message);
       const { definition, services } = this.#options;
       const isFree = services.permissions === undefined || definition.publishes?.(message.event) === false;
@@ -113,6 +124,7 @@ export class ChannelServer implements Member {
     const wasJoined = this.#state === "joined";
     this.#state = "closed";
     this.#mailbox.clear();
+    this.#options.host.letGo(this.#heldBytes);
     this.#outlet.close();
     this.#presence.end(reason);
     this.#options.host.ended(this);

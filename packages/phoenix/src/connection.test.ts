@@ -564,6 +564,39 @@ describe("the bounds of a connection", () => {
     });
   });
 
+  test("joins have a size together, and one channel less makes room", () => {
+    const client = connect({}, { limits: { heldBytesMax: 1_000 } });
+    const params = { text: "x".repeat(400) };
+    for (const ref of ["1", "2", "3"]) client.join(`room:${ref}`, ref, params);
+    const reason = "channels hold more than 1000 bytes";
+    expect(client.take().at(-1)).toEqual(error("3", "3", "room:3", { reason }));
+    client.send("1", "4", "room:1", "phx_leave");
+    client.take();
+    client.join("room:3", "5", params);
+    expect(client.take()[0]).toEqual(ok("5", "5", "room:3"));
+  });
+
+  test("a client that joins, speaks and leaves for ever holds nothing in the end", () => {
+    const client = connect({}, { limits: { heldBytesMax: 1_000, messagesPerSecondMax: 10_000 } });
+    const params = { text: "x".repeat(400) };
+    for (let round = 0; round < 30; round++) {
+      const ref = String(round);
+      client.join("room:1", ref, params);
+      client.send(ref, ref, "room:1", "hello", params);
+      if (round % 3 === 0) client.send(ref, ref, "room:1", "phx_leave");
+      expect(client.take()[0]).toEqual(ok(ref, ref));
+    }
+  });
+
+  test("bytes that wait for a slow callback cost the connection", () => {
+    const never = new Promise<void>(() => undefined);
+    const client = connect({ handleIn: () => never }, { limits: { heldBytesMax: 5_000 } });
+    client.join("room:1");
+    for (let ref = 0; ref < 20 && client.closed === undefined; ref++)
+      client.send("1", String(ref), "room:1", "hello", { text: "x".repeat(1_000) });
+    expect(client.closed?.code).toBe(1008);
+  });
+
   test("messages that wait for a slow callback cost the connection", () => {
     const never = new Promise<void>(() => undefined);
     const limits = { messagesPerSecondMax: 10_000 };

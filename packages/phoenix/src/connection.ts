@@ -53,6 +53,7 @@ export class Connection implements ChannelHost {
   readonly #channels = new Map<string, ChannelServer>();
   readonly #messages: TokenBucket;
   readonly #joins: TokenBucket;
+  #heldBytes = 0;
   #open = true;
 
   constructor({ services, outlet, serializer, info, assigns, socketId }: ConnectionOptions) {
@@ -98,7 +99,7 @@ export class Connection implements ChannelHost {
       this.close(CLOSE.malformed, error.message);
       return;
     }
-    this.#dispatch(message);
+    this.#dispatch(message, Buffer.byteLength(content));
   }
 
   /** Counts a message, or what costs as much, such as a poll. Too many close the connection; the answer is false then. */
@@ -164,12 +165,21 @@ export class Connection implements ChannelHost {
     }
   }
 
+  hold(bytes: number): boolean {
+    this.#heldBytes += bytes;
+    return this.#heldBytes <= this.#services.limits.heldBytesMax;
+  }
+
+  letGo(bytes: number): void {
+    this.#heldBytes -= bytes;
+  }
+
   ended(server: ChannelServer): void {
     if (this.#channels.get(server.topic) === server) this.#channels.delete(server.topic);
   }
 
   overloaded(topic: string): void {
-    this.close(CLOSE.policy, `too many messages wait for the callbacks of topic ${JSON.stringify(topic)}`);
+    this.close(CLOSE.policy, `too much waits for the callbacks of topic ${JSON.stringify(topic)}`);
   }
 
   #noteDrop(code: number, reason: string): void {
@@ -187,14 +197,14 @@ export class Connection implements ChannelHost {
     this.#services.ended(this);
   }
 
-  #dispatch(message: Message): void {
+  #dispatch(message: Message, bytes: number): void {
     const { joinRef, ref, topic, event } = message;
     if (topic === PROTOCOL_TOPIC && event === EVENT.heartbeat) {
       this.#reply({ joinRef, ref, topic }, "ok", {});
       return;
     }
     if (event === EVENT.join) {
-      this.#join(message);
+      this.#join(message, bytes);
       return;
     }
     const server = this.#channels.get(topic);
@@ -206,10 +216,10 @@ export class Connection implements ChannelHost {
     }
     // A message for an earlier join of this topic.
     if (joinRef !== null && joinRef !== server.joinRef) return;
-    server.receive(message);
+    server.receive(message, bytes);
   }
 
-  #join(message: Message): void {
+  #join(message: Message, bytes: number): void {
     const { joinRef, ref, topic } = message;
     const { definitionOf, limits, node, now } = this.#services;
     const definition = topic === "" ? undefined : definitionOf(topic);
@@ -219,20 +229,29 @@ export class Connection implements ChannelHost {
       this.#refuse({ joinRef, ref, topic }, `topic longer than ${limits.topicBytesMax} bytes`);
     else if (current === undefined && this.#channels.size >= limits.channelsPerConnectionMax)
       this.#refuse({ joinRef, ref, topic }, "too many channels joined");
+    else if (this.#heldBytes + bytes > limits.heldBytesMax)
+      this.#refuse({ joinRef, ref, topic }, `channels hold more than ${limits.heldBytesMax} bytes`);
     else if (!this.#joins.take(now())) this.#refuse({ joinRef, ref, topic }, "too many joins");
     // Whoever joins again is seen to leave and to come in one diff.
-    else node.batch(() => this.#start(message, definition, current));
+    else node.batch(() => this.#start(message, bytes, definition, current));
   }
 
-  #start(message: Message, definition: ChannelDefinition<unknown>, current: ChannelServer | undefined): void {
+  #start(
+    message: Message,
+    bytes: number,
+    definition: ChannelDefinition<unknown>,
+    current: ChannelServer | undefined,
+  ): void {
     const farewells = current === undefined ? [] : [...current.farewells, current.closeFrame];
     current?.end("duplicate_join");
+    this.hold(bytes);
     const server = new ChannelServer({
       host: this,
       services: this.#services,
       definition,
       assigns: this.#assigns,
       message,
+      bytes,
       farewells,
     });
     this.#channels.set(message.topic, server);

@@ -11,6 +11,11 @@ export interface LimitOptions extends Partial<GateLimits> {
   readonly joinsPerSecondMax?: number;
   /** Messages of one connection in the long run, and twice as many at once. Default 500. More close it with 1008. */
   readonly messagesPerSecondMax?: number;
+  /**
+   * Bytes of what one client has sent and its channels still hold: the joins of those that are open, and messages that wait
+   * for slow callbacks. Default 1 MiB. A join beyond it is answered with an error, a message closes the connection with 1008.
+   */
+  readonly heldBytesMax?: number;
   /** Bytes that wait to be read by one client. Default 4 MiB. A slower client is closed with 1013, and connects again. */
   readonly bufferedBytesMax?: number;
   /** A WebSocket over which nothing came for so long is closed with 1001. Default 60,000 ms; clients send a heartbeat each 30 s. */
@@ -40,6 +45,7 @@ export const LIMIT_DEFAULTS: Limits = {
   channelsPerConnectionMax: 100,
   joinsPerSecondMax: 20,
   messagesPerSecondMax: 500,
+  heldBytesMax: 1_024 * 1_024,
   bufferedBytesMax: 4 * 1_024 * 1_024,
   idleTimeoutMs: 60_000,
   connectionsMax: 50_000,
