@@ -1,15 +1,15 @@
 /** Puts the dashboard together: which parts there are, what each is told, and when they are drawn. */
 import { ago } from "../ago.js";
-import { drawCluster } from "../cluster-picture.js";
-import { byId, element, reconcile, setAttribute, setText } from "../dom.js";
-import { bytes, milliseconds, plural, short, whole } from "../numbers.js";
+import { byId, setAttribute, setText } from "../dom.js";
 import { poll } from "../poll.js";
 import { readAddress } from "./address.js";
 import { Api, tokenHelps } from "./api.js";
 import { ClusterFacts } from "./cluster-facts.js";
+import { clusterNumbers } from "./cluster-numbers.js";
 import { askToken, isAsking } from "./dialogs.js";
 import { Feed } from "./feed-view.js";
-import { healthOf } from "./health.js";
+import { showHealth } from "./health-view.js";
+import { showMesh } from "./mesh-view.js";
 import { Operator } from "./operator.js";
 import { showReplicas } from "./replicas-view.js";
 import { Tiles } from "./tiles.js";
@@ -23,25 +23,12 @@ const RENDER_MS = 200;
 const RENDER_REST_FACTOR = 10;
 const SURVEY_MS = 2_000;
 const SURVEY_REST_FACTOR = 10;
-const CONCERNS_SHOWN_MAX = 8;
-const FRAME_WIDE = { width: 640, height: 400, margin: 40 };
-/** On a phone: what is drawn is not made smaller, but drawn closer together. */
-const FRAME_NARROW = { width: 380, height: 330, margin: 6 };
-const NARROW_PX = 480;
 /** So much of a part has to be on the screen to be noticed. */
 const OUT_OF_SIGHT_PX = 160;
-/** Numbers stand on the links only while there is room for them; links of others are drawn only while they can be told apart. */
-const LABELLED_NODES_MAX = 6;
-const DRAWN_WHOLE_NODES_MAX = 12;
 
 const api = new Api(sessionStorage);
 const facts = new ClusterFacts(performance.now());
 const tiles = new Tiles("tiles");
-const parts = {
-  picture: byId("picture"),
-  nodesGroup: byId("picture-nodes"),
-  linksGroup: byId("picture-links"),
-};
 
 /** Why the node refuses to say anything; undefined while it does not. @type {string | undefined} */
 let refusal;
@@ -155,9 +142,9 @@ function render() {
   const silent = facts.isSilent(nowMs);
   setAttribute(document.body, "data-stale", silent && facts.report !== undefined);
   showConnection(silent, nowMs);
-  showHealth(nowMs);
-  tiles.show(numbers(nowMs), nowMs);
-  showMesh(nowMs);
+  showHealth(facts, nowMs, refusal);
+  tiles.show(clusterNumbers(facts, topics.total(nowMs), nowMs), nowMs);
+  showMesh(facts, nowMs);
   showReplicas(facts.replicas(nowMs), { onEvict: (replica) => operator.evict(replica) });
   feed.show(Date.now(), silent);
   topics.show(nowMs, topic.topic);
@@ -189,101 +176,9 @@ function showConnection(silent, nowMs) {
   document.title = `${state === "live" ? "" : "! "}${cluster}Dashboard · Presently`;
 }
 
-function showHealth(nowMs) {
-  const health =
-    refusal === undefined || (facts.report !== undefined && !facts.isSilent(nowMs))
-      ? healthOf(facts, nowMs)
-      : { level: "unknown", title: "This node asks for a token", detail: refusal, concerns: [] };
-  setAttribute(byId("health"), "data-level", health.level);
-  setText(byId("health-title"), health.title);
-  setText(byId("health-detail"), health.detail ?? "");
-  const shown = health.concerns.slice(0, CONCERNS_SHOWN_MAX);
-  const rest = health.concerns.length - shown.length;
-  if (rest > 0) shown.push({ level: "note", text: `and ${whole(rest)} more` });
-  byId("concerns").hidden = shown.length === 0;
-  reconcile(byId("concerns"), shown, {
-    key: ({ level, text }) => `${level} ${text}`,
-    create: ({ level, text }) =>
-      element(
-        "li",
-        { "data-level": level },
-        element("span", { class: "lamp", "aria-hidden": "true" }),
-        element("span", {}, text, element("span", { class: "muted" })),
-      ),
-    update: (row, { detail }) =>
-      setText(row.lastElementChild.lastElementChild, detail === undefined ? "" : ` · ${detail}`),
-  });
-}
-
-/** @returns {import("./tiles.js").Tile[]} */
-function numbers(nowMs) {
-  const fresh = !facts.isSilent(nowMs);
-  const total = topics.total(nowMs);
-  const perSecond = (value) => `${bytes(value)}/s`;
-  const replicas = fresh ? facts.replicas(nowMs).filter(({ earlier }) => !earlier) : [];
-  const up = replicas.filter(({ status }) => status === "self" || status === "up").length;
-  return [
-    {
-      ...{ name: "Replicas up", what: "Replicas that are up", format: whole },
-      value: replicas.length === 0 ? undefined : up,
-      detail: replicas.length === 0 ? undefined : `of ${whole(replicas.length)}`,
-    },
-    {
-      ...{ name: "Entries", what: "Presences that are shown", format: whole },
-      value: fresh ? facts.entries() : undefined,
-      detail: total === undefined ? undefined : `on ${plural(total.topics, "topic")}`,
-    },
-    {
-      ...{ name: "Changes", what: "Joins, leaves and updates a second, of all nodes", format: short },
-      value: facts.changesPerSecond(nowMs),
-      detail: "a second",
-    },
-    {
-      ...{ name: "Received", what: "Bytes a second that this node receives from others", format: perSecond },
-      value: facts.receivedPerSecond(nowMs),
-    },
-    {
-      ...{ name: "Sent", what: "Bytes a second that this node sends to others", format: perSecond },
-      value: facts.sentPerSecond(nowMs),
-    },
-  ];
-}
-
-function showMesh(nowMs) {
-  const { self, nodes, links } = facts.mesh(nowMs);
-  const crowded = nodes.length > DRAWN_WHOLE_NODES_MAX;
-  const drawn = crowded ? links.filter(({ own, status }) => own || status !== "up") : links;
-  const room = nodes.length <= LABELLED_NODES_MAX;
-  // Later ones cover earlier ones, and the links of this node have the labels.
-  const labelled = drawn
-    .map((link) => ({ ...from(self, link), label: room ? labelOf(link) : "" }))
-    .sort((a, b) => Number(a.own === true) - Number(b.own === true));
-  setAttribute(parts.picture, "data-crowded", crowded);
-  const frame = parts.picture.clientWidth < NARROW_PX ? FRAME_NARROW : FRAME_WIDE;
-  setAttribute(parts.picture, "viewBox", `0 0 ${frame.width} ${frame.height}`);
-  drawCluster(parts, nodes, labelled, frame);
-  const age = facts.isSilent(nowMs) ? `saw it ${ago(facts.silentMs(nowMs))}` : "sees it";
-  const view = self === undefined ? "" : `as ${visible(self)} ${age}`;
-  setText(byId("mesh-view"), crowded ? `${view}; of others, broken links only` : view);
-  const count = facts.replicas(nowMs).length;
-  setText(byId("replicas-view"), self === undefined ? "" : `${view} · ${plural(count, "replica")}`);
-}
-
-/** A label stands nearer to where its link begins. */
-function from(self, link) {
-  return link.b === self ? { ...link, a: link.b, b: link.a } : link;
-}
-
-function labelOf({ own, status, roundTripMs, inPerSecond, outPerSecond }) {
-  if (!own || status !== "up") return "";
-  const traffic =
-    inPerSecond === undefined || outPerSecond === undefined ? [] : [`${bytes(inPerSecond + outPerSecond)}/s`];
-  return [...(roundTripMs === undefined ? [] : [milliseconds(roundTripMs)]), ...traffic].join(" · ");
-}
-
 function record() {
   const nowMs = performance.now();
-  tiles.record(numbers(nowMs), nowMs);
+  tiles.record(clusterNumbers(facts, topics.total(nowMs), nowMs), nowMs);
   topic.record(nowMs, facts.isSilent(nowMs));
 }
 

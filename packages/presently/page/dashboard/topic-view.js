@@ -1,20 +1,18 @@
 /** One topic: who is present on it, by its event stream. */
-import { ago, duration } from "../ago.js";
-import { avatar } from "../avatar.js";
-import { byId, element, reconcile, setAttribute, setText } from "../dom.js";
+import { duration } from "../ago.js";
+import { byId, setAttribute, setText } from "../dom.js";
 import { plural, short, whole } from "../numbers.js";
 import { Roster } from "../roster.js";
 import { TopicStream } from "../topic-stream.js";
 import { writeAddress } from "./address.js";
+import { showRoster } from "./roster-view.js";
 import { Tiles } from "./tiles.js";
 import { TopicTraffic } from "./topic-traffic.js";
 import { visible } from "./visible.js";
 
-const PEOPLE_SHOWN_MAX = 100;
 /** A topic with more is counted, not listed: its state alone would be megabytes, for the node as for this page. */
 const ENTRIES_MAX = 20_000;
 const TIMEOUT_MS = 2_500;
-const NODES_SHOWN_MAX = 3;
 
 const STATES = {
   connecting: "connecting…",
@@ -173,7 +171,11 @@ export class TopicView {
     const people = this.#everybody();
     setText(byId("topic-counts"), this.#known ? countText(people, this.#roster.entries) : "");
     this.#tiles.show(this.#numbers(nowMs, people, silent), nowMs);
-    this.#showPeople(people);
+    showRoster(people, {
+      filter: this.#filter,
+      known: this.#known,
+      onRemove: (person) => this.#onKick({ topic: this.topic, ...person }),
+    });
   }
 
   #stateOf(silent) {
@@ -210,61 +212,6 @@ export class TopicView {
     if (state === "silent") return `The connection is open and nothing comes.${shown}`;
     return `No news for ${duration(nowMs - (this.#lostAtMs ?? nowMs))}.${shown} Trying again.`;
   }
-
-  #showPeople(people) {
-    const found = this.#filter === "" ? people : people.filter((person) => matches(person, this.#filter));
-    const shown = found.slice(0, PEOPLE_SHOWN_MAX);
-    reconcile(byId("people"), shown, {
-      key: ({ key }) => key,
-      create: ({ key }) => this.#createRow(key),
-      update: updateRow,
-    });
-    const rest = found.length - shown.length;
-    byId("people-more").hidden = rest <= 0 && (found.length > 0 || !this.#known);
-    setText(byId("people-more"), rest > 0 ? `and ${whole(rest)} more: search for whom you mean` : "Nobody.");
-  }
-
-  #createRow(key) {
-    const row = element(
-      "li",
-      { "data-person": key },
-      avatar(key),
-      element(
-        "div",
-        { class: "cell-text" },
-        element("bdi", { class: "cell-main name" }),
-        element("span", { class: "cell-more" }),
-      ),
-      element(
-        "button",
-        {
-          type: "button",
-          class: "quiet",
-          "aria-label": `Remove ${visible(key)}`,
-          onclick: () => this.#onKick({ topic: this.topic, key, connections: row.connections }),
-        },
-        "Remove…",
-      ),
-    );
-    return row;
-  }
-}
-
-function updateRow(row, { key, name, sinceMs, connections }) {
-  row.connections = connections.length;
-  const [main, more] = row.children[1].children;
-  // The name is what they call themselves; the key is who they are.
-  setText(main, name === key ? visible(key) : `${visible(name)} (${visible(key)})`);
-  const nodes = [...new Set(connections.map(({ node }) => node))];
-  const rest = nodes.length > NODES_SHOWN_MAX ? ` and ${nodes.length - NODES_SHOWN_MAX} more` : "";
-  const via = `via ${nodes.slice(0, NODES_SHOWN_MAX).map(visible).join(", ")}${rest}`;
-  const times = connections.length > 1 ? `${plural(connections.length, "connection")} ` : "";
-  const since = sinceMs === undefined ? "" : ` · says since ${ago(Date.now() - sinceMs)}`;
-  setText(more, times + via + since);
-}
-
-function matches({ key, name }, text) {
-  return key.toLocaleLowerCase().includes(text) || name.toLocaleLowerCase().includes(text);
 }
 
 function countText(people, entries) {
