@@ -1,7 +1,7 @@
 /** `presently start --processes`, as people run it: several nodes behind one port, which nobody outside can tell from one. */
 import faye from "faye";
 import { LongPoll, type Socket } from "phoenix";
-import { afterEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { connectClient, countsOf, join } from "../conformance/phoenix-client.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { keysOn, openEvents, send, type TestStream, topicPath } from "../helpers/http.ts";
@@ -16,13 +16,19 @@ const words = [
   ...["--trusted-proxy", "127.0.0.1", "--open"],
 ];
 
-let group: RunningNode | undefined;
+let group: RunningNode;
+let url = "";
 const closing: (() => void)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0)) close();
-  await group?.kill();
-  group = undefined;
+// To start it takes longer than all that follows.
+beforeAll(async () => {
+  group = await startNode(words);
+  url = group.url;
+  await eventually(async () => expect((await send(url, "/readyz")).status).toBe(200));
 });
+afterEach(() => {
+  for (const close of closing.splice(0)) close();
+});
+afterAll(() => group?.kill());
 
 /** The processes of the group that were started last, by their names. */
 function pidsOf({ output }: RunningNode): Map<string, number> {
@@ -32,13 +38,6 @@ function pidsOf({ output }: RunningNode): Map<string, number> {
     if (name !== undefined) pids.set(name, Number(pid));
   }
   return pids;
-}
-
-async function start(): Promise<string> {
-  group = await startNode(words);
-  const { url } = group;
-  await eventually(async () => expect((await send(url, "/readyz")).status).toBe(200));
-  return url;
 }
 
 /** Values of a metric that has no label but that of its node. */
@@ -66,45 +65,7 @@ function alive(pid: number): boolean {
   }
 }
 
-test("one that is killed takes its own people with it, and comes back; all leave together", async () => {
-  const url = await start();
-  const streams = new Map<string, TestStream>();
-  for (let index = 0; index < 4 * processes; index++) {
-    const key = `p${index}`;
-    const stream = await openEvents(url, "room", { key });
-    closing.push(() => stream.close());
-    streams.set(key, stream);
-  }
-  const everybody = [...streams.keys()].sort();
-  await eventually(async () => expect(await keysOn(url, "room")).toEqual(everybody));
-  const nodes = await nodesOf(url, "room");
-  expect([...new Set(nodes.values())].sort()).toEqual(names);
-  expect(await metric(url, "presently_process_up")).toEqual({ "g-1": 1, "g-2": 1, "g-3": 1 });
-
-  const [victim, bystander] = ["g-2", "g-1"];
-  const before = pidsOf(group!);
-  process.kill(before.get(victim)!, "SIGKILL");
-  const left = everybody.filter((key) => nodes.get(key) !== victim);
-  await eventually(async () => expect(await keysOn(url, "room")).toEqual(left));
-  for (const [key, stream] of streams) if (nodes.get(key) !== victim) expect(stream.ended).toBe(false);
-  await eventually(async () => {
-    expect(pidsOf(group!).get(victim)).not.toBe(before.get(victim));
-    expect(await metric(url, "presently_process_up")).toEqual({ "g-1": 1, "g-2": 1, "g-3": 1 });
-    expect(await metric(url, "presently_topics")).toEqual({ "g-1": 1, "g-2": 1, "g-3": 1 });
-  });
-  expect(pidsOf(group!).get(bystander)).toBe(before.get(bystander));
-  // Every one of many connections finds everybody: the new process serves nobody before it has caught up.
-  for (let attempt = 0; attempt < 2 * processes; attempt++) expect(await keysOn(url, "room")).toEqual(left);
-
-  const pids = [...pidsOf(group!).values()];
-  expect(await group!.stop()).toBe(0);
-  expect(pids.filter(alive)).toEqual([]);
-  const stopped = [...group!.output.matchAll(/"msg":"presently (\S+) has stopped"/g)].map(([, name]) => name);
-  expect(stopped).toEqual([...names, "g"]);
-});
-
 test("requests that belong together reach the same process, whichever they come in at", async () => {
-  const url = await start();
   const keys = Array.from({ length: 3 * processes }, (_, index) => `p${index}`);
   for (const key of keys)
     expect((await send(url, topicPath("put", key), { method: "PUT" })).status).toBe(201);
@@ -133,7 +94,6 @@ test("requests that belong together reach the same process, whichever they come 
 });
 
 test("the npm clients of Phoenix and Faye find each other through it, by every transport", async () => {
-  const url = await start();
   const socketUrl = `${url.replace("http", "ws")}/socket`;
   const sockets: Socket[] = ["ws", "poll"].map((name) =>
     connectClient(socketUrl, { params: { name }, ...(name === "poll" ? { transport: LongPoll } : {}) }),
@@ -164,4 +124,40 @@ test("the npm clients of Phoenix and Faye find each other through it, by every t
   const inOrder = (list: unknown[]) =>
     [...list].sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
   await eventually(() => expect(messages.map(inOrder)).toEqual([all, all, all]));
+});
+
+test("one that is killed takes its own people with it, and comes back; all leave together", async () => {
+  const streams = new Map<string, TestStream>();
+  for (let index = 0; index < 4 * processes; index++) {
+    const key = `p${index}`;
+    const stream = await openEvents(url, "room", { key });
+    closing.push(() => stream.close());
+    streams.set(key, stream);
+  }
+  const everybody = [...streams.keys()].sort();
+  await eventually(async () => expect(await keysOn(url, "room")).toEqual(everybody));
+  const nodes = await nodesOf(url, "room");
+  expect([...new Set(nodes.values())].sort()).toEqual(names);
+  expect(await metric(url, "presently_process_up")).toEqual({ "g-1": 1, "g-2": 1, "g-3": 1 });
+
+  const [victim, bystander] = ["g-2", "g-1"];
+  const before = pidsOf(group);
+  process.kill(before.get(victim)!, "SIGKILL");
+  const left = everybody.filter((key) => nodes.get(key) !== victim);
+  await eventually(async () => expect(await keysOn(url, "room")).toEqual(left));
+  for (const [key, stream] of streams) if (nodes.get(key) !== victim) expect(stream.ended).toBe(false);
+  await eventually(async () => {
+    expect(pidsOf(group).get(victim)).not.toBe(before.get(victim));
+    expect(await metric(url, "presently_process_up")).toEqual({ "g-1": 1, "g-2": 1, "g-3": 1 });
+    expect(Object.keys(await metric(url, "presently_topics"))).toEqual(names);
+  });
+  expect(pidsOf(group).get(bystander)).toBe(before.get(bystander));
+  // Every one of many connections finds everybody: the new process serves nobody before it has caught up.
+  for (let attempt = 0; attempt < 2 * processes; attempt++) expect(await keysOn(url, "room")).toEqual(left);
+
+  const pids = [...pidsOf(group).values()];
+  expect(await group.stop()).toBe(0);
+  expect(pids.filter(alive)).toEqual([]);
+  const stopped = [...group.output.matchAll(/"msg":"presently (\S+) has stopped"/g)].map(([, name]) => name);
+  expect(stopped).toEqual([...names, "g"]);
 });

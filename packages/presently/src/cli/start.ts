@@ -34,13 +34,13 @@ export function addStartCommand(program: Command): void {
 
 async function start(given: Record<string, unknown>): Promise<void> {
   if (isGroupMember()) {
-    await endingWith(async () => serve(given, await Membership.begin()));
+    await endingWith(() => serve(given, () => Membership.begin()));
     return;
   }
   const { options, naming, flags } = readStartOptions(given, process.env);
   const processes = processesIn(flags);
   if (processes === undefined) {
-    await serve(given, undefined);
+    await serve(given);
     return;
   }
   const transport = await loadNats(flags);
@@ -52,14 +52,19 @@ async function start(given: Record<string, unknown>): Promise<void> {
   await runGroup(config, processes);
 }
 
-/** Runs a node until it has stopped; as one of a group, if it is told to. */
-async function serve(given: Record<string, unknown>, membership: Membership | undefined): Promise<void> {
+/**
+ * Runs a node until it has stopped.
+ *
+ * @param enrol makes it one of a group, when everything is loaded: processes load at the same time, and enter in turn
+ */
+async function serve(given: Record<string, unknown>, enrol?: () => Promise<Membership>): Promise<void> {
   const { options: configured, naming, tlsFiles, flags } = readStartOptions(given, process.env);
   const transport = await loadNats(flags);
+  const extensions = await loadExtensions(flags);
   const asked = transport === undefined ? configured : { ...configured, transport };
+  const membership = await enrol?.();
   const options = membership === undefined ? asked : optionsOfSlot(asked, membership.orders);
   const config = resolveConfig(options, naming);
-  const extensions = await loadExtensions(flags);
   const log = logOf(config, membership !== undefined);
   const starting = createNode({ ...options, log });
   // From here on a signal means "leave", also when it comes while the node is still starting.
@@ -78,7 +83,7 @@ async function serve(given: Record<string, unknown>, membership: Membership | un
     void membership.whenTold.then(() => stop());
   }
   if ((await node.whenStopped) === "superseded") {
-    membership?.announceSuperseded();
+    await membership?.announceSuperseded();
     throw new CommandError(
       `another process runs under the name ${node.name}: give each node a name of its own`,
     );

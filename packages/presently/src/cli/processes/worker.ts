@@ -85,9 +85,13 @@ export class Membership {
     tell({ type: "up", meshUrl: node.meshUrl, httpUrl: this.#closing ? undefined : node.httpUrl });
   }
 
-  /** A newer process has this one's name. */
-  announceSuperseded(): void {
-    tell({ type: "superseded" });
+  /** A newer process has this one's name. Settles when that is on its way: the process may end. */
+  announceSuperseded(): Promise<void> {
+    const message: FromWorker = { type: "superseded" };
+    return new Promise((resolve) => {
+      if (process.connected) process.send?.(message, undefined, undefined, () => resolve());
+      else resolve();
+    });
   }
 
   #hear(message: ToWorker): void {

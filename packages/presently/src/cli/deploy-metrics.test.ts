@@ -1,13 +1,13 @@
 /** The dashboard, the alert rules and the page on metrics: do they speak of what a node really serves? */
 import { readFileSync } from "node:fs";
-import { createNode, type PresentlyNode } from "presently";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { shareGroupMetrics } from "../../packages/presently/src/cli/processes/group-metrics.ts";
-import type { Relay } from "../../packages/presently/src/cli/processes/relay.ts";
-import { eventually } from "../helpers/eventually.ts";
+import { eventually } from "../../../../test/helpers/eventually.ts";
+import { createNode, type PresentlyNode } from "../node.ts";
+import { shareGroupMetrics } from "./processes/group-metrics.ts";
+import type { Relay } from "./processes/relay.ts";
 
-const folder = new URL("../../packages/presently/", import.meta.url);
+const folder = new URL("../../", import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, folder), "utf8");
 
 /** Of each metric that is served: the labels of its series. */

@@ -4,12 +4,12 @@ import { fileURLToPath } from "node:url";
 import { Ajv } from "ajv";
 import { describe, expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
-import { parseConfigFile } from "../../packages/presently/src/cli/config-file.ts";
-import { configSchema } from "../../packages/presently/src/cli/config-schema.ts";
-import { createProgram } from "../../packages/presently/src/cli/main.ts";
-import { SUPERVISION } from "../../packages/presently/src/cli/processes/supervisor.ts";
+import { parseConfigFile } from "./config-file.ts";
+import { configSchema } from "./config-schema.ts";
+import { createProgram } from "./main.ts";
+import { SUPERVISION } from "./processes/supervisor.ts";
 
-const packages = new URL("../../packages/", import.meta.url);
+const packages = new URL("../../../", import.meta.url);
 const read = (path: string) => readFileSync(new URL(`presently/deploy/${path}`, packages), "utf8");
 
 // biome-ignore lint/suspicious/noExplicitAny: what stands in files of others' formats.
