@@ -1,4 +1,5 @@
 /** `createNode({ access })` at a Faye server: who may come, be present, listen and speak, as the npm client is told. */
+import type { FayeNotice } from "@presently/faye";
 import faye from "faye";
 import type { Access, Action, Credentials, Identity } from "presently";
 import { afterEach, expect, test, vi } from "vitest";
@@ -12,8 +13,10 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const room = "/presence/room";
 const nodes: FayeNode[] = [];
 const clients: BayeuxClient[] = [];
+const notices: FayeNotice[] = [];
 
 afterEach(async () => {
+  notices.length = 0;
   for (const client of clients.splice(0)) client.disconnect();
   await Promise.all(nodes.splice(0).map((node) => node.stop()));
 });
@@ -40,7 +43,8 @@ class Door implements Access {
 }
 
 async function start(access: Access, limits = {}): Promise<FayeNode> {
-  const node = await FayeNode.start({ name: "a", access }, { setup: { limits } });
+  const onNotice = (notice: FayeNotice) => void notices.push(notice);
+  const node = await FayeNode.start({ name: "a", access }, { setup: { limits, onNotice } });
   nodes.push(node);
   return node;
 }
@@ -141,7 +145,7 @@ test("what the hooks refuse is answered with 403, and changes nothing", async ()
   await client.publish("/chat", "still served");
 });
 
-test("a hook that throws refuses", async () => {
+test("a hook that throws refuses, and the operator is told why", async () => {
   const door = new Door();
   const a = await start(door);
   door.may = () => {
@@ -149,6 +153,9 @@ test("a hook that throws refuses", async () => {
   };
   const client = connect(a, () => "alice", "alice");
   expect(await refusal(client.subscribe(room, () => undefined))).toBe(`403:${room}:Forbidden channel`);
+  expect(notices).toMatchObject([
+    { type: "access-failed", level: "warn", message: expect.stringContaining("out of order") },
+  ]);
 });
 
 test("an unsubscription does not overtake its subscription, however long the hooks take", async () => {

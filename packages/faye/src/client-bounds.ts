@@ -17,10 +17,11 @@ export class ClientBounds {
     const count = (clientId: string, change: number) =>
       this.#subscriptions.set(clientId, (this.#subscriptions.get(clientId) ?? 0) + change);
     server.on("handshake", (clientId) => void this.#subscriptions.set(clientId, 0));
-    server.on("disconnect", (clientId) => void this.#subscriptions.delete(clientId));
+    // An engine that is shared tells only one server of a client that has gone, and all of one whose connection is closed.
+    server.on("close", (clientId) => void this.#subscriptions.delete(clientId));
     server.on("subscribe", (clientId) => void count(clientId, 1));
     server.on("unsubscribe", (clientId) => {
-      // An engine that is shared tells of the clients of other servers, too.
+      // It tells of the clients of other servers, too.
       if (this.#subscriptions.has(clientId)) count(clientId, -1);
     });
   }

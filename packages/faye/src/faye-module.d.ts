@@ -63,7 +63,7 @@ declare module "faye" {
     handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
     close(): void;
     getClient(): Client;
-    on(event: "handshake" | "disconnect", listener: (clientId: string) => void): unknown;
+    on(event: "handshake" | "disconnect" | "close", listener: (clientId: string) => void): unknown;
     on(event: "subscribe" | "unsubscribe", listener: (clientId: string, channel: string) => void): unknown;
     on(
       event: "publish",

@@ -44,8 +44,8 @@ export interface FayeServer {
   addExtension(extension: FayeExtension): void;
   removeExtension(extension: FayeExtension): void;
   on(event: "subscribe" | "unsubscribe", listener: (clientId: string, channel: string) => void): unknown;
-  on(event: "handshake" | "disconnect", listener: (clientId: string) => void): unknown;
-  removeListener(event: "handshake" | "disconnect", listener: (clientId: string) => void): unknown;
+  on(event: "handshake" | "close", listener: (clientId: string) => void): unknown;
+  removeListener(event: "handshake" | "close", listener: (clientId: string) => void): unknown;
   removeListener(
     event: "subscribe" | "unsubscribe",
     listener: (clientId: string, channel: string) => void,

@@ -68,7 +68,7 @@ export function setup(server: FayeServer, client: FayeClient, options: SetupOpti
   if (doorkeeper !== undefined) server.addExtension(doorkeeper.outgoing);
   server.addExtension(outgoing);
   const removeIncoming = addLast(server, doorkeeper?.before(incoming) ?? incoming);
-  server.on("disconnect", left);
+  server.on("close", left);
   server.on("subscribe", subscribed);
   server.on("unsubscribe", unsubscribed);
 
@@ -80,7 +80,7 @@ export function setup(server: FayeServer, client: FayeClient, options: SetupOpti
       closed = true;
       server.removeListener("subscribe", subscribed);
       server.removeListener("unsubscribe", unsubscribed);
-      server.removeListener("disconnect", left);
+      server.removeListener("close", left);
       removeIncoming();
       server.removeExtension(outgoing);
       if (doorkeeper !== undefined) server.removeExtension(doorkeeper.outgoing);
