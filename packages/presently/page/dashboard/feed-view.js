@@ -98,7 +98,7 @@ export class Feed {
     if (kind === "refused") return "refused";
     if (this.#lostAtMs !== undefined) return `none since ${timeOf(this.#lostAtMs)}: reconnecting…`;
     if (kind === "connecting") return "connecting…";
-    if (silent) return "live, but the node is silent";
+    if (silent) return "nothing comes: the node is silent";
     const { notices } = this;
     const parts = [
       [notices.count("ups", wallMs), "up"],

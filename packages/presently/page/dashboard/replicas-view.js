@@ -136,8 +136,9 @@ function trafficText({ here, silent, linked, inPerSecond, outPerSecond }) {
   return [`in ${bytes(inPerSecond)}/s`, `out ${bytes(outPerSecond)}/s`];
 }
 
-function agreedText({ here, agrees, agreedAgoMs, behind }) {
+function agreedText({ here, silent, agrees, agreedAgoMs, behind }) {
   if (here) return ["–"];
+  if (silent) return ["not known"];
   const lag = behind > 0 ? `${plural(behind, "change")} behind` : undefined;
   if (agrees === undefined) {
     return ["not known", agreedAgoMs === undefined ? lag : `last ${ago(agreedAgoMs)}`];

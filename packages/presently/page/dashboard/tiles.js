@@ -53,7 +53,7 @@ export class Tiles {
         const [number, more, curve] = tile.lastElementChild.children;
         setText(number, value === undefined ? "–" : format(value));
         setAttribute(number, "title", value === undefined ? "not known" : what);
-        setText(more, detail ?? "");
+        setText(more, value === undefined ? "" : (detail ?? ""));
         const history = this.#histories.get(name);
         if (history !== undefined) drawSparkline(curve, { history, nowMs, what, format });
       },
