@@ -215,6 +215,29 @@ describe.runIf(browserSuitesRun)("the dashboard", () => {
     expect(await page.$$("main img, main b, main i")).toEqual([]);
   });
 
+  it("gives its connections back while nobody looks, and is up to date when somebody does", async () => {
+    const [n1] = await startNodes(1);
+    const session = n1.session();
+    session.track("room", "ada");
+    const tab = await open(n1.httpUrl!, { hash: "topic=room" });
+    const { page } = tab;
+    await tab.untilTexts("#people .name", ["ada"]);
+    await page.clock.install();
+    const setHidden = (hidden: boolean) =>
+      page.evaluate((value) => {
+        Object.defineProperty(document, "hidden", { value, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+      }, hidden);
+    await setHidden(true);
+    await page.clock.fastForward(11_000);
+    session.track("room", "bob");
+    const opened = page.waitForRequest("**/api/cluster/notices");
+    await setHidden(false);
+    await opened;
+    await tab.untilTexts("#people .name", ["ada", "bob"]);
+    await page.waitForSelector("#topic:not([data-stale])");
+  });
+
   it("asks for a token, keeps it in the tab, and says what one may not do", async () => {
     const access: Access = {
       authenticate: ({ token }) =>

@@ -70,8 +70,10 @@ export class Feed {
     this.#stream?.retryNow();
   }
 
+  /** Ends the stream, until `open`. */
   close() {
     this.#stream?.close();
+    this.#lostAtMs ??= Date.now();
   }
 
   show(wallMs, silent) {

@@ -22,6 +22,8 @@ const TICK_MS = 1_000;
 const RENDER_MS = 200;
 const RENDER_REST_FACTOR = 10;
 const SURVEY_MS = 2_000;
+/** A browser opens six connections to a node, for all its tabs together: those at which nobody looks give theirs back. */
+const REST_AFTER_MS = 10_000;
 const SURVEY_REST_FACTOR = 10;
 /** So much of a part has to be on the screen to be noticed. */
 const OUT_OF_SIGHT_PX = 160;
@@ -34,6 +36,9 @@ const tiles = new Tiles("tiles");
 let refusal;
 /** Whether something was refused that another token may open. */
 let tokenWanted = false;
+/** Whether the streams were closed because nobody looks. */
+let resting = false;
+let restTimer;
 /** Whether somebody has closed the question: then it is asked again only when they ask for it. */
 let declined = false;
 
@@ -199,8 +204,20 @@ addEventListener("pageshow", ({ persisted }) => {
   topic.open();
 });
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) return;
-  retryStreams();
+  clearTimeout(restTimer);
+  if (document.hidden) {
+    restTimer = setTimeout(() => {
+      feed.close();
+      topic.close();
+      resting = true;
+    }, REST_AFTER_MS);
+    return;
+  }
+  if (resting) {
+    resting = false;
+    feed.open();
+    topic.open();
+  } else retryStreams();
   render();
 });
 setInterval(() => {

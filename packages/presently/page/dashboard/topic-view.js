@@ -145,8 +145,11 @@ export class TopicView {
     this.#stream?.retryNow();
   }
 
+  /** Ends the stream, until `open`; what is shown is not fresh from now on. */
   close() {
+    this.#attempt++;
     this.#stream?.close();
+    this.#lostAtMs ??= performance.now();
   }
 
   /** Remembers the numbers for the curves; once a second. */
