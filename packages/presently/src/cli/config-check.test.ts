@@ -95,6 +95,15 @@ logLevel: loud
     expect(problems).not.toContain("hunter2");
   });
 
+  test("takes what is wrong for wrong, and not for missing, too", () => {
+    const text = "mesh: {host: 0.0.0.0, port: 7001}\nsecretFile: none\nhttp: {host: 0.0.0.0, port: 4001}\n";
+    expect(problemsOf(`${text}access:\n  tokensFile: none.yaml\n`)).toEqual([
+      "p:2:1: secretFile ./none cannot be read (ENOENT)",
+      "p:5:3: access.tokensFile ./none.yaml cannot be read (ENOENT)",
+    ]);
+    expect(problemsOf(text).join("\n")).toContain("http.host 0.0.0.0 can be reached by other machines");
+  });
+
   test("finds nothing wrong with a file that needs a name or a secret from elsewhere", () => {
     expect(problemsOf("mesh: {host: 0.0.0.0, port: 7001}\n", { PRESENTLY_SECRET: "s" })).toEqual([]);
     expect(problemsOf("mesh: {host: 0.0.0.0, port: 7001}\n")).toEqual([

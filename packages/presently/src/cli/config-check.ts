@@ -3,6 +3,7 @@
  * asked again without it until they find none.
  */
 import { ConfigurationError, InvalidArgumentError, PresentlyError } from "@presently/replica";
+import type { Access } from "../access/access.ts";
 import { resolveConfig } from "../config.ts";
 import type { NodeConfig } from "../node-options.ts";
 import { optionTable } from "../option-table.ts";
@@ -83,7 +84,9 @@ function withoutMistakes(
         named.push(path);
         return path;
       };
-      return { config: resolveConfig({ ...options, ...transport }, naming), flags };
+      // Nor is access that is wrong also missing access.
+      const access = has(given, "access") && options.access === undefined ? { access: nobody } : {};
+      return { config: resolveConfig({ ...options, ...transport, ...access }, naming), flags };
     } catch (error) {
       if (!isMistake(error)) throw error;
       const inFile = inWordsOfTheFile(error.message);
@@ -148,6 +151,9 @@ function placeNear(file: ConfigFile, path: string): Problem["place"] {
   const dot = path.lastIndexOf(".");
   return dot < 0 ? undefined : placeNear(file, path.slice(0, dot));
 }
+
+/** Stands in for access that cannot be made. */
+const nobody: Access = { authenticate: () => undefined, authorize: () => false };
 
 function neverUsed(): never {
   throw new Error("nothing is started to check a configuration");

@@ -24,13 +24,14 @@ export function addConfigCommand(program: Command): void {
 
 /** Exit code 1 for a file with mistakes; 2 if there is no such file. */
 function check(path: string, all: boolean): void {
-  const { problems, config, flags } = checkConfig(readConfigFile(path), process.env);
+  const file = readConfigFile(path);
+  const { problems, config, flags } = checkConfig(file, process.env);
   if (problems.length > 0 || config === undefined) {
     for (const problem of problems) process.stderr.write(`${describeProblem(path, problem)}\n`);
     process.exitCode = EXIT.failed;
     return;
   }
   const secretInEnvironment = flags.secretFile === undefined && config.secrets.length > 0;
-  const lines = summaryOf({ config, flags, all, secretInEnvironment });
+  const lines = summaryOf({ config, flags, fields: file.fields, all, secretInEnvironment });
   process.stdout.write(`${path} can be used:\n${lines.map((line) => `  ${line}\n`).join("")}`);
 }

@@ -1,6 +1,6 @@
-/** What a configuration amounts to, for people: what differs from the defaults, and nothing that is secret. */
+/** What a configuration amounts to, for people: what was given, and nothing that is secret. */
 import type { NodeConfig } from "../node-options.ts";
-import { type OptionSpec, optionTable } from "../option-table.ts";
+import { optionTable } from "../option-table.ts";
 import { commandTable } from "./command-table.ts";
 import { valueAt } from "./fields.ts";
 import { attributeOf } from "./option-flags.ts";
@@ -8,6 +8,8 @@ import { attributeOf } from "./option-flags.ts";
 export interface SummaryOptions {
   readonly config: NodeConfig;
   readonly flags: Readonly<Record<string, unknown>>;
+  /** What the file says. */
+  readonly fields: Record<string, unknown>;
   /** Options at their defaults, too. */
   readonly all: boolean;
   /** Where the secret comes from that is not in a file. */
@@ -15,14 +17,15 @@ export interface SummaryOptions {
 }
 
 /** Lines of `option: value`, as they could stand in a file. */
-export function summaryOf({ config, flags, all, secretInEnvironment }: SummaryOptions): string[] {
-  const lines: string[] = [];
+export function summaryOf({ config, flags, fields, all, secretInEnvironment }: SummaryOptions): string[] {
+  const lines: string[] = fields.name === undefined ? ["name: what --name says"] : [];
   let hidden = 0;
   for (const spec of optionTable) {
     const value = valueAt(config as unknown as Record<string, unknown>, spec.path);
     const isSection = spec.path.includes(".");
     if (value === undefined && (isSection || !all)) continue;
-    if (!all && isDefault(spec, value)) hidden++;
+    if (spec.path === "name" && fields.name === undefined) continue;
+    if (!all && !isWorthALine(fields, spec.path)) hidden++;
     else lines.push(`${spec.path}: ${spec.file === true ? "(read from its file)" : JSON.stringify(value)}`);
   }
   for (const { path, flag } of commandTable) {
@@ -36,9 +39,8 @@ export function summaryOf({ config, flags, all, secretInEnvironment }: SummaryOp
   return lines;
 }
 
-function isDefault({ path, kind, default: byDefault }: OptionSpec, value: unknown): boolean {
-  // Where it listens is worth a line in any case.
-  if (/\.(host|port)$/.test(path)) return false;
-  if (kind === "texts") return Array.isArray(value) && value.length === 0;
-  return value === (path === "logLevel" ? "info" : byDefault);
+/** Where it listens is worth a line in any case. */
+function isWorthALine(fields: Record<string, unknown>, path: string): boolean {
+  const isGiven = valueAt(fields, path) !== undefined || valueAt(fields, `${path}File`) !== undefined;
+  return isGiven || /\.(host|port)$/.test(path);
 }
