@@ -210,16 +210,12 @@ test("hooks of one's own are asked with everything that is known, and what they 
     logLevel: "silent",
   });
   try {
-    expect((await send(own.httpUrl!, "/api/topics?prefix=a", { headers: { "x-mine": "1" } })).status).toBe(
-      200,
-    );
-    expect(asked[0]).toMatchObject({
-      protocol: "http",
-      token: undefined,
-      params: { prefix: "a" },
-      headers: { "x-mine": "1" },
-      address: "127.0.0.1",
-    });
+    const headers = { "x-mine": "1" };
+    const first = await send(own.httpUrl!, "/api/topics?access_token=t&prefix=a", { headers });
+    expect(first.status).toBe(200);
+    expect(asked[0]).toMatchObject({ protocol: "http", token: "t", headers, address: "127.0.0.1" });
+    // Parameters are what applications log: the token is not among them.
+    expect(asked[0]).toHaveProperty("params", { prefix: "a" });
     const { status, body } = await send(own.httpUrl!, "/api/topics");
     expect([status, body.error.code]).toEqual([503, "ACCESS_FAILED"]);
     expect(notices).toContainEqual(expect.objectContaining({ type: "access-failed", protocol: "http" }));
@@ -336,6 +332,27 @@ describe("too many", () => {
       client.destroy();
     } finally {
       await one.stop();
+    }
+  });
+
+  test("requests that were refused, or answered, are not held against an address", async () => {
+    const access = createAccess({ tokens: [{ id: "a", hash: hashApiToken(reader), scopes: ["inspect"] }] });
+    const two = await createNode({
+      name: "d",
+      http: { port: 0, connectionsPerAddressMax: 2, trustedProxies: ["127.0.0.1"] },
+      access,
+      logLevel: "silent",
+    });
+    try {
+      const headers = { authorization: `Bearer ${reader}`, "x-forwarded-for": "192.0.2.1" };
+      const statuses: number[] = [];
+      for (const path of [topicPath("t"), topicPath("t"), topicPath("t"), "/api/topics?x=1", "/metrics"])
+        statuses.push((await send(two.httpUrl!, path, { headers })).status);
+      for (let times = 0; times < 4; times++)
+        statuses.push((await send(two.httpUrl!, "/api/topics", { headers })).status);
+      expect(statuses).toEqual([403, 403, 403, 400, 200, 200, 200, 200, 200]);
+    } finally {
+      await two.stop();
     }
   });
 
