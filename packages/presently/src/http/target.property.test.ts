@@ -4,7 +4,12 @@ import { Router } from "./router.ts";
 import { parseQuery, parseTarget } from "./target.ts";
 
 const router = new Router([
-  { method: "PUT", path: "/api/topics/:topic/presences/:key", handle: () => ({ status: 200 }) },
+  {
+    method: "PUT",
+    path: "/api/topics/:topic/presences/:key",
+    needs: "anybody",
+    handle: () => ({ status: 200 }),
+  },
 ]);
 
 describe("a request target", () => {

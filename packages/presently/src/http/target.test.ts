@@ -6,6 +6,7 @@ import { parseQuery, parseTarget } from "./target.ts";
 const route = (method: Route["method"], path: string): Route => ({
   method,
   path,
+  needs: "anybody",
   handle: () => ({ status: 200 }),
 });
 const router = new Router([
