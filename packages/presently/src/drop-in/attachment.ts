@@ -17,6 +17,27 @@ interface Mount {
   readonly handlers: Handlers;
 }
 
+/** Whether a request may reach anybody at its server. If not, it has answered it, and ended what wanted to upgrade. */
+export type Guard = (request: IncomingMessage, answer: ServerResponse | Duplex) => boolean;
+
+/** Of servers whose owner looks at every request before anybody who was attached, by us or by a library, gets it. */
+const guards = new WeakMap<Server | SecureServer, Guard>();
+
+/** Has a guard look at every request and upgrade of a server first. Once a server, before anything is attached. */
+export function guardRequests(server: Server | SecureServer, guard: Guard): void {
+  guards.set(server, guard);
+  const emitAsBefore = server.emit.bind(server) as (...args: unknown[]) => boolean;
+  // What is attached by `attach` lies above this, and asks for itself.
+  server.emit = ((event: string, ...args: unknown[]): boolean =>
+    isTurnedAway(server, event, args) || emitAsBefore(event, ...args)) as typeof server.emit;
+}
+
+function isTurnedAway(server: Server | SecureServer, event: string, args: readonly unknown[]): boolean {
+  if (event !== "request" && event !== "upgrade") return false;
+  const guard = guards.get(server);
+  return guard !== undefined && !guard(args[0] as IncomingMessage, args[1] as ServerResponse | Duplex);
+}
+
 /** What the servers that we are attached to were like before. */
 const attached = new WeakMap<
   Server | SecureServer,
@@ -50,7 +71,7 @@ function intercept(server: Server | SecureServer) {
   const { emit } = server;
   const emitAsBefore = emit.bind(server) as (...args: unknown[]) => boolean;
   const own = ((event: string, ...args: unknown[]): boolean =>
-    isTaken(mounts, event, args) || emitAsBefore(event, ...args)) as typeof server.emit;
+    isTaken(server, mounts, event, args) || emitAsBefore(event, ...args)) as typeof server.emit;
   server.emit = own;
   // Somebody must listen, or there is no upgrade to take; and where nobody else does, nobody else answers. A library that
   // keeps the listeners that it finds, and calls them itself, is somebody else.
@@ -76,12 +97,18 @@ function intercept(server: Server | SecureServer) {
   return entry;
 }
 
-function isTaken(mounts: Iterable<Mount>, event: string, args: readonly unknown[]): boolean {
+function isTaken(
+  server: Server | SecureServer,
+  mounts: Iterable<Mount>,
+  event: string,
+  args: readonly unknown[],
+): boolean {
   if (event !== "request" && event !== "upgrade") return false;
   const request = args[0] as IncomingMessage;
   const [target = ""] = (request.url ?? "").split("?", 1);
   for (const { base, handlers } of mounts) {
     if (!target.startsWith(`${base}/`)) continue;
+    if (isTurnedAway(server, event, args)) return true;
     const path = target.slice(base.length);
     const taken =
       event === "request"

@@ -177,14 +177,18 @@ export class Doorkeeper {
     throw tooMany(1_000 / perSecond, "this connection");
   }
 
+  /** Whether the request asks for a name that this node answers under. */
+  isOurName({ headers: { host } }: IncomingMessage): boolean {
+    if (this.#access !== undefined || this.#config.open || !isLoopback(this.#config.host)) return true;
+    return host === undefined || isLocalName(host);
+  }
+
   /**
    * Without access, loopback is the only lock there is; and a page of another host, whose name its owner points at
    * 127.0.0.1, would be in. It says so by the name that it asks for.
    */
-  #checkHost({ headers }: IncomingMessage): void {
-    if (this.#access !== undefined || this.#config.open || !isLoopback(this.#config.host)) return;
-    const { host } = headers;
-    if (host === undefined || isLocalName(host)) return;
+  #checkHost(request: IncomingMessage): void {
+    if (this.isOurName(request)) return;
     throw new HttpRequestError(
       403,
       "HOST_REFUSED",

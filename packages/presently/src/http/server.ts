@@ -1,9 +1,11 @@
 /** The HTTP server of a node: takes requests, finds who answers, and turns whatever goes wrong into a typed error. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { ClientAddresses } from "../access/client-address.ts";
 import { formatHostAndPort } from "../address.ts";
+import { type Guard, guardRequests } from "../drop-in/attachment.ts";
 import type { RefusalCounts } from "../drop-in/gate.ts";
+import { refuseUpgrade } from "../drop-in/refuse-upgrade.ts";
 import { HttpRequestError, ListenError, StoppingError } from "../errors.ts";
 import type { Log } from "../logger.ts";
 import type { HttpConfig } from "../node-options.ts";
@@ -92,6 +94,7 @@ export class HttpServer {
       // How punctual the two time-outs are; the default is half a minute.
       connectionsCheckingInterval: Math.min(1_000, config.requestTimeoutMs),
     });
+    guardRequests(this.#server, this.#guard);
     this.#server.maxConnections = config.connectionsMax;
     this.#server.on("connection", this.#doorkeeper.checkConnection);
     this.#server.on("request", (request, response) => void this.#answer(request, response));
@@ -137,6 +140,20 @@ export class HttpServer {
     const cut = setTimeout(() => this.#server.closeAllConnections(), CLOSE_GRACE_MS);
     await closed;
     clearTimeout(cut);
+  }
+
+  /** What is served here besides our own routes, which check the name themselves and say more about it. */
+  readonly #guard: Guard = (request, answer) => {
+    if (this.#doorkeeper.isOurName(request)) return true;
+    if (!(answer instanceof ServerResponse)) refuseUpgrade(answer, 403);
+    else if (this.#isOurPath(request)) return true;
+    else answer.writeHead(403, { "content-length": 0, connection: "close" }).end();
+    return false;
+  };
+
+  #isOurPath({ url = "" }: IncomingMessage): boolean {
+    const [path = ""] = url.split("?", 1);
+    return this.#router.allowedMethods(path).length > 0;
   }
 
   #listen(): Promise<void> {
