@@ -144,7 +144,7 @@ describe.runIf(browserSuitesRun)("the dashboard", () => {
 
       demo.node("n1").pause();
       await tab.untilHealth("bad", "n1 is not answering");
-      await tab.untilText("#health-detail", /^for \d+ s\. .* it may be wrong by now$/);
+      await tab.untilText("#health-detail", /^for (a moment|\d+ s)\. .* it may be wrong by now$/);
       await tab.untilTexts("#tiles .tile-value", ["–", "–", "–", "–", "–"]);
       await tab.untilDrawnNode("n2", "unknown");
       await tab.untilText('[data-node="n2"] .cell-status', "was up");

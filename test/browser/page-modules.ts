@@ -135,6 +135,7 @@ interface PageModules {
   readonly "ago.js": {
     readonly ago: (elapsedMs: number) => string;
     readonly duration: (elapsedMs: number) => string;
+    readonly lasting: (elapsedMs: number) => string;
   };
   readonly "device.js": {
     readonly describeDevice: (navigator: { userAgent: string; maxTouchPoints?: number }) => string;

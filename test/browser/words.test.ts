@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { pageModule } from "./page-modules.ts";
 
 const { hueOf, initialsOf } = await pageModule("avatar.js");
-const { ago, duration } = await pageModule("ago.js");
+const { ago, duration, lasting } = await pageModule("ago.js");
 const { describeDevice, deviceKind } = await pageModule("device.js");
 
 describe("avatars", () => {
@@ -48,6 +48,10 @@ describe("durations", () => {
 
   it("are past", () => {
     expect([ago(0), ago(12_000)]).toEqual(["just now", "12 s ago"]);
+  });
+
+  it("last", () => {
+    expect([lasting(4_000), lasting(12_000)]).toEqual(["a moment", "12 s"]);
   });
 });
 

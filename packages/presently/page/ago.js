@@ -10,7 +10,13 @@ export function duration(elapsedMs) {
   return `${Math.floor(seconds / 86_400)} d`;
 }
 
-/** The same with "ago". */
+/** How long something has lasted: "a moment", "12 s". */
+export function lasting(elapsedMs) {
+  const text = duration(elapsedMs);
+  return text === "now" ? "a moment" : text;
+}
+
+/** How long ago: "just now", "12 s ago". */
 export function ago(elapsedMs) {
   const text = duration(elapsedMs);
   return text === "now" ? "just now" : `${text} ago`;

@@ -1,5 +1,5 @@
 /** How the cluster is, in a sentence, and what of it needs looking at, the worst first. Pure. */
-import { ago, duration } from "../ago.js";
+import { ago, lasting } from "../ago.js";
 import { plural, whole } from "../numbers.js";
 import { visible } from "./visible.js";
 
@@ -25,7 +25,7 @@ export function healthOf(facts, nowMs) {
       ? {
           level: "bad",
           title: "This node has not answered yet",
-          detail: `for ${duration(silentMs)}`,
+          detail: `for ${lasting(silentMs)}`,
           concerns: [],
         }
       : { level: "unknown", title: "Asking…", concerns: [] };
@@ -35,7 +35,7 @@ export function healthOf(facts, nowMs) {
     return {
       level: "bad",
       title: `${here} is not answering`,
-      detail: `for ${duration(silentMs)}. What is shown below is what it said last; it may be wrong by now`,
+      detail: `for ${lasting(silentMs)}. What is shown below is what it said last; it may be wrong by now`,
       concerns: [],
     };
   }

@@ -1,5 +1,5 @@
 /** The table of replicas: one row for each life of each node. */
-import { ago, duration } from "../ago.js";
+import { ago, lasting } from "../ago.js";
 import { byId, element, reconcile, setAttribute, setText } from "../dom.js";
 import { bytes, milliseconds, plural, short, whole } from "../numbers.js";
 import { syncText } from "./health.js";
@@ -144,7 +144,7 @@ function agreedText({ here, silent, agrees, agreedAgoMs, behind }) {
     return ["not known", agreedAgoMs === undefined ? lag : `last ${ago(agreedAgoMs)}`];
   }
   if (agrees || agreedAgoMs < AGREED_LATELY_MS) return ["agrees", lag ?? `checked ${ago(agreedAgoMs)}`];
-  return ["differs", lag ?? (agreedAgoMs === undefined ? "never agreed" : `for ${duration(agreedAgoMs)}`)];
+  return ["differs", lag ?? (agreedAgoMs === undefined ? "never agreed" : `for ${lasting(agreedAgoMs)}`)];
 }
 
 function changesText({ events, changesPerSecond }) {

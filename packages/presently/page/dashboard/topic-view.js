@@ -1,5 +1,5 @@
 /** One topic: who is present on it, by its event stream. */
-import { duration } from "../ago.js";
+import { lasting } from "../ago.js";
 import { byId, setAttribute, setText } from "../dom.js";
 import { plural, short, whole } from "../numbers.js";
 import { Roster } from "../roster.js";
@@ -213,7 +213,7 @@ export class TopicView {
     const shown = this.#known ? " This is who was here before." : "";
     if (this.#status.kind === "refused") return `The node refuses to tell: ${this.#status.message}.${shown}`;
     if (state === "silent") return `The connection is open and nothing comes.${shown}`;
-    return `No news for ${duration(nowMs - (this.#lostAtMs ?? nowMs))}.${shown} Trying again.`;
+    return `No news for ${lasting(nowMs - (this.#lostAtMs ?? nowMs))}.${shown} Trying again.`;
   }
 }
 
