@@ -161,8 +161,10 @@ describe("a node that asks who it is", () => {
 
   test("refuses those that show none, or what no token can be", async () => {
     const url = ["--url", node.httpUrl!];
-    expect(await failureOf("cluster", ...url)).toBe('presently: show a token: "Authorization: Bearer …"');
-    expect(await failureOf("compare", node.httpUrl!, node.httpUrl!)).toContain("show a token");
+    expect(await failureOf("cluster", ...url)).toBe(
+      `presently: ${node.httpUrl} asks for a token that it knows: give one with --token-file or PRESENTLY_TOKEN`,
+    );
+    expect(await failureOf("compare", node.httpUrl!, node.httpUrl!)).toContain("asks for a token");
     const injected = file("injected", "a\r\nx-evil: 1");
     const line = await failureOf("evict", "b", ...url, "--token-file", injected);
     expect(line).toBe("presently: the token has characters that no token has");

@@ -87,6 +87,10 @@ export class NodeClient {
       });
     }
     if (response.ok) return body;
+    if (response.status === 401)
+      throw new CommandError(
+        `${this.#base} asks for a token that it knows: give one with --token-file or PRESENTLY_TOKEN`,
+      );
     const message = (body as { error?: { message?: unknown } } | null)?.error?.message;
     throw new CommandError(
       typeof message === "string" ? message : `${this.#base} answers ${response.status}`,
