@@ -125,6 +125,20 @@ describe("phoenix_pubsub #55, PR #60, PR #80: what a node held before its restar
   });
 });
 
+test("nor does a newcomer that hears of it from who found it dead long before the time-out", () => {
+  for (const seed of SEEDS) {
+    const cluster = clusterOf(["a", "b", "c"], seed, { network: { lateShare: 0 } });
+    track(cluster, "b", "ghost");
+    cluster.time.advance(2_000);
+    cluster.crash("b");
+    cluster.time.advance(1_000);
+    expect(cluster.node("a").endpoint.replica.list(T)).toEqual([]);
+    cluster.start("newcomer");
+    cluster.time.advance(10_000);
+    expect(cluster.node("newcomer").watched.get(T)!.events).toEqual([]);
+  }
+});
+
 test("a newcomer never shows who was on a node that had died before it came, though all others still keep that", () => {
   for (const seed of SEEDS) {
     const cluster = clusterOf(["a", "b", "c"], seed);

@@ -68,8 +68,11 @@ export class Gossip {
   /** What we have learnt of the heartbeats of others since, however old it was: it has to get about; nothing of those that have said goodbye. */
   private hearsay(now: Millis, since: Millis): Heard[] {
     const heard: Heard[] = [];
-    for (const { id, counter, heardAt, learntAt, status } of this.membership.all()) {
+    const { downAfterMs } = this.settings;
+    for (const { id, counter, heardAt: lastHeardAt, learntAt, status } of this.membership.all()) {
       if (status === "leaving" || learntAt < since) continue;
+      // Whoever was found to be down before its time-out must not be shown by a newcomer that hears of it from us first.
+      const heardAt = status === "down" ? Math.min(lastHeardAt, now - downAfterMs) : lastHeardAt;
       heard.push({ replica: id, counter, agoMs: Math.max(0, Math.round(now - heardAt)) });
     }
     return heard;
