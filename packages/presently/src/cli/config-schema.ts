@@ -73,7 +73,7 @@ function schemaOf(spec: OptionSpec | CommandOptionSpec): Schema {
   };
   const word = "word" in spec ? spec.word : undefined;
   const plain = plainSchema(spec);
-  if (path === "logLevel") return { enum: logLevels, ...about };
+  if (path === "logLevel") return { anyOf: logLevels.map((level) => ({ const: level })), ...about };
   if (kind === "integer" && word !== undefined) return { anyOf: [plain, { const: word }], ...about };
   return { ...plain, ...about };
 }
