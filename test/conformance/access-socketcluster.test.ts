@@ -209,3 +209,21 @@ test("who goes while the hooks are asked about its handshake leaves nothing behi
   await sites.connect(a);
   expect(Object.keys(a.agServer.clients)).toHaveLength(2);
 });
+
+test("a channel whose name is another room's topic is nobody's, whatever leave there is for that topic", async () => {
+  const roster = { topics: { prefix: "rooms/", inCluster: "room:" } };
+  const door = new Door();
+  const options = { node: { access: door }, presence: { roster }, server: { middlewareEmitFailures: false } };
+  const [a] = await sites.start(["a"], options);
+  const alice = await sites.connect(a!, "alice");
+  await hear(alice, "rooms/lobby");
+  expect(await refusal(alice, "room:lobby")).toMatch(/may not subscribe to room:lobby/);
+  await expect(alice.invokePublish("room:lobby", "hello")).rejects.toThrow(/may not publish on room:lobby/);
+  expect(door.actions.map(([, action]) => "topic" in action && action.topic)).toEqual([
+    "room:lobby",
+    "room:lobby",
+  ]);
+  // Other channels are judged under their own names.
+  await hear(alice, "news");
+  expect(door.actions.at(-1)).toEqual(["alice", { kind: "track", topic: "news", key: "alice" }]);
+});

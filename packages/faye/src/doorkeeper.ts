@@ -168,23 +168,20 @@ export class Doorkeeper {
       return undefined;
     }
     if (isMeta(channel)) return undefined;
-    const may = await this.#gate.may(identity, { kind: "publish", topic: this.#topicOf(channel) });
+    const topic = this.#settings.names.subjectOf(channel);
+    const may = topic !== undefined && (await this.#gate.may(identity, { kind: "publish", topic }));
     return may ? undefined : `403:${channel}:Forbidden channel`;
   }
 
   async #maySubscribe(identity: Identity | undefined, channel: string, ext: unknown): Promise<boolean> {
-    const topic = this.#topicOf(channel);
-    if (!(await this.#gate.may(identity, { kind: "watch", topic }))) return false;
+    const topic = this.#settings.names.subjectOf(channel);
+    if (topic === undefined || !(await this.#gate.may(identity, { kind: "watch", topic }))) return false;
     if (!matches(this.#settings.channelRe, channel)) return true;
     const request = readRequest(ext, this.#settings.limits);
     // Presence itself says what is wrong with it.
     if (typeof request === "string") return true;
     const key = this.#settings.names.keyOf(request.id) ?? request.id;
     return this.#gate.may(identity, { kind: "track", topic, key });
-  }
-
-  #topicOf(channel: string): string {
-    return this.#settings.names.topicOf(channel) ?? channel;
   }
 
   /** Never rejects: Faye does not expect anybody to throw at it later. */

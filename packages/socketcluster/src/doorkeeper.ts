@@ -146,7 +146,8 @@ export class Doorkeeper {
 
   private async publish(socket: SocketClusterSocket, channel: string): Promise<void> {
     const identity = this.guests.get(socket)?.identity;
-    if (!(await this.gate.may(identity, { kind: "publish", topic: this.topicOf(channel) })))
+    const topic = this.settings.names.subjectOf(channel);
+    if (topic === undefined || !(await this.gate.may(identity, { kind: "publish", topic })))
       throw new RefusedError(`You may not publish on ${channel}`);
   }
 
@@ -224,9 +225,10 @@ export class Doorkeeper {
     }
   }
 
-  private mayWatchAs(identity: Identity | undefined, channel: string): Promise<boolean> {
+  private async mayWatchAs(identity: Identity | undefined, channel: string): Promise<boolean> {
     const watched = channelOfRoster(channel, this.settings) ?? channel;
-    return this.gate.may(identity, { kind: "watch", topic: this.topicOf(watched) });
+    const topic = this.settings.names.subjectOf(watched);
+    return topic !== undefined && this.gate.may(identity, { kind: "watch", topic });
   }
 
   private async mayTrackAs(
@@ -238,11 +240,8 @@ export class Doorkeeper {
     if (channelOfRoster(channel, this.settings) !== undefined) return true;
     const userId = userIdOf(socket.authToken, this.settings) ?? identity?.id ?? null;
     const key = channelKey(userId, this.settings);
-    return this.gate.may(identity, { kind: "track", topic: this.topicOf(channel), key });
-  }
-
-  private topicOf(channel: string): string {
-    return this.settings.names.topicOf(channel) ?? channel;
+    const topic = this.settings.names.subjectOf(channel);
+    return topic !== undefined && this.gate.may(identity, { kind: "track", topic, key });
   }
 }
 

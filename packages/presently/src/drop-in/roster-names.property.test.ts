@@ -40,6 +40,20 @@ describe("names by their prefixes", () => {
     );
   });
 
+  test("access is asked about no name as if it were another", () => {
+    fc.assert(
+      fc.property(prefixes, text, ({ prefix, inCluster }, one) => {
+        const names = new RosterNames({ topics: { prefix, inCluster } });
+        for (const name of [one, prefix + one, inCluster + one]) {
+          const subject = names.subjectOf(name);
+          if (subject === undefined) continue;
+          expect(subject).toBe(names.topicOf(name) ?? name);
+          expect([undefined, name]).toContain(names.nameOf(subject));
+        }
+      }),
+    );
+  });
+
   test("no two names have one topic", () => {
     fc.assert(
       fc.property(prefixes, text, text, ({ prefix, inCluster }, one, other) => {

@@ -105,6 +105,16 @@ export class RosterNames {
     return this.topicOf(name) ?? fail("roster.topics", name);
   }
 
+  /**
+   * What access is asked about for a room that need not have a topic: its topic, or its own name where no topic is called
+   * so. Undefined where one is: leave for that topic is none for this room.
+   *
+   * @throws {RosterNameError} `NAME_MAPPING_BROKEN`
+   */
+  subjectOf(name: string): string | undefined {
+    return this.topicOf(name) ?? (this.nameOf(name) === undefined ? name : undefined);
+  }
+
   /** The room of a topic; undefined if this protocol has none for it. */
   nameOf(topic: string): string | undefined {
     return this.#topics.fromCluster(topic);
