@@ -9,7 +9,8 @@ import type { NodeConfig } from "../../node-options.ts";
 import { CommandError } from "../failure.ts";
 import { type FromWorker, SLOT_VARIABLE } from "./messages.ts";
 import { nameOfSlot } from "./orders.ts";
-import { type GroupEnd, Supervisor, type WorkerProcess } from "./supervisor.ts";
+import type { WorkerProcess } from "./seat.ts";
+import { type GroupEnd, Supervisor } from "./supervisor.ts";
 
 /**
  * Runs a group until it is told to stop. The processes get the command line of this one.

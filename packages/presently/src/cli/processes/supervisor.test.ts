@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { FromWorker, ToWorker } from "./messages.ts";
-import { SUPERVISION, Supervisor, type WorkerProcess } from "./supervisor.ts";
+import type { WorkerProcess } from "./seat.ts";
+import { SUPERVISION, Supervisor } from "./supervisor.ts";
 
 /** A process that does what the test says. */
 class FakeWorker implements WorkerProcess {
