@@ -110,4 +110,13 @@ describe("a node that has been up for long", () => {
     for (const type of [16, 18, 19, 22, 24]) expect(sent([...cluster.bytes], type)).toBe(sent(before, type));
     expect(cluster.node("b").watched.get(T)!.events).toEqual(["+alice", "-alice lost"]);
   });
+
+  test("leaves the cluster where no incarnation is left to take, instead of going on under one that nobody lets in", () => {
+    const cluster = new VirtualCluster(["a", "b"], { topics: [T] });
+    const b = cluster.node("b");
+    b.endpoint.newerLifeSeen(Number.MAX_SAFE_INTEGER);
+    cluster.time.advance(5_000);
+    expect(b.notices.map(({ type }) => type)).toContain("name-conflict");
+    expect(b.endpoint.replica.incarnation).toBe(1);
+  });
 });

@@ -131,6 +131,16 @@ describe("a replica becomes known", () => {
     expect(seen.membership.knows(D)).toBe(true);
   });
 
+  test("and says so once in a while only, however many a peer names", () => {
+    const seen = new Seen({ replicasMax: 1 });
+    seen.link(0, B);
+    for (let index = 0; index < 2_000; index++) seen.beat(1, 0, replicaId(`stranger-${index}`, 1));
+    const told = () => seen.notices.filter(({ type }) => type === "replicas-max").length;
+    expect(told()).toBe(1);
+    seen.beat(1, 60_000, D);
+    expect(told()).toBe(2);
+  });
+
   test("but never as itself", () => {
     const seen = new Seen();
     seen.beat(5, 0, A);

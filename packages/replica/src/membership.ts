@@ -53,6 +53,8 @@ export class Membership {
   private readonly newest = new Map<string, number>();
   /** Our own tick came late: until then nobody is declared down. */
   private holdUntil: Millis = Number.NEGATIVE_INFINITY;
+  /** Until then nobody is told again that there are too many replicas. */
+  private quietUntil: Millis = Number.NEGATIVE_INFINITY;
   /** When a verdict may next fall due. */
   nextDeadline: Millis = Number.POSITIVE_INFINITY;
   private self: ReplicaId;
@@ -287,6 +289,9 @@ export class Membership {
     )
       return;
     if (this.members.size >= replicasMax) {
+      // One message may name thousands of them, again and again.
+      if (now < this.quietUntil) return;
+      this.quietUntil = now + downAfterMs;
       this.say(
         "replicas-max",
         "error",

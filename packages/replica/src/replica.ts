@@ -691,9 +691,11 @@ export class Replica {
     this.newerLife = undefined;
     if (this.silent) return;
     const young = this.startedAt === undefined || now - this.startedAt < 2 * this.settings.downAfterMs;
-    if (young && this.reincarnations < REINCARNATIONS_MAX) {
-      // Whoever told us may not know of the newest life itself: one that is taken by chance is nobody's yet.
-      this.reincarnate(newest + 1 + Math.floor(this.settings.random() * INCARNATION_STEP));
+    // Whoever told us may not know of the newest life itself: one that is taken by chance is nobody's yet.
+    const next = newest + 1 + Math.floor(this.settings.random() * INCARNATION_STEP);
+    // Beyond safe integers there is no next life; nobody would let it in.
+    if (young && this.reincarnations < REINCARNATIONS_MAX && Number.isSafeInteger(next)) {
+      this.reincarnate(next);
       return;
     }
     this.silent = true;
