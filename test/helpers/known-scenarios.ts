@@ -107,4 +107,21 @@ export const KNOWN_SCENARIOS: readonly (readonly [string, Scenario])[] = [
       ],
     },
   ],
+  [
+    "whoever took a leaver's key while cut off is told as its update when it is seen again",
+    {
+      seed: 13,
+      nodes: 3,
+      logSizeMax: 8,
+      steps: [
+        { do: "advance", ms: 100 },
+        { do: "track", node: 0, session: 0, topic: 1, key: 0, meta: 0 },
+        { do: "stop", node: 0, handoffMs: 2_958 },
+        { do: "advance", ms: 1_000 },
+        { do: "partition", nodes: 18 },
+        { do: "track", node: 1, session: 0, topic: 1, key: 0, meta: 0 },
+        { do: "advance", ms: 1_000 },
+      ],
+    },
+  ],
 ];

@@ -1,5 +1,5 @@
 /** The watchers of one topic, and the changes that they have not been told of yet. */
-import type { Entry } from "./entry.ts";
+import type { Entry, Predecessor } from "./entry.ts";
 import type { Leave, LeaveReason, TopicDiff, Update, Watcher } from "./presence.ts";
 
 /** One watcher's place in the queue: `active` turns false when it unsubscribes, even in the middle of a delivery. */
@@ -59,7 +59,12 @@ export class TopicWatch {
   private takeUpdates(): Update[] {
     const updates: Update[] = [];
     const afterByLineage = new Map<string, Entry>();
-    for (const entry of this.added) afterByLineage.set(lineageOf(entry), entry);
+    for (const entry of this.added) {
+      afterByLineage.set(lineageOf(entry), entry);
+      // It may come into sight with the same change that took the one whose place it has: a replica is up again.
+      const inherited = entry.heirOf && lineageOf(entry.heirOf);
+      if (inherited !== undefined && !afterByLineage.has(inherited)) afterByLineage.set(inherited, entry);
+    }
     for (const before of this.gone.keys()) {
       const last = this.lastSuccessorOf(before);
       // Who took its place may be gone again, while one that follows it by itself has come.
@@ -85,6 +90,6 @@ export class TopicWatch {
   }
 }
 
-function lineageOf(entry: Entry): string {
-  return `${entry.root} ${entry.replica}`;
+function lineageOf({ root, replica }: Predecessor): string {
+  return `${root} ${replica}`;
 }
