@@ -19,8 +19,6 @@ export interface ClusterOptions {
   readonly bufferedBytesMax?: number;
 }
 
-export type VirtualNode = SimulatedProcess;
-
 export class VirtualCluster extends SimulatedCluster {
   /** Bytes of the largest frame so far. */
   largestFrame = 0;
