@@ -89,7 +89,8 @@ test("access lets in, refuses and ends clients, and room comes back", async () =
   const client = new faye.Client(node.url, { retry: 0.1 });
   client.addExtension({
     outgoing(message, callback) {
-      if (message.channel === "/meta/handshake") message.ext = { authToken: handshakes++ === 0 ? "short" : "long" };
+      if (message.channel === "/meta/handshake")
+        message.ext = { authToken: handshakes++ === 0 ? "short" : "long" };
       if (message.channel === "/meta/subscribe") message.ext = { presence: { id: "alice" } };
       callback(message);
     },

@@ -14,7 +14,12 @@ vi.setConfig({ testTimeout: 60_000 });
 
 const PATHS = {
   upgrades: ["/socket/websocket?vsn=2.0.0&user_id=u", "/cable", "/bayeux"],
-  requests: ["/socket/longpoll?vsn=2.0.0&user_id=u", "/bayeux?message=%5B%5D&jsonp=a", "/bayeux/client.js", "/nowhere"],
+  requests: [
+    "/socket/longpoll?vsn=2.0.0&user_id=u",
+    "/bayeux?message=%5B%5D&jsonp=a",
+    "/bayeux/client.js",
+    "/nowhere",
+  ],
 };
 
 async function serveAll(open: boolean): Promise<PresentlyNode> {

@@ -124,4 +124,17 @@ export const KNOWN_SCENARIOS: readonly (readonly [string, Scenario])[] = [
       ],
     },
   ],
+  [
+    "two processes of one name that keep renaming themselves ask for the same again, and are answered within the bounds",
+    {
+      seed: 171277586,
+      nodes: 3,
+      logSizeMax: 8,
+      steps: [
+        { do: "batch", node: 2, session: 0, topic: 0 },
+        { do: "advance", ms: 100 },
+        { do: "move", node: 1 },
+      ],
+    },
+  ],
 ];

@@ -52,10 +52,12 @@ export class WireOracle implements ClusterObserver {
   /** @throws {InvariantError} `buffers`. Cost: O(frame). */
   private checkLog(direction: Direction, frame: Uint8Array): void {
     const message = decodeMessage(frame);
-    if (message?.type !== "sync" || message.deltas.length === 0) return;
+    if (message?.type !== "sync") return;
     const before = this.answers.get(direction);
     const answer = before?.pull === message.pull ? before : { pull: message.pull, sizes: new Map() };
-    this.answers.set(direction, answer);
+    // Whoever goes on under another id counts its pulls from the beginning: the same number, and another answer.
+    if (message.last) this.answers.delete(direction);
+    else this.answers.set(direction, answer);
     const { process } = direction.sender;
     const { logSizeMax } = process.endpoint.replica.settings;
     for (const { origin, numbers, removals } of message.deltas) {
