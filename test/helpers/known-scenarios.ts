@@ -137,4 +137,18 @@ export const KNOWN_SCENARIOS: readonly (readonly [string, Scenario])[] = [
       ],
     },
   ],
+  [
+    "whoever was superseded by a life that has gone again is told so by those that had a link with it",
+    {
+      seed: 658222373,
+      nodes: 3,
+      logSizeMax: 1000,
+      steps: [
+        { do: "advance", ms: 100 },
+        { do: "move", node: 0 },
+        { do: "advance", ms: 19 },
+        { do: "stop", node: 0, handoffMs: 0 },
+      ],
+    },
+  ],
 ];

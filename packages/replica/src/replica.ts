@@ -4,7 +4,7 @@
  * Sans-I/O: messages and the time come in, messages and diffs go out. The same calls with the same times give the same
  * outputs on every machine, so one implementation runs in production and in the simulator.
  */
-import { type EventNumber, nameOf, type ReplicaId, replicaId } from "@presently/crdt";
+import { type EventNumber, incarnationOf, nameOf, type ReplicaId, replicaId } from "@presently/crdt";
 import type { MessageListener } from "./channels.ts";
 import { Content } from "./content.ts";
 import { type Counters, newCounters } from "./counters.ts";
@@ -618,6 +618,11 @@ export class Replica {
   }
 
   private hear(peer: Peer, message: HeartbeatMessage, now: Millis): void {
+    // A newer life of its name was here while this link was open, and may be gone already: then nobody else tells it.
+    if (incarnationOf(peer.id) < this.membership.newestOf(nameOf(peer.id))) {
+      this.turnAway(peer.id);
+      return;
+    }
     const agreedBefore = peer.agrees === true;
     const finding = this.gossip.hear(peer, message, now);
     // In a quiet cluster nobody is asked to look through what all peers claim.
