@@ -36,10 +36,12 @@ export default defineConfig({
         ["packages/*/src/**/*.test.ts", "test/unit/**/*.test.ts", "test/conformance/**/*.test.ts"],
         {
           exclude: ["**/*.property.test.ts"],
+          maxWorkers: 2,
         },
       ),
       project("property", ["packages/*/src/**/*.property.test.ts", "test/property/**/*.test.ts"], {
         testTimeout: 120_000,
+        maxWorkers: 2,
       }),
       // Most of the time these wait for processes: two files at a time keep two cores busy.
       project("cluster", ["test/cluster/**/*.test.ts"], {
