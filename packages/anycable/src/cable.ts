@@ -83,6 +83,10 @@ const TICK_MS = 250;
 const STALL_MS = 2_000;
 const SWEEP_TICKS = 40;
 
+/**
+ * AnyCable's server on one node: its WebSockets, its channels, and the API by which an application publishes.
+ * Its streams and presence are those of the whole cluster.
+ */
 export class Cable<Identifiers = unknown> {
   readonly #node: PresentlyNode;
   readonly #services: SessionServices;

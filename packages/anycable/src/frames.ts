@@ -69,6 +69,7 @@ export function message(
   });
 }
 
+/** Somebody who is present on a stream, as clients of AnyCable are told: the id, and what was said of it at the join. */
 export interface PresenceRecord {
   readonly id: string;
   readonly info?: unknown;

@@ -82,6 +82,7 @@ export interface DurationOptions {
 
 export type Durations = Required<DurationOptions>;
 
+/** What holds for every duration that is not given, in milliseconds. */
 export const DURATION_DEFAULTS: Durations = {
   presenceTtlMs: 15_000,
   resumeMs: 300_000,

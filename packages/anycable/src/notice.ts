@@ -25,6 +25,7 @@ export interface CableNotice {
   readonly error?: unknown;
 }
 
+/** Told of each notice, for logs and alarms. */
 export type NoticeListener = (notice: CableNotice) => void;
 
 /** Where notices go when nobody listens: errors show as warnings of the process, and are not lost. */

@@ -45,6 +45,7 @@ export interface StreamSubscriber {
   deliver(delivery: Delivery): void;
 }
 
+/** Who is spared a message, and whether it is kept for those who were away. */
 export interface PublishOptions {
   /** The session that is not to get it. */
   readonly except?: string | undefined;

@@ -19,6 +19,7 @@ export interface SubscriptionControl {
   presence(): PresenceRecord[];
 }
 
+/** One client's subscription to one channel, which the callbacks of the channel are handed: streams, messages and presence. */
 export class Subscription<Identifiers = unknown> {
   readonly #control: SubscriptionControl;
 

@@ -15,6 +15,7 @@ import type { RoomOptions } from "./room-snapshot.ts";
  */
 export type ClientStatus = "idle" | "connecting" | "connected" | "reconnecting" | "refused" | "closed";
 
+/** What `client.on` can listen to, with what each listener is given. */
 export interface ClientEvents {
   readonly status: readonly [status: ClientStatus];
   /** The server refuses this client (`UNAUTHORIZED`), or `getToken` failed (`TOKEN_FAILED`). */
@@ -31,6 +32,7 @@ export function createClient(url: string | URL, options: ClientOptions = {}): Cl
   return new Client(url, options);
 }
 
+/** One connection and the rooms that share it. Made by `createClient`; connects again by itself until it is closed. */
 export class Client {
   readonly #settings: Settings;
   readonly #host: RoomHost;

@@ -10,6 +10,7 @@ import { positive } from "./options.ts";
 import type { AnyRoom } from "./room.ts";
 import { Throttled } from "./throttled.ts";
 
+/** How often values are sent, and how long and how many are kept. */
 export interface LiveValuesOptions {
   /** At least so long lies between two messages of this client. Default 50 ms. */
   readonly intervalMs?: number;
@@ -135,7 +136,11 @@ export class LiveValues<T> {
   }
 }
 
-/** @param event  names the values: `pointer`, for example; the same in all clients */
+/**
+ * The last value of everybody in a room, sent as messages: it costs the cluster no state, and ends with whoever set it.
+ *
+ * @param event  names the values: `pointer`, for example; the same in all clients
+ */
 export function liveValues<T>(room: AnyRoom, event: string, options: LiveValuesOptions = {}): LiveValues<T> {
   return new LiveValues<T>(room, event, options);
 }

@@ -6,6 +6,7 @@ import { ClientError, limitReached } from "./errors.ts";
 // biome-ignore lint/suspicious/noExplicitAny: every WebSocket types its events in its own way, and none is called here by them.
 export type Transport = new (url: string, protocols?: any) => any;
 
+/** Who the client is to the server, and how it connects and connects again. */
 export interface ClientOptions {
   /** The name under which this client is present. Sent as the connect parameter `keyParameter`; with a token, its claim counts. */
   readonly key?: string;

@@ -8,6 +8,7 @@ import type { Meta, Person } from "./person.ts";
  */
 export type RoomStatus = "joining" | "joined" | "rejoining" | "refused" | "left";
 
+/** What one says of oneself on joining a room, and how long those who are gone stay in its list. */
 export interface RoomOptions<M extends Meta> {
   /** What this client says of itself, a map of JSON values of at most 8 KiB. Default: nothing. */
   readonly meta?: M;
@@ -32,6 +33,7 @@ export interface RoomSnapshot<M extends Meta> {
   readonly error: ClientError | undefined;
 }
 
+/** What `room.on` can listen to, with what each listener is given. */
 export interface RoomEvents<M extends Meta> {
   readonly join: readonly [person: Person<M>];
   readonly leave: readonly [person: Person<M>];

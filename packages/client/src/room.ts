@@ -29,6 +29,10 @@ export type AnyRoom = Room<any>;
 
 const EVENT = { update: "presently_update", message: "presently_message" } as const;
 
+/**
+ * One topic as this client sees it: who is there, and what it says there. Made by `client.join`; it outlives connections, and
+ * is joined again after each that broke.
+ */
 export class Room<M extends Meta = Meta> {
   readonly topic: string;
   readonly #host: RoomHost;

@@ -6,6 +6,7 @@ import { positive } from "./options.ts";
 import type { Meta } from "./person.ts";
 import type { Room } from "./room.ts";
 
+/** Whether somebody who is present is at it; `away` is still present. */
 export type Status = "active" | "away";
 
 /** A meta that says it. */
@@ -13,6 +14,7 @@ export interface StatusMeta {
   readonly status?: Status;
 }
 
+/** After how long one counts as away, and what is taken as a sign of life. */
 export interface TrackStatusOptions {
   /** Without a sign of life for so long one is away. Default 300,000 ms. */
   readonly idleMs?: number;
@@ -23,6 +25,7 @@ export interface TrackStatusOptions {
   readonly clock?: Clock;
 }
 
+/** What `trackStatus` gives: the status that is told now, and how to end it. */
 export interface StatusTracker {
   readonly status: Status;
   onChange(listener: (status: Status) => void): Unsubscribe;

@@ -4,6 +4,7 @@ import type { Meta } from "./person.ts";
 import type { Room } from "./room.ts";
 import { Throttled } from "./throttled.ts";
 
+/** How often one's own meta is updated at most. */
 export interface ThrottledUpdatesOptions {
   /** At least so long lies between two updates. Default 100 ms. */
   readonly intervalMs?: number;

@@ -5,6 +5,7 @@ import { LiveValues } from "./live-values.ts";
 import { positive } from "./options.ts";
 import type { AnyRoom } from "./room.ts";
 
+/** Which text is meant, and when somebody counts as having stopped. */
 export interface TypingOptions {
   /** Names what is typed into, where a room has several. Default `typing`; the same in all clients. */
   readonly event?: string;
@@ -15,6 +16,7 @@ export interface TypingOptions {
   readonly clock?: Clock;
 }
 
+/** Who types in a room, and how this client says that it does; what `typing` gives. */
 export interface Typing {
   /** A key was touched. */
   touch(): void;

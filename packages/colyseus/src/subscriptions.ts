@@ -10,6 +10,7 @@ export interface TopicsListener {
   removed(topic: string): void;
 }
 
+/** The callbacks of one process by topic. Tells its listener only of a topic's first callback and of its last. */
 export class Subscriptions {
   private readonly callbacks = new Map<string, TopicCallback[]>();
   private readonly failed: (error: unknown, topic: string) => void;

@@ -35,6 +35,7 @@ export interface SetListener<V> {
   ): void;
 }
 
+/** How much of its recent history a set keeps for peers that fell behind. */
 export interface ObservedRemoveSetOptions {
   /** Adds and removes kept per origin for peers that missed a few; beyond it they are given the full state. Default 10,000. */
   readonly logSizeMax?: number;

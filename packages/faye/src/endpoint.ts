@@ -13,6 +13,7 @@ import type { NoticeListener } from "./notice.ts";
 import { protect } from "./protect.ts";
 import { type FayePresence, setup } from "./setup.ts";
 
+/** How the ready-made server is reached, and what a client may cost it. */
 export interface EndpointOptions {
   /** The module `faye`: this package does not bring its own. */
   readonly faye: FayeModule;
@@ -31,6 +32,7 @@ export interface EndpointOptions {
   readonly onNotice?: NoticeListener;
 }
 
+/** What runs after `serveEndpoint`: Faye's own server, and the presence that is attached to it. */
 export interface FayeEndpoint {
   readonly server: FayeServer;
   readonly presence: FayePresence;

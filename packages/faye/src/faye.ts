@@ -26,6 +26,7 @@ export interface FayeExtension {
   outgoing?(message: FayeMessage, request: IncomingMessage | null, callback: FayeCallback): void;
 }
 
+/** A publication under way, settled when the server has taken the message or refused it. */
 export interface FayePublication {
   then(resolved: (() => void) | null, rejected: (reason: unknown) => void): unknown;
 }

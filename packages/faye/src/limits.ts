@@ -26,6 +26,7 @@ export interface LimitOptions extends Partial<GateLimits> {
 
 export type Limits = Required<Omit<LimitOptions, keyof GateLimits>> & Partial<GateLimits>;
 
+/** What holds for every limit of presence that is not given; those of addresses are in `GATE_DEFAULTS`. */
 export const LIMIT_DEFAULTS: Readonly<typeof DEFAULTS> = DEFAULTS;
 
 /** @throws {InvalidArgumentError} for a name that is none, or a value that is no positive integer */

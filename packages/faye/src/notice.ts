@@ -26,6 +26,7 @@ export interface FayeNotice {
   readonly error?: unknown;
 }
 
+/** Told of each notice, for logs and alarms. */
 export type NoticeListener = (notice: FayeNotice) => void;
 
 /** Where notices go when nobody listens: errors and warnings show as warnings of the process, and are not lost. */

@@ -6,6 +6,7 @@ import { type LimitOptions, type Limits, resolveLimits } from "./limits.ts";
 import { type NoticeListener, warnOfNotice } from "./notice.ts";
 import type { ValueShape } from "./presence-value.ts";
 
+/** Where presence is kept, which channels have it, and what clients are told. */
 export interface SetupOptions {
   /** The node of the cluster that keeps who is present. Needed unless there is an `engine`. */
   readonly node?: PresentlyNode;

@@ -24,6 +24,7 @@ const DEFAULTS = {
   subscriptionsPerClientMax: 10_000,
 };
 
+/** What one client may cost a Faye server, which itself sets no bounds. */
 export interface ProtectOptions {
   /**
    * Which web pages may connect: `true`, those of the host that they connect to; or a list such as `https://shop.example`,

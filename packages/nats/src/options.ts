@@ -2,6 +2,7 @@
 import type { NodeConnectionOptions } from "@nats-io/transport-node";
 import { InvalidArgumentError } from "presently";
 
+/** Those of the NATS client, besides the few that the transport needs for itself, and its own. */
 export interface NatsOptions
   extends Omit<NodeConnectionOptions, "noEcho" | "maxReconnectAttempts" | "reconnect" | "name"> {
   /** First token of every subject. Default `presently`. */

@@ -61,6 +61,7 @@ export interface ChannelDefinition<Assigns = unknown> {
   readonly presence?: PresenceDefinition<Assigns> | false;
 }
 
+/** Who is tracked on joining a channel, under which key and with what meta, and what clients are told of it. */
 export interface PresenceDefinition<Assigns = unknown> {
   /**
    * Tracks everybody who joins under the key that this gives; nobody who gets `undefined`, and nobody who may not be

@@ -30,6 +30,7 @@ export interface ChannelControl {
   stop(): void;
 }
 
+/** One client's membership of one topic, which every callback is handed; it ends with the channel, and with it what it tracks. */
 export class Channel<Assigns = unknown> {
   /** What `connect` gave; a copy for this channel, that callbacks may change. */
   readonly assigns: Assigns;
@@ -131,9 +132,8 @@ export class Channel<Assigns = unknown> {
 
   /**
    * Whether this client may do it on this topic, by the node's `access`; without that always true. What a channel does by
-   * itself is its own word, and not asked about: ask before you `track` a key, or `broadcast`, that the client chose.
-   *
-   * @param key  under which it would be present
+   * itself is its own word, and not asked about: ask before you `track` a key, or `broadcast`, that the client chose. To
+   * `track` it takes the key under which the client would be present.
    */
   may(kind: "watch" | "publish"): Promise<boolean>;
   may(kind: "track", key: string | number): Promise<boolean>;

@@ -5,6 +5,7 @@ import type { Identity } from "presently/drop-in";
 /** Parameters of the query string; `a[b]=1` is `{ a: { b: "1" } }`. Has no prototype. */
 export type Params = Readonly<Record<string, unknown>>;
 
+/** What is known of a connection when `connect` decides on it. */
 export interface ConnectionInfo {
   readonly transport: "websocket" | "longpoll";
   /** What the client gave as `authToken`: a sub-protocol of the WebSocket, or a header field. */

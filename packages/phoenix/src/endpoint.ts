@@ -17,6 +17,7 @@ import { PhoenixSocket } from "./phoenix-socket.ts";
 import type { Reply } from "./reply.ts";
 import { tokenVerifier } from "./token.ts";
 
+/** How clients reach the ready-made socket, and how they prove who they are. */
 export interface EndpointOptions {
   /** Where clients connect. Default `/socket`. */
   readonly path?: string;

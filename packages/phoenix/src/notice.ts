@@ -13,6 +13,7 @@ export type Callback =
   | "presence"
   | "dispatch";
 
+/** Something that went wrong with a client, a callback or another node, with what is needed to find it. */
 export interface PhoenixNotice {
   /**
    * `callback-failed`: the application threw. `connection-dropped`: a client broke a rule or a bound. `undeliverable`:
@@ -39,6 +40,7 @@ export interface PhoenixNotice {
   readonly error?: unknown;
 }
 
+/** Told of each notice, for logs and alarms. */
 export type NoticeListener = (notice: PhoenixNotice) => void;
 
 /** Where notices go when nobody listens: errors show as warnings of the process, and are not lost. */

@@ -36,6 +36,7 @@ import { WebSocketTransport } from "./websocket-transport.ts";
 const DIFF_INTERVAL_MS = 50;
 const DIFF_INTERVAL_MAX_MS = 60_000;
 
+/** Who may connect to a socket, and what a client may cost it. */
 export interface PhoenixSocketOptions<Assigns> {
   /**
    * Lets a client in by giving the `assigns` that its channels start with, or refuses it (403) by giving nothing, `null`
@@ -72,6 +73,7 @@ interface Served {
   readonly metas: MetasListener | undefined;
 }
 
+/** Serves phoenix.js on one node: connections, channels by pattern of their topic, and the presence of the whole cluster. */
 export class PhoenixSocket<Assigns = unknown> {
   /** Presence by topic, for server code that is no channel. */
   readonly presence: SocketPresence;

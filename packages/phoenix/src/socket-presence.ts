@@ -15,6 +15,7 @@ export interface SocketPresenceOptions {
   readonly fetcherOf: (topic: string) => Fetcher;
 }
 
+/** Tracks and lists presence on any topic, for server code that is no channel; one per socket, as `socket.presence`. */
 export class SocketPresence {
   readonly #options: SocketPresenceOptions;
   readonly #trackers = new WeakMap<object, Tracker>();

@@ -5,6 +5,7 @@ import pinoPretty from "pino-pretty";
 /** The levels of `logLevel`, from the least important line on; `silent` writes nothing. */
 export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
 
+/** The least important line that is written; see `logLevels`. */
 export type LogLevel = (typeof logLevels)[number];
 
 /** What a node asks of a logger; pino's fits. Facts are fields of the line, the message is for people. */

@@ -16,6 +16,7 @@ import { array, boolean, checkJson, count, type Fields, fields, replica, text } 
 type Delta = Extract<Message, { type: "delta" }>["delta"];
 type Removals = SyncMessage["pending"];
 
+/** The first byte of every message; one that begins with another is refused. */
 export const PROTOCOL_VERSION = 1;
 
 /** Types below 16 belong to the transport. */

@@ -13,6 +13,7 @@ import { Replica } from "./replica.ts";
 import type { Answer } from "./requests.ts";
 import type { Transport, TransportListener } from "./transport.ts";
 
+/** The replica to run, what carries its messages, and who is told of what an operator should know. */
 export interface EndpointOptions {
   readonly replica: ReplicaOptions;
   /** Called once, with the endpoint as its listener; it may start to call back as soon as `start` was called. */

@@ -11,6 +11,7 @@ export interface ReplicaChange {
   readonly linked: boolean;
 }
 
+/** Told of a replica whose state or link has changed, after the input that changed it, once for each replica. */
 export type ReplicaListener = (change: ReplicaChange) => void;
 
 export class Followers {

@@ -169,6 +169,7 @@ export interface ReplyMessage {
   readonly payload: unknown;
 }
 
+/** Whatever one replica sends another; `type` says which. `encodeMessage` makes bytes of it. */
 export type Message =
   | DeltaMessage
   | HeartbeatMessage

@@ -52,6 +52,7 @@ export interface MessengerPort {
   readonly failed: (error: unknown, channel: string) => void;
 }
 
+/** The messages of the application at one replica: `broadcast`, `send` and `request`, and who listens to each channel. */
 export class Messenger {
   private readonly settings: ReplicaSettings;
   private readonly counters: Counters;

@@ -7,6 +7,7 @@ export interface Notice {
   readonly [fact: string]: unknown;
 }
 
+/** What a notice is about; stable, so that alarms can name it. */
 export type NoticeType =
   | "replica-up"
   | "replica-suspect"

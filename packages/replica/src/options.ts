@@ -1,6 +1,7 @@
 /** What can be configured of a replica: every option with its unit, default, and what raising it buys and costs. */
 import { ConfigurationError, InvalidArgumentError } from "./errors.ts";
 
+/** What can be set of a replica; only `name` and `incarnation` must be. */
 export interface ReplicaOptions {
   /** Stable name of the node: 1 to 64 letters, digits, `.`, `_`, `:`, `@`, `-`. */
   readonly name: string;
@@ -76,6 +77,7 @@ export interface ReplicaOptions {
   readonly syncRangesMax?: number;
 }
 
+/** All options with their defaults filled in, checked by `resolveReplicaOptions`. */
 export type ReplicaSettings = Required<ReplicaOptions>;
 
 const DEFAULTS = {

@@ -6,6 +6,7 @@ import type { Notice } from "./notice.ts";
 /** Milliseconds, monotonic, from an arbitrary start. */
 export type Millis = number;
 
+/** What a replica asks of whoever runs it, during its own calls; none of these may call back into the replica. */
 export interface Outbox {
   /** Sends one message to several peers; it is encoded once. */
   send(peers: Iterable<ReplicaId>, message: Message): void;

@@ -26,11 +26,13 @@ export interface Presence {
  */
 export type LeaveReason = "left" | "lost" | "evicted" | "removed";
 
+/** Somebody who is gone, as they were last, and why. */
 export interface Leave {
   readonly presence: Presence;
   readonly reason: LeaveReason;
 }
 
+/** One presence whose meta or owner is another now; it was never away in between. */
 export interface Update {
   readonly before: Presence;
   readonly after: Presence;
@@ -54,6 +56,7 @@ export interface TopicDiff {
   readonly updates: readonly Update[];
 }
 
+/** What a watcher is told: one state, then diffs; `type` tells them apart. */
 export type TopicChange = TopicState | TopicDiff;
 
 /** Told of a topic's state, then of every diff, exactly once and in order, during the call that made the change. */

@@ -54,6 +54,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 /** What counts though nobody knows its sender at the moment: it is said once on a link, or proves life. */
 const ALWAYS_HEARD: ReadonlySet<Message["type"]> = new Set(["heartbeat", "interest", "interest-ack"]);
 
+/** One life of a node. Whoever runs it hands in messages and the time (monotonic milliseconds), and does what its outbox asks. */
 export class Replica {
   readonly settings: ReplicaSettings;
   /** Monotone counts of what happened, for metrics. */

@@ -15,6 +15,7 @@ export type Answer =
   | { readonly ok: true; readonly payload: unknown }
   | { readonly ok: false; readonly error: RequestError };
 
+/** Why a request has no answer. After `REQUEST_UNHANDLED` and `REQUESTS_MAX` it was not carried out; else it may have been. */
 export type RequestErrorCode =
   | "REQUEST_TIMEOUT"
   | "PEER_UNREACHABLE"
@@ -51,6 +52,7 @@ export interface Responder {
   fail(reason: string): void;
 }
 
+/** Answers the requests of a channel through `responder`, now or later; what it throws is the answer `REQUEST_FAILED`. */
 export type RequestHandler = (payload: unknown, from: ReplicaId, responder: Responder) => void;
 
 interface OpenRequest {

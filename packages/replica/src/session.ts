@@ -5,11 +5,13 @@ import { ClosedError, InvalidArgumentError } from "./errors.ts";
 import type { LocalPresences } from "./local-presences.ts";
 import type { Meta, Presence } from "./presence.ts";
 
+/** What becomes of a session's presences when its connection breaks. */
 export interface SessionOptions {
   /** How long what it tracks stays after `drop`. Default 0 ms: `drop` is `close`. */
   readonly lingerMs?: number;
 }
 
+/** The local owner of presences, a socket for example; made by `session()`. Closing it takes away all that it tracks. */
 export class Session {
   /** What it holds; kept by `LocalPresences`. */
   readonly entries = new EntryBag();

@@ -4,6 +4,7 @@ import { resolveOptions, type SocketClusterPresenceOptions } from "./options.ts"
 import type { SocketClusterServer } from "./server.ts";
 import { SocketClusterPresence } from "./socketcluster-presence.ts";
 
+/** The options of sc-presence and those that are new, with the node that keeps who is present. */
 export type AttachOptions = SocketClusterPresenceOptions & {
   /** The node whose cluster the sockets are present in; it stays the caller's. */
   readonly node: PresentlyNode;

@@ -26,6 +26,7 @@ export interface MirrorConnection {
   release(): void;
 }
 
+/** Where the copy is written, and how far it may lag behind. */
 export interface MirrorOptions {
   /** `createPool(…)` of `mysql2/promise`; stays the caller's to end. */
   readonly pool: MirrorPool;

@@ -5,6 +5,7 @@ import { type LimitOptions, type Limits, resolveLimits } from "./limits.ts";
 import type { MirrorOptions } from "./mirror.ts";
 import type { SocketClusterServer, SocketClusterSocket } from "./server.ts";
 
+/** What the published count counts: records, sockets, or distinct users. */
 export type UserCountType = "SUBSCRIPTIONS" | "SOCKETS" | "USERS";
 
 /** What a client asks for: the map of all users, or who is on a channel. */

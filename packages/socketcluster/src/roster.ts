@@ -3,6 +3,7 @@ import type { Presence, PresentlyNode, TopicDiff } from "presently";
 import type { Roster as Presences } from "presently/drop-in";
 import type { Settings } from "./options.ts";
 
+/** One user of a channel, however many connections it has there. */
 export interface RosterUser {
   /** The user's id as a text. */
   readonly id: string;
@@ -10,6 +11,7 @@ export interface RosterUser {
   readonly connections: number;
 }
 
+/** The users of one channel in the whole cluster; of a change, only those whom it concerns. */
 export interface Roster {
   readonly channel: string;
   readonly users: readonly RosterUser[];

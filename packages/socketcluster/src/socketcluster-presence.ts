@@ -39,6 +39,7 @@ const WEBSOCKET_OPEN = 1;
 /** How long a socket may follow a roster before it must be subscribed to its channel. */
 const ADMISSION_MS = 500;
 
+/** Records the sockets of one server as presences of the cluster, and answers who is there; what `attach` gives. */
 export class SocketClusterPresence {
   private readonly node: PresentlyNode;
   private readonly server: SocketClusterServer;

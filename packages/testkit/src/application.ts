@@ -17,6 +17,7 @@ export interface Operation<App> {
   run(app: App, input: any): void;
 }
 
+/** The code under test, once per node: how it starts, what users can do to it, and what must hold always and after healing. */
 export interface Application<App> {
   /** Topics whose changes are checked, and told in a timeline. Default none. */
   readonly topics?: readonly string[];

@@ -92,6 +92,7 @@ export function pauses(): fc.Arbitrary<Step> {
   return fc.record({ do: fc.constant("advance" as const), ms });
 }
 
+/** How large the histories are that are drawn, and what may go wrong in them. */
 export interface ScenarioOptions {
   /** Default 2 to 5. */
   readonly nodes?: number | { readonly min: number; readonly max: number };

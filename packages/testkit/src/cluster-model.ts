@@ -24,6 +24,7 @@ interface NodeModel {
 /** What `batch` tracks. */
 const BULKY = JSON.stringify({ text: "x".repeat(300) });
 
+/** The naive model that commands are compared with: takes the same steps as the cluster, and knows who is to be present. */
 export class ClusterModel {
   private readonly nodes: NodeModel[];
 

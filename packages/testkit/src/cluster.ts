@@ -12,6 +12,7 @@ import { integerFrom, streamOf } from "./random.ts";
 import { VirtualTime } from "./virtual-time.ts";
 import { WatchedTopic } from "./watched-topic.ts";
 
+/** What all nodes of a simulated cluster have in common, and the seed from which everything else follows. */
 export interface ClusterOptions {
   /** Everything that is left to chance follows from it. Default "0". */
   readonly seed?: string | number;
@@ -30,6 +31,7 @@ export interface ClusterOptions {
   readonly observers?: readonly ClusterObserver[];
 }
 
+/** Which life of a node starts, and on which host. */
 export interface StartOptions {
   /** Default: one more than the newest so far. */
   readonly incarnation?: number;
@@ -40,6 +42,7 @@ export interface StartOptions {
 /** After its goodbye a process lives on for so long. */
 const LEAVING_MS = 200;
 
+/** Nodes, their hosts and the network between them, in one thread and in virtual time: nothing moves until time is advanced. */
 export class SimulatedCluster {
   readonly time = new VirtualTime();
   readonly network: Network;

@@ -45,6 +45,7 @@ export class StepCommand implements ClusterCommand {
   }
 }
 
+/** What the commands are drawn from. */
 export interface CommandOptions {
   /** Default 3. */
   readonly nodes?: number;
@@ -63,6 +64,7 @@ export function clusterCommands(options: CommandOptions = {}): fc.Arbitrary<Clus
   return [fc.oneof(...steps).map((step) => new StepCommand(step))];
 }
 
+/** The cluster that commands are run on. */
 export interface RunCommandsOptions extends Pick<WorldOptions, "replica" | "network"> {
   /** As was given to `clusterCommands`. Default 3. */
   readonly nodes?: number;

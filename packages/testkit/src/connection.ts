@@ -35,6 +35,7 @@ interface Item {
   readonly bytes: number;
 }
 
+/** One way of a connection: in order, and bounded by the sender's buffer, beyond which the link is congested and then closed. */
 export class Direction {
   readonly path: Path;
   readonly sender: End;

@@ -47,6 +47,7 @@ export const SITUATIONS = [
   "a slow link",
 ] as const;
 
+/** One of `SITUATIONS`, in words. */
 export type Situation = (typeof SITUATIONS)[number];
 
 const BY_NOTICE: Partial<Record<Notice["type"], Situation>> = {
@@ -67,6 +68,7 @@ const BY_FAULT: Partial<Record<FaultKind, Situation>> = {
   slow: "a slow link",
 };
 
+/** Counts how often histories reached each situation: an observer of clusters, which several runs may share. */
 export class Coverage implements ClusterObserver {
   readonly counts = new Map<Situation, number>(SITUATIONS.map((situation) => [situation, 0]));
   private readonly down = new WeakMap<SimulatedProcess, Set<ReplicaId>>();

@@ -8,6 +8,7 @@ import { type RunOptions, runScenario } from "./run.ts";
 import type { Scenario } from "./scenario.ts";
 import { Timeline } from "./timeline.ts";
 
+/** How many histories are tried, from which seed, and on which application. */
 export interface FuzzOptions<App = unknown>
   extends Pick<ScenarioOptions, "nodes" | "faults" | "stepsMax">,
     Pick<RunOptions, "replica" | "network"> {
@@ -23,6 +24,7 @@ export interface FuzzOptions<App = unknown>
   readonly onProgress?: (progress: FuzzProgress) => void;
 }
 
+/** How far a search is, as histories; for a progress bar. */
 export interface FuzzProgress {
   readonly done: number;
   readonly runs: number;
@@ -30,6 +32,7 @@ export interface FuzzProgress {
   readonly shrinkRuns: number;
 }
 
+/** What a search found, and how much it looked at. */
 export interface FuzzReport {
   readonly seed: number;
   /** Histories that were run. */
@@ -44,6 +47,7 @@ export interface FuzzReport {
   readonly failure: FuzzFailure | undefined;
 }
 
+/** A broken promise: the smallest history that was found to break it, and what it broke. */
 export interface FuzzFailure {
   /** As small as it could be made. */
   readonly scenario: Scenario;

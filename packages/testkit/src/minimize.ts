@@ -8,6 +8,7 @@ import type { Scenario, Step } from "./scenario.ts";
 /** Runs a scenario; answers what it failed with, or undefined. */
 export type Attempt = (scenario: Scenario) => unknown;
 
+/** The smallest scenario found that still fails in the same way, and what it fails with. */
 export interface Minimized {
   readonly scenario: Scenario;
   readonly error: unknown;

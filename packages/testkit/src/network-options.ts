@@ -1,6 +1,7 @@
 /** How the simulated network behaves when nothing is wrong with it, and how long its ends wait. */
 import type { Millis } from "@presently/replica";
 
+/** Delays, widths and patience of the simulated network, in milliseconds of virtual time and bytes. */
 export interface NetworkOptions {
   /** The shortest one-way delay of a frame. Default 1. */
   readonly latencyMinMs?: Millis;
@@ -28,6 +29,7 @@ export interface NetworkOptions {
 
 export type NetworkSettings = Required<NetworkOptions>;
 
+/** What holds for every option of the network that is not given, in milliseconds and bytes: a good network, a little uneven. */
 export const NETWORK_DEFAULTS: NetworkSettings = {
   latencyMinMs: 1,
   latencyMaxMs: 10,

@@ -5,6 +5,7 @@ import type { SimulatedProcess } from "./process.ts";
 
 export type FaultKind = "cut" | "stall" | "slow" | "mend" | "mend-all" | "pause" | "resume";
 
+/** Told of what happens in a cluster, in order and as it happens; leaves out what it does not care for, and changes nothing. */
 export interface ClusterObserver extends Partial<NetworkObserver> {
   started?(process: SimulatedProcess): void;
   ended?(process: SimulatedProcess, how: string): void;

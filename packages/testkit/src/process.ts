@@ -29,6 +29,7 @@ export interface ProcessOptions {
   readonly listener?: TransportListener;
 }
 
+/** One process on one host: the real endpoint and replica, with a clock that may be off, and that can be paused or killed. */
 export class SimulatedProcess {
   readonly host: string;
   readonly life: number;

@@ -15,6 +15,7 @@ export const CONVERGES_WITHIN_MS = 20_000;
 /** Of a scenario: small buffers, so that a few changes are enough to congest a slow link. */
 export const SCENARIO_NETWORK = { windowBytes: 500, maxBufferedBytes: 1_000, lateShare: 0.05 };
 
+/** What a scenario that kept every promise came to. */
 export interface RunReport {
   /** Situations that the history reached. */
   readonly coverage: Coverage;
@@ -28,6 +29,7 @@ export interface RunReport {
   readonly traceHash: string | undefined;
 }
 
+/** The cluster that a scenario runs on, and who looks on. */
 export interface RunOptions extends Pick<WorldOptions, "replica" | "network" | "application"> {
   /** Takes a fingerprint of the history. Default false. */
   readonly trace?: boolean;

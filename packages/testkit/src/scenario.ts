@@ -39,8 +39,10 @@ export interface ApplicationStep {
   readonly input: unknown;
 }
 
+/** One step of a history: an operation, a fault, a step of the application under test, or time that passes (`ms`). */
 export type Step = Readonly<OperationStep | FaultStep | ApplicationStep | { do: "advance"; ms: number }>;
 
+/** A kind of thing that goes wrong in a scenario. */
 export type Fault =
   | "cuts"
   | "stalls"
@@ -65,6 +67,7 @@ export const FAULTS: readonly Fault[] = [
   "evictions",
 ];
 
+/** A whole history as plain JSON: what it starts from and every step, so that it can be written down and run again. */
 export interface Scenario {
   /** Latencies, clocks, jitter and gossip partners follow from it. */
   readonly seed: number;
@@ -75,6 +78,8 @@ export interface Scenario {
   readonly steps: readonly Step[];
 }
 
+/** The topics of scenarios, which every node watches. */
 export const TOPICS: readonly string[] = ["room:1", "room:2"];
+/** The keys that scenarios track; one has a name that a careless map would trip over. */
 export const KEYS: readonly string[] = ["ann", "bob", "cyd", "__proto__"];
 export const SESSIONS_PER_NODE = 2;

@@ -20,6 +20,7 @@ const MESSAGES: Readonly<Record<number, string>> = {
   23: "incarnation",
 };
 
+/** Observes a cluster and tells its history in words, a line for each thing that happened; for the message of a failure. */
 export class Timeline implements ClusterObserver {
   private readonly cluster: SimulatedCluster;
   private readonly lines: string[] = [];

@@ -6,6 +6,7 @@ import { EventQueue, type Task } from "./event-queue.ts";
 /** So many events at one instant are not a cluster that works, but one that goes round in circles. */
 const EVENTS_PER_INSTANT_MAX = 100_000;
 
+/** The time of a whole simulation and what is planned in it; things planned for the same instant run in the order of planning. */
 export class VirtualTime {
   /** Milliseconds since the start, seen from outside: no node's clock shows it. */
   now: Millis = 0;

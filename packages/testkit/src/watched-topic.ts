@@ -2,6 +2,7 @@
 import type { Presence, TopicChange } from "@presently/replica";
 import { InvariantError } from "./errors.ts";
 
+/** Follows one topic by what its watcher is told, and throws an `InvariantError` at a diff that does not follow. */
 export class WatchedTopic {
   /** Everybody who is there by what was told, by reference. */
   readonly present = new Map<string, Presence>();

@@ -22,6 +22,7 @@ const STATE_MESSAGES = new Set([16, 19, 22]);
 /** What the cluster of a scenario is like unless told otherwise: quick to forget, and with small frames. */
 export const SCENARIO_REPLICA: Partial<ReplicaOptions> = { evictAfterMs: 30_000, frameBytesTarget: 500 };
 
+/** How the cluster of a scenario differs from the usual one, and who looks on. */
 export interface WorldOptions extends Pick<ClusterOptions, "network"> {
   readonly replica?: Partial<ReplicaOptions>;
   /** Counts the situations that it gets into. */
@@ -31,6 +32,7 @@ export interface WorldOptions extends Pick<ClusterOptions, "network"> {
   readonly application?: Application<unknown>;
 }
 
+/** A cluster with everything that judges it: takes the steps of a scenario one by one, and throws at the first broken promise. */
 export class World {
   readonly cluster: SimulatedCluster;
   readonly names: readonly string[];

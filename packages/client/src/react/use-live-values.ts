@@ -7,6 +7,7 @@ const NO_VALUES: ReadonlyMap<string, never> = new Map<string, never>();
 const NO_KEYS: readonly string[] = Object.freeze([]);
 const nothing = () => {};
 
+/** The values of the others, and how to set or take back one's own; nothing is sent while the room is not there. */
 export interface UseLiveValues<T> {
   /** Of the others, by key. */
   readonly values: ReadonlyMap<string, T>;
@@ -37,6 +38,7 @@ export function useLiveValues<T>(
   return { values, set, clear };
 }
 
+/** Who else types, and how to say that one types or has stopped. */
 export interface UseTyping {
   /** The keys of the others who type. */
   readonly keys: readonly string[];

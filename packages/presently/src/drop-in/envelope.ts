@@ -41,6 +41,7 @@ export function plain(meta: Meta): Meta {
   return isEnvelope(meta) ? envelope({ info: meta, at: 0 }) : meta;
 }
 
+/** Whether a meta came from a protocol that says its own in an envelope; any other is the meta itself. */
 export function isEnvelope(meta: Meta): meta is Meta & { readonly [AT]: number } {
   return Object.hasOwn(meta, AT) && Number.isSafeInteger(meta[AT]);
 }

@@ -73,6 +73,10 @@ const TIMER_MS_MAX = 2_147_483_647;
 /** Counts of what a gate refused since it was made. */
 export type RefusalCounts = Readonly<Record<RefusalReason | "forbidden", number>>;
 
+/**
+ * Decides for one protocol of a node who may come in and what they may do, and counts whom it refused. Never throws once it is
+ * made: what cannot be decided is refused. Without `access` only the bounds of addresses hold.
+ */
 export class Gate {
   readonly #access: Access | undefined;
   readonly #protocol: Protocol;

@@ -3,6 +3,7 @@
 /** Must neither throw nor reject: whoever posts it deals with failures. */
 export type Task = () => undefined | Promise<void>;
 
+/** Tasks that run one at a time, in the order in which they were posted. It has no bound: whoever posts looks at `size`. */
 export class Mailbox {
   #tasks: Task[] = [];
   #busy = false;

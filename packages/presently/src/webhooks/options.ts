@@ -5,6 +5,7 @@ import type { logLevels } from "../logger.ts";
 /** `join` and `leave` are of a key, `occupied` and `vacated` of a topic: its first key, and its last. */
 export const WEBHOOK_EVENTS = ["join", "leave", "occupied", "vacated"] as const;
 
+/** One of `WEBHOOK_EVENTS`. */
 export type WebhookEventType = (typeof WEBHOOK_EVENTS)[number];
 
 /** What an operator should know of. */
@@ -15,6 +16,7 @@ export interface WebhookNotice {
   readonly message: string;
 }
 
+/** Where events are posted, of which topics, and how long and how often delivery is tried. */
 export interface WebhookOptions {
   /** Where events are posted: `https://…`, or `http://…`. */
   readonly url: string;

@@ -1,6 +1,7 @@
 /** How receivers know that a webhook is genuine, and new. */
 import { createHmac, timingSafeEqual } from "node:crypto";
 
+/** The header field that carries the signature of a webhook; `verifyWebhook` takes its value. */
 export const SIGNATURE_HEADER = "presently-signature";
 const TOLERANCE_S = 300;
 

@@ -56,6 +56,7 @@ export function attendTopic(node: PresentlyNode, topic: string): void {
   for (const webhooks of webhooksOf.get(node) ?? []) webhooks.attend(topic);
 }
 
+/** The webhooks of one node, until it stops. The nodes that have them share the topics out, so that each event is told by one. */
 export class Webhooks {
   readonly #node: PresentlyNode;
   readonly #settings: WebhookSettings;

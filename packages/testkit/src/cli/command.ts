@@ -19,6 +19,7 @@ export interface Output {
   readonly isTTY?: boolean;
 }
 
+/** Where the command writes, and what no flag says of its clusters. */
 export interface FuzzCommandOptions {
   /** Default standard output. */
   readonly output?: Output;

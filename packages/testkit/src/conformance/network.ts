@@ -11,6 +11,7 @@ export interface ConformingTransport extends Transport {
   bufferedBytes(peer: ReplicaId): number;
 }
 
+/** Who a transport is made for, and whether it has the right secret. */
 export interface JoinOptions {
   readonly cluster: string;
   readonly replica: ReplicaId;
@@ -33,6 +34,7 @@ export interface ConformanceNetwork {
   close(): void | Promise<void>;
 }
 
+/** The transport to examine: how to make it, and what it claims for itself. */
 export interface ConformanceOptions {
   /** Called for each case anew. */
   readonly createNetwork: () => ConformanceNetwork | Promise<ConformanceNetwork>;

@@ -7,7 +7,11 @@ import { SimulatedProcess } from "../process.ts";
 import { VirtualTime } from "../virtual-time.ts";
 import type { ConformanceNetwork, ConformingTransport, JoinOptions } from "./network.ts";
 
-/** @param seed everything that is left to chance follows from it */
+/**
+ * A medium for the suite that rests on the simulated network, to hold the simulator to what real transports promise.
+ *
+ * @param seed everything that is left to chance follows from it
+ */
 export function simulatedConformanceNetwork(seed: string, options: NetworkOptions = {}): ConformanceNetwork {
   return new SimulatedMedium(seed, options);
 }

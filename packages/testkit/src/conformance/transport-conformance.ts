@@ -3,6 +3,7 @@ import { AUTHENTICATION_CASES, CASES, type Examination, OVERSIZE_CASES } from ".
 import type { ConformanceOptions } from "./network.ts";
 import { Party } from "./party.ts";
 
+/** One promise of a transport, as a test that any runner can run. */
 export interface ConformanceCase {
   /** What must be so. */
   readonly name: string;
