@@ -1,6 +1,5 @@
 /** What one client, or all of them together, can make this plug-in keep. */
-import { InvalidArgumentError } from "presently";
-import { GATE_DEFAULTS, type GateLimits } from "presently/drop-in";
+import { type GateLimits, resolveBesideGate } from "presently/drop-in";
 
 const DEFAULTS = {
   idBytesMax: 255,
@@ -29,14 +28,7 @@ export type Limits = Required<Omit<LimitOptions, keyof GateLimits>> & Partial<Ga
 /** What holds for every limit of presence that is not given; those of addresses are in `GATE_DEFAULTS`. */
 export const LIMIT_DEFAULTS: Readonly<typeof DEFAULTS> = DEFAULTS;
 
-/** @throws {InvalidArgumentError} for a name that is none, or a value that is no positive integer */
-export function resolveLimits(options: LimitOptions = {}): Limits {
-  for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(DEFAULTS, name) && !Object.hasOwn(GATE_DEFAULTS, name))
-      throw new InvalidArgumentError(`limits.${name}`, "is no limit");
-    if (value !== undefined && (!Number.isSafeInteger(value) || value < 1))
-      throw new InvalidArgumentError(`limits.${name}`, `must be an integer of at least 1, not ${value}`);
-  }
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  return { ...DEFAULTS, ...given };
+/** @throws {InvalidArgumentError} for a name that does not exist, or a value that is no positive integer */
+export function resolveLimits(options?: LimitOptions): Limits {
+  return resolveBesideGate(DEFAULTS, options);
 }

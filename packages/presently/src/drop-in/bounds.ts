@@ -1,5 +1,6 @@
 /** Options that are numbers, each with its default: the bounds and durations of a drop-in. */
 import { InvalidArgumentError } from "@presently/replica";
+import { GATE_DEFAULTS, type GateLimits } from "./gate.ts";
 
 /** How they are called in errors, and from where on they make sense. */
 export interface BoundOptions {
@@ -31,4 +32,18 @@ export function resolveBounds<T extends Readonly<Record<keyof T, number>>>(
     resolved[name] = value as T[typeof name];
   }
   return resolved;
+}
+
+/**
+ * As `resolveBounds`, for a drop-in that has a gate only where somebody asks for one: of the gate's bounds, those that were
+ * given, and no defaults.
+ */
+export function resolveBesideGate<T extends Readonly<Record<keyof T, number>>>(
+  defaults: T,
+  given: { readonly [Name in keyof (T & GateLimits)]?: number | undefined } = {},
+): T & Partial<GateLimits> {
+  const resolved: Record<string, number> = resolveBounds({ ...GATE_DEFAULTS, ...defaults }, given);
+  for (const name of Object.keys(GATE_DEFAULTS) as (keyof GateLimits)[])
+    if (given[name] === undefined) delete resolved[name];
+  return resolved as T & Partial<GateLimits>;
 }

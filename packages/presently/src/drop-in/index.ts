@@ -4,7 +4,7 @@ export type { Access, Action, Credentials, Identity, Protocol } from "../access/
 export { bearerTokenOf } from "../access/bearer-token.ts";
 export { attach, type Handlers } from "./attachment.ts";
 export { Backlog } from "./backlog.ts";
-export { type BoundOptions, resolveBounds } from "./bounds.ts";
+export { type BoundOptions, resolveBesideGate, resolveBounds } from "./bounds.ts";
 export { envelope, isEnvelope, plain, type Said, saidAsMap, saidIn } from "./envelope.ts";
 export {
   type Admission,
