@@ -284,6 +284,17 @@ test.each<[string, Step[]]>([
       { do: "swap", entry: 38, other: 2 },
     ],
   ],
+  [
+    "another entry of its lineage is replaced by one that says so",
+    [
+      { do: "show", entry: 31 },
+      { do: "watch", topic: 1 },
+      { do: "show", entry: 36 },
+      { do: "begin" },
+      { do: "swap", entry: 36, other: 12 },
+      { do: "replace", entry: 31, other: 27 },
+    ],
+  ],
 ])("an update is told as one although %s", (_, steps) => {
   const world = new World();
   for (const step of steps) world.run(step);

@@ -58,6 +58,14 @@ export class TopicWatch {
 
   private takeUpdates(): Update[] {
     const updates: Update[] = [];
+    const pair = (before: Entry, after: Entry | undefined) => {
+      if (after === undefined || !this.added.delete(after)) return;
+      this.gone.delete(before);
+      updates.push({ before, after });
+    };
+    // What was said comes first: of two entries of one lineage it may be the other one that follows by itself.
+    if (this.successors.size > 0)
+      for (const before of this.gone.keys()) pair(before, this.lastSuccessorOf(before));
     const afterByLineage = new Map<string, Entry>();
     for (const entry of this.added) {
       afterByLineage.set(lineageOf(entry), entry);
@@ -66,14 +74,9 @@ export class TopicWatch {
       if (inherited !== undefined && !afterByLineage.has(inherited)) afterByLineage.set(inherited, entry);
     }
     for (const before of this.gone.keys()) {
-      const last = this.lastSuccessorOf(before);
       // Who took its place may be gone again, while one that follows it by itself has come.
-      const after = this.added.has(last)
-        ? last
-        : (afterByLineage.get(lineageOf(last)) ?? afterByLineage.get(lineageOf(before)));
-      if (after === undefined || !this.added.delete(after)) continue;
-      this.gone.delete(before);
-      updates.push({ before, after });
+      const last = this.lastSuccessorOf(before);
+      pair(before, afterByLineage.get(lineageOf(last)) ?? afterByLineage.get(lineageOf(before)));
     }
     return updates;
   }
