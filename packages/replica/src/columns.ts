@@ -8,15 +8,22 @@ import { array, count, fields, replica, text } from "./wire.ts";
 
 /** Ascending numbers above `base` as gaps; only the first gap if all others are 1, together with how many there are. */
 export function encodeNumbers(numbers: readonly EventNumber[], base: number): unknown[] {
-  const gaps: number[] = [];
+  const { length } = numbers;
+  if (length > 2 && isRun(numbers)) return [length, numbers[0]! - base];
+  const gaps = new Array<number>(length);
   let previous = base;
-  let contiguous = true;
-  for (const number of numbers) {
-    if (gaps.length > 0 && number !== previous + 1) contiguous = false;
-    gaps.push(number - previous);
-    previous = number;
+  for (let index = 0; index < length; index++) {
+    gaps[index] = numbers[index]! - previous;
+    previous = numbers[index]!;
   }
-  return contiguous && gaps.length > 2 ? [gaps.length, gaps[0]] : [gaps];
+  return [gaps];
+}
+
+/** Whether each is one more than the one before. The ends of ranges may be equal, so that looking at the outermost will not do. */
+function isRun(numbers: readonly EventNumber[]): boolean {
+  for (let index = 1; index < numbers.length; index++)
+    if (numbers[index] !== numbers[index - 1]! + 1) return false;
+  return true;
 }
 
 /** Numbers that a message may count without listing them. */
@@ -41,18 +48,22 @@ export function decodeNumbers(
   leastGap = 1,
 ): EventNumber[] {
   const at = fields(value, "numbers");
-  const numbers: EventNumber[] = [];
+  let numbers: EventNumber[];
   let number = base;
   if (typeof at[0] === "number") {
     const length = count(at[0]);
     allowance.take(length);
+    numbers = new Array(length);
     number += count(at[1]);
-    for (let index = 0; index < length; index++) numbers.push(number++);
+    for (let index = 0; index < length; index++) numbers[index] = number++;
   } else {
-    for (const gap of array(at[0])) {
-      if (count(gap) < leastGap) throw new ProtocolError("BAD_FRAME", "numbers must ascend");
-      number += gap as number;
-      numbers.push(number);
+    const gaps = array(at[0]);
+    numbers = new Array(gaps.length);
+    for (let index = 0; index < gaps.length; index++) {
+      const gap = count(gaps[index]);
+      if (gap < leastGap) throw new ProtocolError("BAD_FRAME", "numbers must ascend");
+      number += gap;
+      numbers[index] = number;
     }
   }
   if (numbers.length > 0 && (numbers[0]! <= base || !Number.isSafeInteger(numbers.at(-1)))) {
@@ -68,19 +79,22 @@ export function encodeEntries(
   base: number,
 ): unknown[] {
   const topics = new Map<string, number>();
-  const topicOf: number[] = [];
-  const keys: string[] = [];
-  const metas: Meta[] = [];
-  let [updated, deep] = [false, false];
-  for (const { topic, key, meta, previous, root } of values) {
+  const { length } = values;
+  const topicOf = new Array<number>(length);
+  const keys = new Array<string>(length);
+  const metas = new Array<Meta>(length);
+  let [updated, deep, inherited] = [false, false, false];
+  for (let at = 0; at < length; at++) {
+    const { topic, key, meta, previous, root, heirOf } = values[at]!;
     let index = topics.get(topic);
     if (index === undefined) {
       index = topics.size;
       topics.set(topic, index);
     }
-    topicOf.push(index);
-    keys.push(key);
-    metas.push(meta);
+    topicOf[at] = index;
+    keys[at] = key;
+    metas[at] = meta;
+    inherited ||= heirOf !== undefined;
     updated ||= previous !== 0;
     deep ||= previous !== 0 && previous !== root;
   }
@@ -97,8 +111,7 @@ export function encodeEntries(
     previousGaps,
     rootGaps,
   ];
-  const heirs = encodeHeirs(values);
-  if (heirs.length > 0) columns.push(heirs);
+  if (inherited) columns.push(encodeHeirs(values));
   return columns;
 }
 
@@ -143,7 +156,7 @@ export function decodeEntries(
   }
   const metas = decodeMetas(at[4], numbers.length);
   const heirs = decodeHeirs(at[7]);
-  const values: Entry[] = [];
+  const values = new Array<Entry>(numbers.length);
   for (let index = 0; index < numbers.length; index++) {
     const number = numbers[index]!;
     const topic = topics[topicOf === undefined ? 0 : count(topicOf[index])];
@@ -152,7 +165,7 @@ export function decodeEntries(
     const root = rootGaps === undefined ? previous || number : before(number, rootGaps[index]);
     const entry = new Entry(origin, number, topic, text(keys[index]), metas[index]!, previous, root);
     const predecessor = heirs.size === 0 ? undefined : heirs.get(index);
-    values.push(predecessor === undefined ? entry : new Heir(entry, predecessor));
+    values[index] = predecessor === undefined ? entry : new Heir(entry, predecessor);
   }
   return { numbers, values };
 }

@@ -237,11 +237,7 @@ export class Content {
     const before = this.set.entriesOf(replica).get(number);
     if (before?.shown && before.topic === topic && before.key === key) return before;
     // Or an earlier one of its chain of updates: the later ones may never have come here.
-    return this.roster.find(
-      topic,
-      key,
-      (other) => other.replica === replica && other.root === root && other.number < number,
-    );
+    return this.earlierOf(replica, topic, key, root, number);
   }
 
   /** An own lingering entry whose identity has come back elsewhere, unknown to whoever brought it. */
@@ -257,6 +253,17 @@ export class Content {
     const before = this.set.entriesOf(replica).get(previous);
     if (before?.shown && before.topic === topic && before.key === key) return before;
     // Those in between may never have come here.
+    return this.earlierOf(replica, topic, key, root, number);
+  }
+
+  /** The shown entry of a chain of updates before one of its numbers. */
+  private earlierOf(
+    replica: ReplicaId,
+    topic: string,
+    key: string,
+    root: EventNumber,
+    number: EventNumber,
+  ): Entry | undefined {
     return this.roster.find(
       topic,
       key,
@@ -265,9 +272,10 @@ export class Content {
   }
 
   private handedOff(topic: string, key: string): Entry | undefined {
-    if (this.leaving.size === 0) return undefined;
-    return this.roster.find(topic, key, (other) => this.leaving.has(other.replica));
+    return this.leaving.size === 0 ? undefined : this.roster.find(topic, key, this.isLeaving);
   }
+
+  private readonly isLeaving = ({ replica }: Entry): boolean => this.leaving.has(replica);
 
   private tellKicked(entry: Entry): void {
     this.locals.forget(entry);

@@ -1,42 +1,43 @@
-/** The entries of one session. Most hold one, and there may be very many sessions: a set is made only for the second. */
+/**
+ * The entries of one session. Most hold one, and there may be very many sessions: a set is made only for the second, and
+ * what is held lies in the session itself, since each object more is one more for the collector to carry about.
+ */
 import type { Entry } from "./entry.ts";
 
-export class EntryBag {
-  private held: Entry | Set<Entry> | undefined = undefined;
+/** Whatever holds entries. */
+export interface EntryHolder {
+  held: Entry | Set<Entry> | undefined;
+}
 
-  get size(): number {
-    return this.held === undefined ? 0 : this.held instanceof Set ? this.held.size : 1;
-  }
+export function heldCount({ held }: EntryHolder): number {
+  return held === undefined ? 0 : held instanceof Set ? held.size : 1;
+}
 
-  /** The entry if it is the only one. */
-  get only(): Entry | undefined {
-    return this.held instanceof Set ? undefined : this.held;
-  }
+export function addHeld(holder: EntryHolder, entry: Entry): void {
+  const { held } = holder;
+  if (held === undefined) holder.held = entry;
+  else if (held instanceof Set) held.add(entry);
+  else holder.held = new Set([held, entry]);
+}
 
-  add(entry: Entry): void {
-    if (this.held === undefined) this.held = entry;
-    else if (this.held instanceof Set) this.held.add(entry);
-    else this.held = new Set([this.held, entry]);
-  }
+/** Answers whether it was there. */
+export function deleteHeld(holder: EntryHolder, entry: Entry): boolean {
+  const { held } = holder;
+  if (held instanceof Set) return held.delete(entry);
+  if (held !== entry) return false;
+  holder.held = undefined;
+  return true;
+}
 
-  /** Answers whether it was there. */
-  delete(entry: Entry): boolean {
-    if (this.held instanceof Set) return this.held.delete(entry);
-    if (this.held !== entry) return false;
-    this.held = undefined;
-    return true;
-  }
+/** Puts `after` in the place of `before`, which is there. */
+export function swapHeld(holder: EntryHolder, before: Entry, after: Entry): void {
+  const { held } = holder;
+  if (held instanceof Set) {
+    held.delete(before);
+    held.add(after);
+  } else holder.held = after;
+}
 
-  /** Puts `after` in the place of `before`, which is there. */
-  swap(before: Entry, after: Entry): void {
-    if (this.held === before) this.held = after;
-    else {
-      this.delete(before);
-      this.add(after);
-    }
-  }
-
-  all(): Iterable<Entry> {
-    return this.held === undefined ? [] : this.held instanceof Set ? this.held : [this.held];
-  }
+export function allHeld({ held }: EntryHolder): Iterable<Entry> {
+  return held === undefined ? [] : held instanceof Set ? held : [held];
 }

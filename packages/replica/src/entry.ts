@@ -94,13 +94,20 @@ export class Heir extends Entry {
 
 /** The public name of a dot: unique in the cluster, and free on the wire. */
 export function refOf(replica: ReplicaId, number: EventNumber): string {
-  // Most references are asked for in runs of one replica.
-  if (replica !== lastReplica) {
+  // Most references are asked for in runs of one replica and neighbouring events, which differ in the last two digits.
+  const hundreds = Math.floor(number / LAST_TWO.length);
+  if (replica !== lastReplica || hundreds !== lastHundreds) {
     lastReplica = replica;
-    lastPrefix = `${nameOf(replica)}@${incarnationOf(replica).toString(36)}.`;
+    lastHundreds = hundreds;
+    lastPrefix = `${nameOf(replica)}@${incarnationOf(replica).toString(36)}.${hundreds === 0 ? "" : hundreds.toString(36)}`;
   }
-  return lastPrefix + number.toString(36);
+  const rest = number - hundreds * LAST_TWO.length;
+  return lastPrefix + (hundreds === 0 ? rest.toString(36) : LAST_TWO[rest]!);
 }
 
+/** The last two digits of numbers in base 36. */
+const LAST_TWO = Array.from({ length: 36 * 36 }, (_, number) => number.toString(36).padStart(2, "0"));
+
 let lastReplica: ReplicaId | undefined;
+let lastHundreds = 0;
 let lastPrefix = "";

@@ -5,6 +5,7 @@
  * copied whenever it is full, which at a million keys takes a third of a second; so there are many, told apart by what is
  * cheap to read of a key. Keys that are all alike in that make one large table of it, and nothing worse.
  */
+import type { Entry } from "./entry.ts";
 import type { Held, Topic } from "./topic.ts";
 
 /** A power of two. */
@@ -22,13 +23,23 @@ export class KeyIndex {
     return found?.home === topic ? found : undefined;
   }
 
-  /** A key of which nothing was shown on the topic appears there. */
-  add(topic: Topic, key: string, held: Held): void {
+  /** The entry is shown from now on, if nothing is of its key on the topic; else answers what is, and changes nothing. */
+  add(topic: Topic, entry: Entry): Held | undefined {
+    const { key } = entry;
     const shard = this.shardOf(key);
     const found = shard.get(key);
-    if (found === undefined) shard.set(key, held);
-    else if (found instanceof Map) found.set(topic, held);
-    else shard.set(key, new Map<Topic, Held>().set(found.home!, found).set(topic, held));
+    if (found === undefined) {
+      shard.set(key, entry);
+      return undefined;
+    }
+    if (found instanceof Map) {
+      const held = found.get(topic);
+      if (held === undefined) found.set(topic, entry);
+      return held;
+    }
+    if (found.home === topic) return found;
+    shard.set(key, new Map<Topic, Held>().set(found.home!, found).set(topic, entry));
+    return undefined;
   }
 
   /** Something else is shown of a key that is present on the topic. */

@@ -5,14 +5,12 @@ import type { ReplicaSettings } from "./options.ts";
 /** Levels of maps and arrays in a meta or a payload, the outermost included. */
 export const JSON_DEPTH_MAX = 32;
 
-/** Half of a character that takes two code units: UTF-8 has no bytes for it, so that two texts would become one. */
-const HALF_CHARACTER = /\p{Surrogate}/u;
-
 /** @throws {InvalidArgumentError} unless `text` is a non-empty, well-formed string of at most `bytesMax` UTF-8 bytes */
 export function checkText(what: "topic" | "key" | "channel", text: unknown, bytesMax: number): void {
   if (typeof text !== "string" || text === "")
     throw new InvalidArgumentError(what, "must be a non-empty string");
-  if (HALF_CHARACTER.test(text))
+  // UTF-8 has no bytes for half of a character that takes two code units: two texts would become one.
+  if (!text.isWellFormed())
     throw new InvalidArgumentError(what, "must be well-formed Unicode, without half characters");
   if (text.length * 3 <= bytesMax) return;
   const bytes = utf8Length(text);

@@ -3,6 +3,7 @@ import type { EventNumber, ObservedRemoveSet } from "@presently/crdt";
 import type { Counters } from "./counters.ts";
 import { DroppedSessions } from "./dropped-sessions.ts";
 import { Entry, Heir, type Predecessor } from "./entry.ts";
+import { addHeld, allHeld, deleteHeld, heldCount, swapHeld } from "./entry-bag.ts";
 import { LimitError, NotTrackedError } from "./errors.ts";
 import { checkMeta, checkText } from "./limits.ts";
 import type { Lingering } from "./lingering.ts";
@@ -103,13 +104,13 @@ export class LocalPresences {
   close(session: Session): void {
     this.sessions--;
     this.counters.sessionsClosed++;
-    if (session.entries.size > 0) this.removeAll(session.entries.all());
+    if (session.size > 0) this.removeAll(allHeld(session));
   }
 
   // Sessions that drop.
 
   drop(session: Session): void {
-    for (const entry of session.entries.all()) this.linger(entry);
+    for (const entry of allHeld(session)) this.linger(entry);
     this.dropped.add(session);
     this.changed(0);
   }
@@ -129,8 +130,7 @@ export class LocalPresences {
   /** All own entries that linger. Cost: O(answer). */
   lingeringNumbers(): EventNumber[] {
     const numbers: EventNumber[] = [];
-    for (const session of this.dropped.all())
-      for (const { number } of session.entries.all()) numbers.push(number);
+    for (const session of this.dropped.all()) for (const { number } of allHeld(session)) numbers.push(number);
     return numbers;
   }
 
@@ -173,10 +173,14 @@ export class LocalPresences {
   }
 
   find(session: Session, topic: string, key: string): Entry | undefined {
-    const { size, only } = session.entries;
-    if (size === 0) return undefined;
+    const { held } = session;
+    if (held === undefined) return undefined;
+    if (held instanceof Set) return this.findAmong(session, topic, key);
     // One that was removed is let go of only after watchers have been told.
-    if (only !== undefined) return only.shown && only.key === key && only.topic === topic ? only : undefined;
+    return held.shown && held.key === key && held.topic === topic ? held : undefined;
+  }
+
+  private findAmong(session: Session, topic: string, key: string): Entry | undefined {
     return this.roster.find(topic, key, (entry) => entry.session === session);
   }
 
@@ -214,7 +218,7 @@ export class LocalPresences {
   /** The entry is no longer in the set. */
   forget(entry: Entry): void {
     if (this.lingering.size > 0) this.lingering.delete(entry);
-    if (entry.session?.entries.delete(entry)) this.size--;
+    if (entry.session !== undefined && deleteHeld(entry.session, entry)) this.size--;
   }
 
   private insert(session: Session, topic: string, key: string, meta: Meta): Entry {
@@ -229,7 +233,7 @@ export class LocalPresences {
     try {
       const entry = this.entry(held.topic, held.key, meta, held.number, held.root, held.heirOf);
       entry.session = session;
-      session.entries.swap(held, entry);
+      swapHeld(session, held, entry);
       if (session.dropped) this.linger(entry);
       this.set.update(held.number, entry);
       this.changed(bytes + held.key.length + ENTRY_BYTES);
@@ -269,14 +273,14 @@ export class LocalPresences {
 
   private hold(session: Session, entry: Entry): void {
     entry.session = session;
-    session.entries.add(entry);
+    addHeld(session, entry);
     this.size++;
     if (session.dropped) this.linger(entry);
   }
 
   private checkRoom(session: Session, topic: string): void {
     const { entriesPerSessionMax, entriesPerTopicMax, entriesPerNodeMax } = this.settings;
-    if (session.entries.size >= entriesPerSessionMax) {
+    if (heldCount(session) >= entriesPerSessionMax) {
       throw new LimitError(
         "entriesPerSessionMax",
         entriesPerSessionMax,
@@ -286,7 +290,7 @@ export class LocalPresences {
     if (this.size >= entriesPerNodeMax) {
       throw new LimitError("entriesPerNodeMax", entriesPerNodeMax, "this node tracks too many entries");
     }
-    if (this.roster.count(topic).entries >= entriesPerTopicMax) {
+    if (this.roster.entriesOn(topic) >= entriesPerTopicMax) {
       throw new LimitError(
         "entriesPerTopicMax",
         entriesPerTopicMax,

@@ -91,6 +91,11 @@ export class Roster {
     return { keys: topic?.keys ?? 0, entries: topic?.entries ?? 0 };
   }
 
+  /** As `count(name).entries`. */
+  entriesOn(name: string): number {
+    return this.topics.get(name)?.entries ?? 0;
+  }
+
   /** Topics with at least one entry, in code unit order. Cost: O(topics log answer). */
   summaries(prefix: string): TopicSummary[] {
     const found: TopicSummary[] = [];
@@ -123,7 +128,7 @@ export class Roster {
   /** Whether a topic is so large that its diffs are told in larger steps. */
   private putsOff(watch: TopicWatch): boolean {
     const { diffIntervalMs, diffIntervalEntries } = this.options;
-    if (diffIntervalMs === 0 || this.count(watch.topic).entries < diffIntervalEntries) return false;
+    if (diffIntervalMs === 0 || this.entriesOn(watch.topic) < diffIntervalEntries) return false;
     if (this.putOff.size === 0) this.listener.wake();
     this.putOff.add(watch);
     return true;
@@ -152,11 +157,9 @@ export class Roster {
       topic = new Topic(entry.topic);
       this.topics.set(entry.topic, topic);
     } else entry.topic = topic.name;
-    const held = this.keys.get(topic, entry.key);
-    if (held === undefined) {
-      topic.add(entry);
-      this.keys.add(topic, entry.key, entry);
-    } else this.keys.replace(topic, entry.key, topic.addTo(held, entry));
+    const held = this.keys.add(topic, entry);
+    if (held === undefined) topic.add(entry);
+    else this.keys.replace(topic, entry.key, topic.addTo(held, entry));
     this.changed(topic.name)?.show(entry);
   }
 

@@ -1,6 +1,6 @@
 /** The local owner of presences: a socket, a process. Closing it takes away everything that it tracked. */
 import type { Entry } from "./entry.ts";
-import { EntryBag } from "./entry-bag.ts";
+import { type EntryHolder, heldCount } from "./entry-bag.ts";
 import { ClosedError, InvalidArgumentError } from "./errors.ts";
 import type { LocalPresences } from "./local-presences.ts";
 import type { Meta, Presence } from "./presence.ts";
@@ -12,9 +12,9 @@ export interface SessionOptions {
 }
 
 /** The local owner of presences, a socket for example; made by `session()`. Closing it takes away all that it tracks. */
-export class Session {
-  /** What it holds; kept by `LocalPresences`. */
-  readonly entries = new EntryBag();
+export class Session implements EntryHolder {
+  /** Kept by `LocalPresences`. */
+  held: Entry | Set<Entry> | undefined = undefined;
   /** How long what it tracks stays after `drop`. */
   readonly lingerMs: number;
   private state: "open" | "dropped" | "closed" = "open";
@@ -111,7 +111,7 @@ export class Session {
 
   /** How many entries it holds. */
   get size(): number {
-    return this.entries.size;
+    return heldCount(this);
   }
 
   /** Calls `listener` when another replica removes an entry of this session; returns a function that stops that. */

@@ -410,7 +410,7 @@ describe("a link so slow that one frame takes longer than the time-out of a pull
     const cluster = new VirtualCluster(["a"], { replica, topics: [T], bytesPerMs: 0.3 });
     const session = cluster.node("a").endpoint.replica.session();
     for (let index = 0; index < 60; index++) {
-      session.track(T, `key ${index}`, { text: "x".repeat(20) });
+      session.track(T, `key ${index}`, { text: `${index}`.padEnd(20, "x") });
       cluster.time.advance(10);
     }
     cluster.start("b");

@@ -40,10 +40,9 @@ class World {
   add(topic: Topic, key: string): void {
     const entry = this.entry(topic, key);
     const held = this.index.get(topic, key);
-    if (held === undefined) {
-      topic.add(entry);
-      this.index.add(topic, key, entry);
-    } else this.index.replace(topic, key, topic.addTo(held, entry));
+    expect(this.index.add(topic, entry)).toBe(held);
+    if (held === undefined) topic.add(entry);
+    else this.index.replace(topic, key, topic.addTo(held, entry));
     const keys = this.model.get(topic)!;
     keys.set(key, [...(keys.get(key) ?? []), entry]);
   }
