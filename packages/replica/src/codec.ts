@@ -6,7 +6,7 @@
  * each shape, values).
  */
 import type { ReplicaId } from "@presently/crdt";
-import { Packr } from "msgpackr";
+import { Packr } from "msgpackr/pack";
 import { Allowance, decodeEntries, decodeNumbers, encodeEntries, encodeNumbers } from "./columns.ts";
 import { ProtocolError } from "./errors.ts";
 import type { LivePart, Message, OriginSummary, SyncMessage } from "./messages.ts";

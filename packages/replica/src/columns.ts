@@ -4,6 +4,7 @@ import { Entry, Heir, type Predecessor } from "./entry.ts";
 import { ProtocolError } from "./errors.ts";
 import { decodeMetas, encodeMetas } from "./metas.ts";
 import type { Meta } from "./presence.ts";
+import { decodeTexts, encodeTexts } from "./texts.ts";
 import { array, count, fields, replica, text } from "./wire.ts";
 
 /** Ascending numbers above `base` as gaps; only the first gap if all others are 1, together with how many there are. */
@@ -105,7 +106,7 @@ export function encodeEntries(
   const columns: unknown[] = [
     [...topics.keys()],
     topics.size > 1 ? topicOf : 0,
-    keys,
+    encodeTexts(keys) ?? keys,
     encodeNumbers(numbers, base),
     encodeMetas(metas),
     previousGaps,
@@ -145,8 +146,8 @@ export function decodeEntries(
   const at = fields(value, "entries");
   const topics = array(at[0]).map(text);
   const topicOf = at[1] === 0 ? undefined : array(at[1]);
-  const keys = array(at[2]);
   const numbers = decodeNumbers(at[3], base, allowance);
+  const keys = decodeKeys(array(at[2]), numbers.length);
   const previousGaps = at[5] === 0 ? undefined : array(at[5]);
   const rootGaps = at[6] === 0 ? undefined : array(at[6]);
   for (const column of [topicOf, keys, previousGaps, rootGaps]) {
@@ -168,6 +169,11 @@ export function decodeEntries(
     values[index] = predecessor === undefined ? entry : new Heir(entry, predecessor);
   }
   return { numbers, values };
+}
+
+/** They are checked one by one as entries are made of them. */
+function decodeKeys(keys: readonly unknown[], length: number): readonly unknown[] {
+  return Array.isArray(keys[0]) ? decodeTexts(keys[0], keys[1], length) : keys;
 }
 
 /** The event that lies so far before this one. */

@@ -4,6 +4,7 @@
  * repeated text once.
  */
 import { ProtocolError } from "./errors.ts";
+import { decodeTexts, encodeTexts } from "./texts.ts";
 import { array, checkJson, count, fields } from "./wire.ts";
 
 /** Different values of a column that is written as a dictionary, at most. */
@@ -12,14 +13,22 @@ const DICTIONARY_MAX = 16;
 const DICTIONARY_TEXT_MAX = 128;
 
 /**
- * `[values]`; `[dictionary, index of each | 0 if all are its only value]`; or, of whole numbers, `[first, differences]`.
- * A lone value stands for itself. Cost: O(values).
+ * `[values]`; `[dictionary, index of each | 0 if all are its only value]`; of whole numbers `[first, differences]`; of
+ * texts `[chunks, lengths, 0]`. A lone value stands for itself. Cost: O(values).
  */
 export function encodeColumn(values: readonly unknown[]): unknown {
   if (values.length === 1) return values[0];
   const [first] = values;
   if (typeof first === "number") return encodeWholeNumbers(values, first) ?? [values];
-  return encodeDictionary(values) ?? [values];
+  const dictionary = encodeDictionary(values);
+  if (dictionary !== undefined) return dictionary;
+  const texts = areTexts(values) ? encodeTexts(values) : undefined;
+  return texts === undefined ? [values] : [...texts, 0];
+}
+
+function areTexts(values: readonly unknown[]): values is readonly string[] {
+  for (const value of values) if (typeof value !== "string") return false;
+  return true;
 }
 
 /** Undefined if there are too many different values, or others than short texts, truth values and null. */
@@ -89,6 +98,7 @@ export function decodeColumn(value: unknown, length: number): readonly unknown[]
   const at = fields(value, "column");
   if (typeof at[0] === "number") return decodeWholeNumbers(at[0], array(at[1]), length);
   const values = array(at[0]);
+  if (at.length > 2) return decodeTexts(values, at[1], length);
   if (at.length > 1) return decodeDictionary(values, at[1], length);
   if (values.length !== length) throw badColumn("must be as long as its metas are many");
   for (const value of values) checkJson(value, 1);

@@ -1,0 +1,85 @@
+/**
+ * Many texts as few: one after the other, and their lengths. They are written and read in one go, where texts of their
+ * own would be as many calls of the encoder.
+ *
+ * What is cut out of a long text keeps all of it in memory (V8 copies only what is short): somebody who stays for days
+ * must not keep the keys of the thousand who came in the same frame. So longer texts are put together in small chunks.
+ */
+import { ProtocolError } from "./errors.ts";
+import { array, count } from "./wire.ts";
+
+/** Fewer are not worth it. */
+const TEXTS_MIN = 4;
+/** A part of a text that is shorter than this is copied (`SlicedString::kMinLength` of V8). */
+const SLICED_LENGTH_MIN = 13;
+/** Code units that a longer text keeps in memory at most, itself included if it is no longer. */
+const CHUNK_LENGTH_MAX = 256;
+
+/** `[chunks, code units of each text | of all, if they are alike]`; undefined if the texts had better stand by themselves. */
+export function encodeTexts(texts: readonly string[]): [string[], readonly number[] | number] | undefined {
+  const { length } = texts;
+  if (length < TEXTS_MIN) return undefined;
+  const lengths = new Array<number>(length);
+  let [alike, longest] = [true, 0];
+  for (let index = 0; index < length; index++) {
+    const text = texts[index]!;
+    // Two halves of a character from two neighbours would become one that belongs to neither.
+    if (!text.isWellFormed()) return undefined;
+    lengths[index] = text.length;
+    alike &&= lengths[index] === lengths[0];
+    longest = Math.max(longest, text.length);
+  }
+  // Whatever is copied keeps nothing.
+  const chunks = longest < SLICED_LENGTH_MIN && longest > 0 ? [texts.join("")] : chunksOf(texts);
+  return [chunks, alike ? lengths[0]! : lengths];
+}
+
+function chunksOf(texts: readonly string[]): string[] {
+  const chunks: string[] = [];
+  let chunk = "";
+  for (const text of texts) {
+    if (chunk.length + text.length > CHUNK_LENGTH_MAX && chunk !== "") {
+      chunks.push(chunk);
+      chunk = "";
+    }
+    chunk += text;
+  }
+  if (chunk !== "") chunks.push(chunk);
+  return chunks;
+}
+
+/**
+ * The texts of `encodeTexts`, which must be so many. They may be empty.
+ *
+ * @throws {ProtocolError} `BAD_FRAME`
+ */
+export function decodeTexts(chunks: readonly unknown[], lengths: unknown, length: number): string[] {
+  const each = typeof lengths === "number" ? undefined : array(lengths);
+  if (each !== undefined && each.length !== length) throw badTexts("must be as many as the entries");
+  const texts = new Array<string>(length);
+  let next = 0;
+  let [chunk, from] = ["", 0];
+  for (let index = 0; index < length; index++) {
+    const size = count(each === undefined ? lengths : each[index]);
+    if (from === chunk.length && size > 0) {
+      chunk = textOf(chunks[next++]);
+      from = 0;
+    }
+    if (from + size > chunk.length) throw badTexts("must not end before their lengths do");
+    const text = chunk.substring(from, from + size);
+    if (!text.isWellFormed()) throw badTexts("must not be cut inside of a character");
+    texts[index] = text;
+    from += size;
+  }
+  if (next !== chunks.length || from !== chunk.length) throw badTexts("must not have characters left over");
+  return texts;
+}
+
+function textOf(value: unknown): string {
+  if (typeof value !== "string") throw badTexts("must come in chunks");
+  return value;
+}
+
+function badTexts(problem: string): ProtocolError {
+  return new ProtocolError("BAD_FRAME", `texts ${problem}`);
+}
