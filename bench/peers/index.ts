@@ -4,6 +4,7 @@ import type { OpenMember } from "./member.ts";
 export type PeerName =
   | "presently"
   | "presently-0"
+  | "bare"
   | "redis"
   | "colyseus"
   | "awareness"
@@ -38,6 +39,12 @@ export const PEERS: Readonly<Record<PeerName, Peer>> = {
     name: "presently-0",
     title: "Presently, flush interval 0",
     load: async () => (await import("./presently.ts")).presently(0),
+  },
+  bare: {
+    ...plain,
+    name: "bare",
+    title: "nothing but maps, msgpackr and ws",
+    load: async () => (await import("./bare.ts")).bare,
   },
   redis: {
     ...plain,

@@ -2,8 +2,13 @@
 import { AskedProcess } from "./asked-process.ts";
 import type { CrowdedNodeOrders } from "./crowded-node-orders.ts";
 
+const SCRIPTS = {
+  presently: new URL("./crowded-node.ts", import.meta.url),
+  bare: new URL("./bare-crowd.ts", import.meta.url),
+};
+
 export class CrowdedNodeProcess extends AskedProcess<CrowdedNodeOrders> {
-  constructor() {
-    super(new URL("./crowded-node.ts", import.meta.url));
+  constructor(system: keyof typeof SCRIPTS = "presently") {
+    super(SCRIPTS[system]);
   }
 }

@@ -35,7 +35,9 @@ for (const [size, people, rounds] of [
   ours.push({ title, crashes });
 }
 
-const names = (Object.keys(PEERS) as PeerName[]).filter((name) => !name.startsWith("presently"));
+const names = (Object.keys(PEERS) as PeerName[]).filter(
+  (name) => !name.startsWith("presently") && name !== "bare",
+);
 progress(`the others, all at once, for at most ${BOUND_MS / 1_000} s`);
 const groups = await openGroups(names, () => ({ rooms: [ROOM], seats: PEOPLE }));
 const theirs = await Promise.all(
