@@ -6,7 +6,7 @@
  * each shape, values).
  */
 import type { ReplicaId } from "@presently/crdt";
-import { Packr } from "msgpackr/pack";
+import { Packr, RESERVE_START_SPACE } from "msgpackr/pack";
 import { Allowance, decodeEntries, decodeNumbers, encodeEntries, encodeNumbers } from "./columns.ts";
 import { ProtocolError } from "./errors.ts";
 import type { LivePart, Message, OriginSummary, SyncMessage } from "./messages.ts";
@@ -59,13 +59,14 @@ const packr = new Packr({
   moreTypes: false,
 });
 
-/** The frame of a message. Cost: O(message). */
+/** Version and type come before what is packed. */
+const HEADER_BYTES = 2;
+
+/** The frame of a message. It is a part of a larger buffer, of which nothing else is ever written again. Cost: O(message). */
 export function encodeMessage(message: Message): Uint8Array {
-  const body: Uint8Array = packr.pack(encodeFields(message));
-  const frame = new Uint8Array(body.length + 2);
+  const frame: Uint8Array = packr.pack(encodeFields(message), RESERVE_START_SPACE + HEADER_BYTES);
   frame[0] = PROTOCOL_VERSION;
   frame[1] = TYPES[message.type];
-  frame.set(body, 2);
   return frame;
 }
 
@@ -75,14 +76,15 @@ export function encodeMessage(message: Message): Uint8Array {
  * @throws {ProtocolError} `BAD_VERSION`, `BAD_FRAME`: the sender does not speak this protocol
  */
 export function decodeMessage(frame: Uint8Array): Message | undefined {
-  if (frame.length < 2) throw new ProtocolError("BAD_FRAME", "a frame must have a version and a type");
+  if (frame.length < HEADER_BYTES)
+    throw new ProtocolError("BAD_FRAME", "a frame must have a version and a type");
   if (frame[0] !== PROTOCOL_VERSION) {
     throw new ProtocolError("BAD_VERSION", `protocol version ${frame[0]} is not ${PROTOCOL_VERSION}`);
   }
   const name = NAMES.get(frame[1]!);
   if (name === undefined) return undefined;
   try {
-    return decodeFields(name, fields(packr.unpack(frame.subarray(2)), name));
+    return decodeFields(name, fields(packr.unpack(frame.subarray(HEADER_BYTES)), name));
   } catch (error) {
     if (error instanceof ProtocolError) throw error;
     throw new ProtocolError("BAD_FRAME", `a ${name} message is not well-formed`, { cause: error });

@@ -37,6 +37,8 @@ export class Endpoint implements TransportListener {
   private readonly transport: Transport;
   private wakeAt: Millis = Number.POSITIVE_INFINITY;
   private cancelWake: (() => void) | undefined = undefined;
+  /** At the end of this turn of the event loop, besides the timer: a lone change should not have to set that anew. */
+  private cancelSoon: (() => void) | undefined = undefined;
   private running = false;
 
   /** Construct, then `start`. Errors as of `Replica`. */
@@ -72,6 +74,8 @@ export class Endpoint implements TransportListener {
     this.running = false;
     this.cancelWake?.();
     this.cancelWake = undefined;
+    this.cancelSoon?.();
+    this.cancelSoon = undefined;
   }
 
   /** What the replica believes of itself and every other, itself first. */
@@ -157,17 +161,26 @@ export class Endpoint implements TransportListener {
     this.wake(this.replica.nextDeadline);
   }
 
+  /** A timer that goes off before there is anything to do does no harm. */
   private wake(at: Millis): void {
     if (!this.running || at >= this.wakeAt) return;
+    const delayMs = at - this.clock.now();
+    if (delayMs <= 0) {
+      this.cancelSoon ??= this.clock.schedule(0, () => {
+        this.cancelSoon = undefined;
+        this.tick();
+      });
+      return;
+    }
     this.cancelWake?.();
     this.wakeAt = at;
-    if (at === Number.POSITIVE_INFINITY) return;
-    this.cancelWake = this.clock.schedule(Math.max(0, at - this.clock.now()), () => this.tick());
+    this.cancelWake = this.clock.schedule(delayMs, () => {
+      this.wakeAt = Number.POSITIVE_INFINITY;
+      this.tick();
+    });
   }
 
   private tick(): void {
-    if (!this.running) return;
-    this.wakeAt = Number.POSITIVE_INFINITY;
-    this.wake(this.replica.tick(this.clock.now()));
+    if (this.running) this.wake(this.replica.tick(this.clock.now()));
   }
 }

@@ -46,6 +46,8 @@ class Shape {
 
 /** `[field names of each shape, shape of each meta | 0 if there is only one, columns of all shapes]`. Cost: O(metas and their fields). */
 export function encodeMetas(metas: readonly Meta[]): unknown[] {
+  // Most deltas are of one change, and it is waited for.
+  if (metas.length === 1) return [[Object.keys(metas[0]!)], 0, Object.values(metas[0]!)];
   const shapes: Shape[] = [];
   const indexes = new Map<string, number>();
   const shapeOf = new Array<number>(metas.length);

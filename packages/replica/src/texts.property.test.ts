@@ -11,7 +11,7 @@ const wellFormed = fc.oneof(
 const texts = fc.oneof(
   fc.array(wellFormed, { size: "max", maxLength: 80 }),
   fc.array(fc.uuid(), { size: "max", maxLength: 80 }),
-  fc.array(fc.string({ minLength: 200, maxLength: 600 }), { maxLength: 10 }),
+  fc.array(fc.string({ minLength: 40, maxLength: 66 }), { size: "max", maxLength: 40 }),
 );
 
 describe("texts", () => {
@@ -19,7 +19,8 @@ describe("texts", () => {
     fc.assert(
       fc.property(texts, (texts) => {
         const encoded = encodeTexts(texts);
-        if (encoded === undefined) expect(texts.length).toBeLessThan(4);
+        if (encoded === undefined)
+          expect(texts.length < 4 || texts.some(({ length }) => length > 64)).toBe(true);
         else expect(decodeTexts(encoded[0], encoded[1], texts.length)).toEqual(texts);
       }),
       { numRuns: 500 },
@@ -32,7 +33,7 @@ describe("texts", () => {
         const [chunks] = encodeTexts(texts) ?? [[]];
         // What is shorter than this is copied when it is cut out.
         if (texts.every(({ length }) => length < 13)) return;
-        for (const chunk of chunks) expect(chunk.length <= 256 || texts.includes(chunk)).toBe(true);
+        for (const chunk of chunks) expect(chunk.length).toBeLessThanOrEqual(256);
       }),
     );
   });

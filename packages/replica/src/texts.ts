@@ -12,7 +12,9 @@ import { array, count } from "./wire.ts";
 const TEXTS_MIN = 4;
 /** A part of a text that is shorter than this is copied (`SlicedString::kMinLength` of V8). */
 const SLICED_LENGTH_MIN = 13;
-/** Code units that a longer text keeps in memory at most, itself included if it is no longer. */
+/** Code units of a text that is put together with others, at most: to say its length twice costs little then. */
+const TEXT_LENGTH_MAX = 64;
+/** Code units that a text of some length keeps in memory, itself included. */
 const CHUNK_LENGTH_MAX = 256;
 
 /** `[chunks, code units of each text | of all, if they are alike]`; undefined if the texts had better stand by themselves. */
@@ -24,7 +26,7 @@ export function encodeTexts(texts: readonly string[]): [string[], readonly numbe
   for (let index = 0; index < length; index++) {
     const text = texts[index]!;
     // Two halves of a character from two neighbours would become one that belongs to neither.
-    if (!text.isWellFormed()) return undefined;
+    if (text.length > TEXT_LENGTH_MAX || !text.isWellFormed()) return undefined;
     lengths[index] = text.length;
     alike &&= lengths[index] === lengths[0];
     longest = Math.max(longest, text.length);
@@ -38,7 +40,7 @@ function chunksOf(texts: readonly string[]): string[] {
   const chunks: string[] = [];
   let chunk = "";
   for (const text of texts) {
-    if (chunk.length + text.length > CHUNK_LENGTH_MAX && chunk !== "") {
+    if (chunk.length + text.length > CHUNK_LENGTH_MAX) {
       chunks.push(chunk);
       chunk = "";
     }

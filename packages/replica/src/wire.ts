@@ -34,12 +34,17 @@ export function text(value: unknown): string {
   return value;
 }
 
+/** The same text for the same replica again and again, which most messages name: its entries share it. */
 export function replica(value: unknown): ReplicaId {
+  if (value === lastReplica) return lastReplica as ReplicaId;
   if (typeof value !== "string" || value.length > 128 || !isReplicaId(value)) {
     throw new ProtocolError("BAD_FRAME", "a replica id was expected");
   }
+  lastReplica = value;
   return value;
 }
+
+let lastReplica: ReplicaId | undefined;
 
 /**
  * JSON of bounded depth, or it is refused: what could not be printed, or sent on to the next peer, must not come in. A
