@@ -27,6 +27,8 @@ const PAYLOAD_BYTES_MIN = 131_072;
 /** The server is asked so often whether anybody listens on the subjects of a few peers, all of them in a small cluster. */
 const KNOCK_INTERVAL_MS = 250;
 const KNOCKS_MAX = 8;
+/** A peer that is sought is asked for so many times: the server may not know yet that its connection is gone. */
+const SEEK_KNOCKS = 20;
 /** With more than this many times its bound waiting, the connection is given up: what it holds would only grow. */
 const OVERFLOW_FACTOR = 4;
 const NOTHING = new Uint8Array();
@@ -50,6 +52,8 @@ export class NatsTransport implements NodeTransport {
   readonly #timers: NodeJS.Timeout[] = [];
   /** Where the next knocks go on among the links. */
   #knocked = 0;
+  /** Peers that are sought, and how many more times they are asked for; as many as there can be links. */
+  readonly #sought = new Map<ReplicaId, number>();
   #inbox: (() => void) | undefined;
   #unflushedBytes = 0;
   #flushing = false;
@@ -173,6 +177,7 @@ export class NatsTransport implements NodeTransport {
   /** Whoever listens answers; if nobody does, the server says so. While we are cut off ourselves, nothing is known. */
   redial(peer: ReplicaId): void {
     if (!this.#connected) return;
+    if (this.#sought.size < this.#settings.linksMax) this.#sought.set(peer, SEEK_KNOCKS);
     this.#ask(peer);
     this.#book.greetOne(peer);
   }
@@ -226,12 +231,14 @@ export class NatsTransport implements NodeTransport {
     const peer = this.#subjects.nodeOfEcho(subject) as ReplicaId;
     // After the server itself was away, not everybody is back at once.
     if (performance.now() - this.#connectedAt < this.#settings.returnGraceMs) return;
+    this.#sought.delete(peer);
     if (this.#book.get(peer) !== undefined) this.#book.lose(peer, "nobody listens at its subject");
     else this.#listener.unreachable(peer, "nobody listens at its subject");
   }
 
   #up(peer: ReplicaId): void {
     this.#openedAt.set(peer, performance.now());
+    this.#sought.delete(peer);
     this.#outcomes.tell(() => this.#listener.peerUp(peer));
   }
 
@@ -258,6 +265,11 @@ export class NatsTransport implements NodeTransport {
     const peers = Array.from(this.#book.all(), ({ peer }) => peer);
     for (let count = Math.min(KNOCKS_MAX, peers.length); count > 0; count--)
       this.#ask(peers[this.#knocked++ % peers.length]!);
+    for (const [peer, left] of this.#sought) {
+      if (left > 1) this.#sought.set(peer, left - 1);
+      else this.#sought.delete(peer);
+      this.#ask(peer);
+    }
   }
 
   #ask(peer: ReplicaId): void {
