@@ -26,7 +26,12 @@ export interface Orders {
    * Counts, or lists where there is no count, every millisecond until so many are there; gives when that was, or nothing if
    * it took longer.
    */
-  counted(given: { room: string; count: number; timeoutMs: number }): { atMs?: number; failures: number };
+  counted(given: { room: string; count: number; timeoutMs: number }): {
+    atMs?: number;
+    failures: number;
+    /** The longest time between two looks. */
+    stallMs: number;
+  };
   /** Leaves gracefully. */
   stop(given: { handoffMs: number }): undefined;
   traffic(given: object): readonly Connection[];

@@ -119,17 +119,20 @@ const carriers: Carriers = {
   },
   async counted({ room, count, timeoutMs }: Parameters<Orders["counted"]>[0]) {
     const endsMs = nowMs() + timeoutMs;
-    let failures = 0;
-    while (nowMs() < endsMs) {
+    let [failures, stallMs] = [0, 0];
+    for (let turnMs = nowMs(); turnMs < endsMs; ) {
       try {
         const found = member.count === undefined ? await member.list(room) : await member.count(room);
-        if (found === count) return { atMs: nowMs(), failures };
+        if (found === count) return { atMs: nowMs(), failures, stallMs };
       } catch {
         failures++; // Some cannot say who is there while they wait for a server that is gone.
       }
       await delay(1);
+      const now = nowMs();
+      stallMs = Math.max(stallMs, now - turnMs);
+      turnMs = now;
     }
-    return { failures };
+    return { failures, stallMs };
   },
   async stop({ handoffMs }: Parameters<Orders["stop"]>[0]) {
     await member.stop!(handoffMs);

@@ -17,6 +17,8 @@ const SIZES = (process.env.SIZES ?? "3,5,9,20,50,100,200").split(",").map(Number
 const SEEDS = Number(process.env.SEEDS ?? 3);
 const LARGE = 100;
 const IDLE_MS = 10_000;
+/** In a large cluster each beats to a few others at random: until all pairs have met, digests go about that nobody needs. */
+const MEETING_MS_PER_NODE = 250;
 const CUT_MS = 20_000;
 const GIVEN_UP_MS = 60_000;
 const T = "room:lobby";
@@ -32,7 +34,7 @@ interface Idle {
 function settled(size: number, seed: number): SimulatedCluster {
   const cluster = new SimulatedCluster(size, { seed });
   for (const { name, endpoint } of cluster.nodes.values()) endpoint.replica.session().track(T, name);
-  cluster.time.advance(10_000);
+  cluster.time.advance(10_000 + size * MEETING_MS_PER_NODE);
   return cluster;
 }
 
