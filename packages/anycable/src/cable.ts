@@ -6,8 +6,9 @@ import { InvalidArgumentError, PresentlyError, type PresentlyNode } from "presen
 import {
   attach,
   type CheckOrigin,
-  Gate,
+  type Gate,
   type OriginCheck,
+  openGate,
   originCheck,
   Permissions,
   RosterNames,
@@ -115,11 +116,9 @@ export class Cable<Identifiers = unknown> {
     this.#node = node;
     this.#streams = new Streams({ node, limits, durations, notice, wallClock: clocks.wallClock });
     const names = new RosterNames(options.roster);
-    const gate = new Gate({
-      access: node.access,
+    const gate = openGate(node, {
       protocol: "anycable",
-      // As they were given: what has its default spares loopback.
-      limits: options.limits ?? {},
+      limits: options.limits,
       onNotice: ({ type, level, message }) => notice({ type, level, message }),
     });
     this.#hub = new PresenceHub({

@@ -1,6 +1,6 @@
 /** Presence for a Faye server: the place of the original's `presence.setup`. */
 import type { PresentlyNode } from "presently";
-import { Gate } from "presently/drop-in";
+import { openGateIfAsked } from "presently/drop-in";
 import { Announcer } from "./announcer.ts";
 import { type Body, ClusterLine } from "./cluster-line.ts";
 import { Doorkeeper } from "./doorkeeper.ts";
@@ -93,26 +93,17 @@ export function setup(server: FayeServer, client: FayeClient, options: SetupOpti
   };
 }
 
-/** What the limits of an address are called here. */
-const LIMIT_NAMES = {
-  connectionsPerAddressMax: "limits.connectionsPerAddressMax",
-  connectsPerAddressPerSecondMax: "limits.connectsPerAddressPerSecondMax",
-  addressesMax: "limits.addressesMax",
-} as const;
-
 /** Undefined where everybody may do everything, and each address have as many clients as it likes. */
 function doorkeeperFor(
   node: PresentlyNode,
   settings: Settings,
   publisher: Publisher,
 ): Doorkeeper | undefined {
-  const { access } = node;
-  const { connectionsPerAddressMax, connectsPerAddressPerSecondMax, addressesMax, hookTimeoutMs } =
-    settings.limits;
-  const limits = { connectionsPerAddressMax, connectsPerAddressPerSecondMax, addressesMax, hookTimeoutMs };
-  if (access === undefined && Object.values(limits).every((limit) => limit === undefined)) return undefined;
+  const { limits, notice: onNotice } = settings;
+  const gate = openGateIfAsked(node, { protocol: "faye", limits, onNotice });
+  if (gate === undefined) return undefined;
   return new Doorkeeper({
-    gate: new Gate({ access, protocol: "faye", limits, limitNames: LIMIT_NAMES, onNotice: settings.notice }),
+    gate,
     settings,
     addressOf: (request) => node.addressOf(request),
     dismiss: (clientId) => publisher.dismiss(clientId),

@@ -6,8 +6,9 @@ import { InvalidArgumentError, type PresentlyNode } from "presently";
 import {
   attach,
   type CheckOrigin,
-  Gate,
+  type Gate,
   type Handlers,
+  openGate,
   originCheck,
   Permissions,
   RosterNames,
@@ -99,11 +100,9 @@ export class PhoenixSocket<Assigns = unknown> {
     this.#notice = options.onNotice ?? warnOfNotice;
     const names = new RosterNames(options.roster);
     const roster = rosterOf(node, names);
-    this.#gate = new Gate({
-      access: node.access,
+    this.#gate = openGate(node, {
       protocol: "phoenix",
-      // As they were given: what has its default spares loopback.
-      limits: options.limits ?? {},
+      limits: options.limits,
       onNotice: ({ type, level, message }) => this.#notice({ type, level, message }),
     });
     const feedOf = (topic: string) => this.#feedOf(topic);

@@ -17,6 +17,7 @@ export {
 export { deeperThan } from "./json-depth.ts";
 export { Mailbox, type Task } from "./mailbox.ts";
 export { type Roster, type RosterSession, rosterOf } from "./named-roster.ts";
+export { type OpenGateOptions, openGate, openGateIfAsked } from "./open-gate.ts";
 export { type CheckOrigin, type OriginCheck, originCheck } from "./origin.ts";
 export { Permissions } from "./permissions.ts";
 export type { GateNotice } from "./refusal-notices.ts";

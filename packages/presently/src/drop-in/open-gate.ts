@@ -1,0 +1,34 @@
+/** The gate of a drop-in at a node: over the node's hooks, with the bounds that the drop-in was given. */
+import type { PresentlyNode } from "../node.ts";
+import { GATE_DEFAULTS, Gate, type GateLimits, type GateOptions } from "./gate.ts";
+
+/** What a drop-in says of its gate. */
+export interface OpenGateOptions extends Pick<GateOptions, "protocol" | "onNotice"> {
+  /** The option `limits` of the drop-in, as it was given: loopback is spared where a bound has its default. */
+  readonly limits?: GateOptions["limits"] | undefined;
+}
+
+const LIMITS = Object.keys(GATE_DEFAULTS) as (keyof GateLimits)[];
+
+/** What notices call the limits: every drop-in has them in its option `limits`. */
+const LIMIT_NAMES = Object.fromEntries(LIMITS.map((name) => [name, `limits.${name}`]));
+
+/**
+ * A gate for the clients of one drop-in.
+ *
+ * @throws {InvalidArgumentError} for a limit that is no positive number
+ */
+export function openGate(node: PresentlyNode, { protocol, limits = {}, onNotice }: OpenGateOptions): Gate {
+  return new Gate({ access: node.access, protocol, limits, limitNames: LIMIT_NAMES, onNotice });
+}
+
+/**
+ * As `openGate`, for a drop-in that leaves its clients alone where nobody asks for a gate: undefined where everybody may do
+ * everything, and no bound was given.
+ *
+ * @throws {InvalidArgumentError} for a limit that is no positive number
+ */
+export function openGateIfAsked(node: PresentlyNode, options: OpenGateOptions): Gate | undefined {
+  const isAsked = node.access !== undefined || LIMITS.some((name) => options.limits?.[name] !== undefined);
+  return isAsked ? openGate(node, options) : undefined;
+}
