@@ -5,7 +5,7 @@
  * sealed. Unknown fields are ignored. Whatever is not such a frame throws a `ProtocolError`, and nothing else.
  */
 import { isReplicaId, ProtocolError, type ReplicaId } from "@presently/replica";
-import { Packr, Unpackr } from "msgpackr/pack";
+import { Packr, Unpackr } from "msgpackr";
 import { normalizeAddress } from "./address.ts";
 
 /** The type bytes of the mesh's own frames. Types from 16 on belong to the replica. */

@@ -31,6 +31,7 @@ const count = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: Number.MAX_SAFE_IN
 const awkward = [
   ...["__proto__", "constructor", "prototype", "toString", "hasOwnProperty", "toJSON", "__keys__"],
   ...["7", "-1", "", "length", "a\0b", "héllo", "日本語", "👩‍👩‍👧", "x".repeat(300), "é".repeat(127)],
+  ...["\ufeff", `\ufeff${"b".repeat(80)}`],
 ];
 const text = fc.oneof(fc.constantFrom(...awkward), fc.string({ unit: "binary" }));
 const name = text.filter((text) => text !== "");

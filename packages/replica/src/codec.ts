@@ -6,7 +6,7 @@
  * each shape, values).
  */
 import type { ReplicaId } from "@presently/crdt";
-import { Packr, RESERVE_START_SPACE } from "msgpackr/pack";
+import { Packr, RESERVE_START_SPACE } from "msgpackr";
 import { Allowance, decodeEntries, decodeNumbers, encodeEntries, encodeNumbers } from "./columns.ts";
 import { ProtocolError } from "./errors.ts";
 import type { LivePart, Message, OriginSummary, SyncMessage } from "./messages.ts";

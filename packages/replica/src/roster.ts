@@ -13,6 +13,7 @@ import type {
   TopicSummary,
   Watcher,
 } from "./presence.ts";
+import { unshared } from "./texts.ts";
 import { type Held, Topic } from "./topic.ts";
 import { type Subscription, TopicWatch } from "./topic-watch.ts";
 
@@ -154,9 +155,10 @@ export class Roster {
     if (entry.shown) return;
     let topic = this.topics.get(entry.topic);
     if (topic === undefined) {
-      topic = new Topic(entry.topic);
-      this.topics.set(entry.topic, topic);
-    } else entry.topic = topic.name;
+      topic = new Topic(unshared(entry.topic));
+      this.topics.set(topic.name, topic);
+    }
+    entry.topic = topic.name;
     const held = this.keys.add(topic, entry);
     if (held === undefined) topic.add(entry);
     else this.keys.replace(topic, entry.key, topic.addTo(held, entry));

@@ -2,8 +2,9 @@
  * Many texts as few: one after the other, and their lengths. They are written and read in one go, where texts of their
  * own would be as many calls of the encoder.
  *
- * What is cut out of a long text keeps all of it in memory (V8 copies only what is short): somebody who stays for days
- * must not keep the keys of the thousand who came in the same frame. So longer texts are put together in small chunks.
+ * What is cut out of a long text keeps all of it in memory (V8 copies only what is short), and the serializer's native
+ * reader cuts most texts out of kilobytes of their frame: somebody who stays for days would keep the keys of the thousand
+ * who came along. So longer texts are put together in small chunks of bytes, which are decoded here.
  */
 import { ProtocolError } from "./errors.ts";
 import { array, count } from "./wire.ts";
@@ -17,8 +18,21 @@ const TEXT_LENGTH_MAX = 64;
 /** Code units that a text of some length keeps in memory, itself included. */
 const CHUNK_LENGTH_MAX = 256;
 
-/** `[chunks, code units of each text | of all, if they are alike]`; undefined if the texts had better stand by themselves. */
-export function encodeTexts(texts: readonly string[]): [string[], readonly number[] | number] | undefined {
+/** Every platform that runs JavaScript has these two; the language's own types do not name them. */
+declare const TextEncoder: new () => { encode(text: string): Uint8Array };
+declare const TextDecoder: new (
+  encoding: "utf-8",
+  options: { readonly fatal: boolean; readonly ignoreBOM: boolean },
+) => { decode(bytes: Uint8Array): string };
+
+const encoder = new TextEncoder();
+/** A byte order mark is a character like any other. */
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** `[chunks in UTF-8, code units of each text | of all, if they are alike]`; undefined if the texts had better stand by themselves. */
+export function encodeTexts(
+  texts: readonly string[],
+): [Uint8Array[], readonly number[] | number] | undefined {
   const { length } = texts;
   if (length < TEXTS_MIN) return undefined;
   const lengths = new Array<number>(length);
@@ -33,7 +47,7 @@ export function encodeTexts(texts: readonly string[]): [string[], readonly numbe
   }
   // Whatever is copied keeps nothing.
   const chunks = longest < SLICED_LENGTH_MIN && longest > 0 ? [texts.join("")] : chunksOf(texts);
-  return [chunks, alike ? lengths[0]! : lengths];
+  return [chunks.map((chunk) => encoder.encode(chunk)), alike ? lengths[0]! : lengths];
 }
 
 function chunksOf(texts: readonly string[]): string[] {
@@ -77,9 +91,18 @@ export function decodeTexts(chunks: readonly unknown[], lengths: unknown, length
   return texts;
 }
 
-function textOf(value: unknown): string {
-  if (typeof value !== "string") throw badTexts("must come in chunks");
-  return value;
+function textOf(chunk: unknown): string {
+  if (!(chunk instanceof Uint8Array)) throw badTexts("must come in chunks of bytes");
+  try {
+    return decoder.decode(chunk);
+  } catch (error) {
+    throw new ProtocolError("BAD_FRAME", "texts must be in UTF-8", { cause: error });
+  }
+}
+
+/** The same text, which keeps nothing but itself in memory: for one that stays when what it came with has gone. */
+export function unshared(text: string): string {
+  return text.length < SLICED_LENGTH_MIN ? text : decoder.decode(encoder.encode(text));
 }
 
 function badTexts(problem: string): ProtocolError {

@@ -4,7 +4,7 @@
  * repeated text once.
  */
 import { ProtocolError } from "./errors.ts";
-import { decodeTexts, encodeTexts } from "./texts.ts";
+import { decodeTexts, encodeTexts, unshared } from "./texts.ts";
 import { array, checkJson, count, fields } from "./wire.ts";
 
 /** Different values of a column that is written as a dictionary, at most. */
@@ -108,14 +108,15 @@ export function decodeColumn(value: unknown, length: number): readonly unknown[]
 function decodeDictionary(dictionary: readonly unknown[], indexes: unknown, length: number): unknown[] {
   if (dictionary.length === 0 || dictionary.length > DICTIONARY_MAX || !dictionary.every(isRepeatable))
     throw badColumn("must have a dictionary of few and short values");
-  if (indexes === 0) return new Array<unknown>(length).fill(dictionary[0]);
+  const own = dictionary.map((value) => (typeof value === "string" ? unshared(value) : value));
+  if (indexes === 0) return new Array<unknown>(length).fill(own[0]);
   const each = array(indexes);
   if (each.length !== length) throw badColumn("must be as long as its metas are many");
   const values = new Array<unknown>(length);
   for (let index = 0; index < length; index++) {
     const place = count(each[index]);
-    if (place >= dictionary.length) throw badColumn("must name values of its dictionary");
-    values[index] = dictionary[place];
+    if (place >= own.length) throw badColumn("must name values of its dictionary");
+    values[index] = own[place];
   }
   return values;
 }
