@@ -16,10 +16,12 @@ const ORIGIN = "crdt/src/origin.ts";
 const CONTENT = "replica/src/content.ts";
 const LOCALS = "replica/src/local-presences.ts";
 const MEMBERSHIP = "replica/src/membership.ts";
+const PEERS = "replica/src/peers.ts";
 const REPLICA = "replica/src/replica.ts";
 const ROSTER = "replica/src/roster.ts";
 const GOSSIP = "replica/src/gossip.ts";
 const PULLER = "replica/src/puller.ts";
+const SYNC = "replica/src/sync.ts";
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   // The set.
@@ -227,18 +229,18 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "drained says nothing",
     file: REPLICA,
-    find: "this.input(now, () => { this.beat([peer], now);",
-    put: "this.input(now, () => {",
+    find: "this.beat(peer, now); this.messenger.drained();",
+    put: "this.messenger.drained();",
   },
   {
     name: "a buffer without bound: pushes to who does not keep up",
-    file: REPLICA,
+    file: PEERS,
     find: "if (!this.outbox.congested(peer)) ready.push(peer);",
     put: "ready.push(peer);",
   },
   {
     name: "a divergence that nobody repairs",
-    file: REPLICA,
+    file: SYNC,
     find: "peer.diverges = true;",
     put: "",
   },

@@ -4,27 +4,23 @@
  * Sans-I/O: messages and the time come in, messages and diffs go out. The same calls with the same times give the same
  * outputs on every machine, so one implementation runs in production and in the simulator.
  */
-import { type EventNumber, incarnationOf, nameOf, type ReplicaId, replicaId } from "@presently/crdt";
+import { type ReplicaId, replicaId } from "@presently/crdt";
 import type { MessageListener } from "./channels.ts";
 import { Content } from "./content.ts";
 import { type Counters, newCounters } from "./counters.ts";
+import { Flusher } from "./flusher.ts";
 import { Followers, type ReplicaListener } from "./followers.ts";
-import { Giver } from "./giver.ts";
+import { Goodbyes } from "./goodbyes.ts";
 import { Gossip } from "./gossip.ts";
+import { Inbox } from "./inbox.ts";
+import { Life } from "./life.ts";
 import { Membership } from "./membership.ts";
-import type {
-  DeltaMessage,
-  HeartbeatMessage,
-  LeaveMessage,
-  Message,
-  PullMessage,
-  SyncMessage,
-} from "./messages.ts";
+import type { Message } from "./messages.ts";
 import { type BroadcastOptions, Messenger } from "./messenger.ts";
-import type { Notice } from "./notice.ts";
 import { type ReplicaOptions, type ReplicaSettings, resolveReplicaOptions } from "./options.ts";
 import type { Millis, Outbox } from "./outbox.ts";
-import { Peer } from "./peer.ts";
+import type { Peer } from "./peer.ts";
+import { Peers } from "./peers.ts";
 import type {
   CountListener,
   Presence,
@@ -34,25 +30,12 @@ import type {
   TopicSummary,
   Watcher,
 } from "./presence.ts";
-import { Puller } from "./puller.ts";
-import { checkRemovals } from "./removal-bounds.ts";
 import { reportOn, reportOnSelf } from "./report.ts";
 import type { Session, SessionOptions } from "./session.ts";
 import type { StateView } from "./state-view.ts";
+import { Sync } from "./sync.ts";
 
-/** Local changes that are sent without waiting for the flush interval, to keep frames small. */
-const OPEN_CHANGES_MAX = 1_000;
-/** Lingering entries that one message names. */
-const LINGERING_PER_FRAME = 8_000;
-/** Entries of a full sync between two progress notices. */
-const PROGRESS_STEP = 50_000;
-/** Two processes that start under one name at once must not outbid each other for ever. */
-const REINCARNATIONS_MAX = 3;
-/** By how much a new life is newer than the newest that was heard of, at most: milliseconds, where that is what it counts. */
-const INCARNATION_STEP = 1_000;
 const NEVER = Number.POSITIVE_INFINITY;
-/** What counts though nobody knows its sender at the moment: it is said once on a link, or proves life. */
-const ALWAYS_HEARD: ReadonlySet<Message["type"]> = new Set(["heartbeat", "interest", "interest-ack"]);
 
 /** One life of a node. Whoever runs it hands in messages and the time (monotonic milliseconds), and does what its outbox asks. */
 export class Replica {
@@ -62,89 +45,81 @@ export class Replica {
   private readonly outbox: Outbox;
   private readonly content: Content;
   private readonly membership: Membership;
+  private readonly peers: Peers;
+  private readonly life: Life;
   private readonly gossip: Gossip;
   /** Messages of the application: `broadcast`, `send`, `request` and who listens to them. */
   readonly messenger: Messenger;
   private readonly followers: Followers;
-  private puller: Puller;
-  private giver: Giver;
-  private readonly peers = new Map<ReplicaId, Peer>();
-  private incarnationNow: number;
-  private reincarnations = 0;
-  /** A newer life of our own name that was heard of. */
-  private newerLife: number | undefined = undefined;
-  private startedAt: Millis | undefined = undefined;
+  private readonly flusher: Flusher;
+  private readonly sync: Sync;
+  private readonly goodbyes: Goodbyes;
+  private readonly inbox: Inbox;
   private wakeAt: Millis = NEVER;
-  private flushWanted = false;
-  /** By then the flush interval since the last one is over. */
-  private nextFlushAt: Millis = Number.NEGATIVE_INFINITY;
-  /** Of the local changes that wait, at a guess. */
-  private openBytes = 0;
-  /** Who has just answered a pull to the end, or agrees and does not know it: it is told at once where we are. */
-  private answered: ReplicaId | undefined = undefined;
-  /** Something has happened that may call for a pull. */
-  private pullWanted = false;
-  /** After goodbye, or once superseded: nothing is sent any more. */
-  private silent = false;
 
   /**
    * @throws {InvalidArgumentError} for an option that cannot be used
    * @throws {ConfigurationError} for options that contradict each other
    */
   constructor(options: ReplicaOptions, outbox: Outbox) {
-    this.settings = resolveReplicaOptions(options);
-    this.incarnationNow = this.settings.incarnation;
+    const settings = resolveReplicaOptions(options);
+    const { counters } = this;
+    this.settings = settings;
     this.outbox = outbox;
-    this.content = new Content(
-      replicaId(this.settings.name, this.incarnationNow),
-      this.settings,
-      this.counters,
-      {
-        counted: (replica) => this.membership.get(replica)?.counted ?? false,
-        changed: (bytes) => this.changed(bytes),
-        wake: () => outbox.wake(0),
-        notice: (notice) => outbox.notice(notice),
+    const content = new Content(replicaId(settings.name, settings.incarnation), settings, counters, {
+      counted: (replica) => this.membership.get(replica)?.counted ?? false,
+      changed: (bytes) => {
+        this.gossip.touch();
+        this.flusher.changed(bytes);
       },
-    );
-    this.membership = new Membership(this.id, this.settings, {
-      shown: (replica) => this.content.show(replica),
-      hidden: (replica) => this.content.hide(replica),
+      wake: () => outbox.wake(0),
+      notice: (notice) => outbox.notice(notice),
+    });
+    const membership = new Membership(content.set.replica, settings, {
+      shown: (replica) => content.show(replica),
+      hidden: (replica) => content.hide(replica),
       evicted: (replica, reason) => {
-        this.counters.evictions++;
-        this.content.forget(replica, reason);
+        counters.evictions++;
+        content.forget(replica, reason);
         this.gossip.touch();
       },
-      evictionForgotten: (replica) => this.content.set.readmit(replica),
-      probe: (peers, replica) => outbox.send(peers, { type: "probe", replica }),
+      evictionForgotten: (replica) => content.set.readmit(replica),
+      probe: (voters, replica) => outbox.send(voters, { type: "probe", replica }),
       redial: (replica) => outbox.redial(replica),
-      newerSelf: (incarnation) => this.hearOfNewerLife(incarnation),
+      newerSelf: (incarnation) => this.life.hearOf(incarnation),
       changed: (replica) => this.followers.note(replica),
       notice: (notice) => outbox.notice(notice),
     });
+    const peers = new Peers(outbox);
+    const life = new Life(membership, settings, counters, outbox, (id) => this.goOnAs(id));
     this.followers = new Followers(
       (replica) => ({
         replica,
-        status: this.membership.get(replica)?.status ?? "gone",
-        linked: this.peers.has(replica),
+        status: membership.get(replica)?.status ?? "gone",
+        linked: peers.has(replica),
       }),
-      (error) => this.content.listenerFailed(error, {}),
+      (error) => content.listenerFailed(error, {}),
     );
-    this.messenger = new Messenger(this.settings, this.counters, {
+    this.messenger = new Messenger(settings, counters, {
       self: () => this.id,
-      flush: () => this.flush(),
-      readyPeers: (isWanted) => (this.silent ? { ready: [], skipped: 0 } : this.readyPeers(isWanted)),
+      flush: () => this.flusher.flush(),
+      readyPeers: (isWanted) => (life.over ? { ready: [], skipped: 0 } : peers.ready(isWanted)),
       congested: (peer) => outbox.congested(peer),
-      interestsChanged: () => this.wantFlush(),
-      isReady: (peer) => !this.silent && this.peers.has(peer) && !outbox.congested(peer),
-      send: (peers, message) => outbox.send(peers, message),
+      interestsChanged: () => this.flusher.want(),
+      isReady: (peer) => !life.over && peers.has(peer) && !outbox.congested(peer),
+      send: (to, message) => outbox.send(to, message),
       wake: (delayMs) => outbox.wake(delayMs),
-      failed: (error, channel) => this.content.listenerFailed(error, { channel }),
+      failed: (error, channel) => content.listenerFailed(error, { channel }),
     });
-    this.gossip = new Gossip(this.content, this.membership, this.settings, (peers, message) =>
-      outbox.send(peers, message),
-    );
-    this.puller = this.newPuller();
-    this.giver = this.newGiver();
+    this.gossip = new Gossip(content, membership, settings, (to, message) => outbox.send(to, message));
+    this.flusher = new Flusher(content, this.messenger, peers, life, settings, counters, outbox);
+    this.sync = new Sync(content, membership, this.gossip, peers, this.flusher, settings, counters, outbox);
+    this.goodbyes = new Goodbyes(content, membership, this.gossip, peers, outbox);
+    this.inbox = new Inbox(content, membership, this.sync, this.goodbyes, this.messenger, life, outbox);
+    this.content = content;
+    this.membership = membership;
+    this.peers = peers;
+    this.life = life;
   }
 
   /** `name@incarnation`. */
@@ -157,7 +132,7 @@ export class Replica {
   }
 
   get incarnation(): number {
-    return this.incarnationNow;
+    return this.life.incarnation;
   }
 
   // Presence.
@@ -194,12 +169,7 @@ export class Replica {
 
   /** On which topics these keys are present; keys that are nowhere are left out. Cost: O(keys + answer). */
   where(keys: Iterable<string>): Map<string, readonly string[]> {
-    const found = new Map<string, readonly string[]>();
-    for (const key of keys) {
-      const topics = this.content.roster.topicsOf(key);
-      if (topics.length > 0) found.set(key, topics);
-    }
-    return found;
+    return this.content.roster.where(keys);
   }
 
   /**
@@ -275,21 +245,20 @@ export class Replica {
 
   /** How far the full state is that is on its way here; undefined if none is. What a log can tell comes without. */
   get syncProgress(): SyncProgress | undefined {
-    return this.puller.progress;
+    return this.sync.progress;
   }
 
   /** Whether it has caught up with every peer that it has a link with. */
   get synced(): boolean {
-    for (const peer of this.peers.values()) if (!peer.caughtUp) return false;
-    return true;
+    return this.peers.caughtUp;
   }
 
   /** Says goodbye: peers drop this replica's entries after `handoffMs`, in which the same keys may appear elsewhere. */
   leave(handoffMs: number): void {
-    if (this.silent) return;
-    this.flush();
-    this.outbox.send(this.peers.keys(), { type: "leave", replica: this.id, handoffMs });
-    this.silent = true;
+    if (this.life.over) return;
+    this.flusher.flush();
+    this.outbox.send(this.peers.ids(), { type: "leave", replica: this.id, handoffMs });
+    this.life.end();
     this.messenger.close();
   }
 
@@ -298,36 +267,26 @@ export class Replica {
   /** A link with a peer is open. */
   peerUp(id: ReplicaId, now: Millis): void {
     this.input(now, () => {
-      const peer = new Peer(id);
-      this.peers.set(id, peer);
+      const peer = this.peers.add(id);
       const welcome = this.membership.linked(id, now);
-      this.say("peer-linked", "debug", `linked with ${id}`, id);
-      this.followers.note(id);
-      if (this.silent) return;
-      if (!welcome) this.turnAway(id);
-      else this.greet(peer, now);
+      this.noteLink(id, "peer-linked", `linked with ${id}`);
+      if (this.life.over) return;
+      if (welcome) {
+        this.goodbyes.tellNewcomer(peer, now);
+        this.beat(peer, now);
+      } else this.life.turnAway(id);
       this.messenger.peerUp(id);
-      this.tellLingering([id], this.content.locals.lingeringNumbers());
+      this.flusher.tellAllLingering(id);
     });
-  }
-
-  /** Who comes during a hand-off must know of it before it is given what the leaver left. */
-  private greet(peer: Peer, now: Millis): void {
-    for (const { replica, handoffMs } of this.membership.leaving(now))
-      if (replica !== peer.id) this.outbox.send([peer.id], { type: "leave", replica, handoffMs });
-    this.beat([peer], now);
   }
 
   /** The link with a peer is gone. */
   peerDown(id: ReplicaId, now: Millis): void {
     if (!this.peers.delete(id)) return;
     this.input(now, () => {
-      this.puller.abandon(id);
-      this.giver.stop(id);
+      this.sync.lost(id);
       this.messenger.peerDown(id);
-      this.followers.note(id);
-      this.pullWanted = true;
-      this.say("peer-unlinked", "debug", `lost the link with ${id}`, id);
+      this.noteLink(id, "peer-unlinked", `lost the link with ${id}`);
       this.membership.unlinked(id, now);
     });
   }
@@ -339,7 +298,7 @@ export class Replica {
 
   /** A peer refuses us at its door: it knows our name with this incarnation, which is another process, or our earlier life. */
   newerLifeSeen(incarnation: number, now: Millis): void {
-    if (incarnation >= this.incarnationNow) this.input(now, () => this.hearOfNewerLife(incarnation));
+    if (incarnation >= this.incarnation) this.input(now, () => this.life.hearOf(incarnation));
   }
 
   /** A congested link has room again: what it was not sent meanwhile shows in our digest. */
@@ -347,10 +306,10 @@ export class Replica {
     const peer = this.peers.get(id);
     if (peer === undefined) return;
     this.input(now, () => {
-      this.beat([peer], now);
-      if (this.silent) return;
+      if (this.life.over) return;
+      this.beat(peer, now);
       this.messenger.drained();
-      this.tellLingering([id], this.content.locals.lingeringNumbers());
+      this.flusher.tellAllLingering(id);
     });
     this.outbox.wake(0);
   }
@@ -362,374 +321,77 @@ export class Replica {
    */
   receive(from: ReplicaId, message: Message, now: Millis): void {
     const peer = this.peers.get(from);
-    if (peer === undefined || this.silent) return;
-    this.input(now, () => {
-      if (ALWAYS_HEARD.has(message.type) || this.membership.knows(from)) this.handle(peer, message, now);
-    });
+    if (peer === undefined || this.life.over) return;
+    this.input(now, () => this.inbox.receive(peer, message, now));
   }
 
   /** Does what time has made due; answers when it next wants to be called. */
   tick(now: Millis): Millis {
-    this.startedAt ??= now;
-    this.input(now, () => this.flushIfDue(now));
-    this.wakeAt = this.silent ? NEVER : this.due(now);
+    this.life.start(now);
+    this.input(now, () => this.flusher.tick(now));
+    this.wakeAt = this.life.over ? NEVER : this.due(now);
     return this.wakeAt;
   }
 
   /** When something falls due that inputs since the last `tick` have brought about. */
   get nextDeadline(): Millis {
-    return this.silent ? NEVER : this.membership.nextDeadline;
+    return this.life.over ? NEVER : this.membership.nextDeadline;
   }
 
   private due(now: Millis): Millis {
     let next = NEVER;
     this.input(now, () => {
       next = Math.min(
-        this.gossip.tick(this.peers.values(), now),
+        this.gossip.tick(this.peers.all(), now),
         this.membership.tick(now),
-        this.puller.tick(now),
+        this.sync.tick(now),
         this.content.tick(now),
         this.messenger.tick(now),
       );
     });
-    if (this.giver.pump()) return now;
-    return this.flushWanted ? Math.min(next, this.nextFlushAt) : next;
+    if (this.sync.give()) return now;
+    return Math.min(next, this.flusher.dueAt);
   }
 
   /** Every input runs as one change; what it brought about is settled before its diffs go out. */
   private input(now: Millis, work: () => void): void {
     const stalledMs = now - this.wakeAt;
-    if (stalledMs > this.settings.heartbeatIntervalMs / 2) {
-      this.counters.stalls++;
-      this.say("stalled", "warn", `this process stood still for ${Math.round(stalledMs)} ms`, this.id);
-      this.membership.stalled(now);
-      this.wakeAt = now;
-    }
+    if (stalledMs > this.settings.heartbeatIntervalMs / 2) this.noteStall(stalledMs, now);
     this.content.change(() => {
       work();
-      this.membership.settleReturns((replica) => this.hasCaughtUpOn(replica));
+      this.membership.settleReturns((replica) => this.sync.hasCaughtUpOn(replica));
     });
-    const answered = this.answered === undefined ? undefined : this.peers.get(this.answered);
-    this.answered = undefined;
-    if (answered !== undefined) this.beat([answered], now);
-    if (this.newerLife !== undefined) this.yieldTo(this.newerLife, now);
+    const answered = this.sync.takeAnswered();
+    if (answered !== undefined) this.beat(answered, now);
+    this.life.settle(now);
     this.followers.tell();
-    if (!this.pullWanted || this.silent) return;
-    this.pullWanted = false;
-    this.puller.consider(this.peers.values(), now);
+    if (!this.life.over) this.sync.pullIfWanted(now);
   }
 
-  private handle(peer: Peer, message: Message, now: Millis): void {
-    switch (message.type) {
-      case "delta":
-        this.apply(peer, message, now);
-        break;
-      case "heartbeat":
-        this.hear(peer, message, now);
-        break;
-      case "pull":
-        this.serve(peer, message);
-        break;
-      case "sync":
-        this.synchronize(peer, message, now);
-        break;
-      case "probe":
-        this.outbox.send([peer.id], this.membership.probed(message.replica, peer.id, now));
-        break;
-      case "probe-ack":
-        this.membership.answered(message, peer.id, now);
-        break;
-      case "leave":
-        this.farewell(peer, message, now);
-        break;
-      case "linger":
-        this.content.linger(peer.id, message.numbers);
-        break;
-      case "incarnation":
-        if (message.newest > this.incarnationNow) this.hearOfNewerLife(message.newest);
-        break;
-      case "interest":
-        this.messenger.interest(peer.id, message);
-        break;
-      case "interest-ack":
-        this.messenger.interestKnown(peer.id, message);
-        break;
-      case "broadcast":
-      case "message":
-      case "request":
-      case "reply":
-        this.messenger.receive(peer.id, message);
-        break;
-    }
+  private noteStall(stalledMs: Millis, now: Millis): void {
+    this.counters.stalls++;
+    const message = `this process stood still for ${Math.round(stalledMs)} ms`;
+    this.outbox.notice({ type: "stalled", level: "warn", message, replica: this.id });
+    this.membership.stalled(now);
+    this.wakeAt = now;
   }
 
-  // Deltas and sync.
+  private noteLink(id: ReplicaId, type: "peer-linked" | "peer-unlinked", message: string): void {
+    this.outbox.notice({ type, level: "debug", message, replica: id });
+    this.followers.note(id);
+  }
 
-  private apply(peer: Peer, { delta }: DeltaMessage, now: Millis): void {
-    if (!this.membership.knows(delta.origin)) return;
-    checkRemovals(this.content.set, delta.removals, this.settings);
-    peer.claim(delta.origin, delta.to);
+  /** Tells a peer where we are, at once. A digest claims nothing that was not sent. */
+  private beat(peer: Peer, now: Millis): void {
+    if (this.life.over) return;
+    this.flusher.flush();
+    this.gossip.beat([peer], now);
+  }
+
+  private goOnAs(id: ReplicaId): void {
+    this.content.rename(id);
+    this.membership.rename(id);
     this.gossip.touch();
-    if (this.content.set.apply(delta) !== "gap") return;
-    this.counters.gaps++;
-    this.puller.start(peer, now);
-  }
-
-  private changed(bytes: number): void {
-    this.gossip.touch();
-    this.openBytes += bytes;
-    if (this.openBytes >= this.settings.frameBytesTarget || this.content.set.openSize >= OPEN_CHANGES_MAX)
-      this.flush();
-    else this.wantFlush();
-  }
-
-  private wantFlush(): void {
-    if (this.flushWanted) return;
-    this.flushWanted = true;
-    this.outbox.wake(0);
-  }
-
-  /** What comes after a quiet time goes out with its turn of the event loop; what follows, once in a flush interval. */
-  private flushIfDue(now: Millis): void {
-    if (now < this.nextFlushAt) return;
-    if (this.content.set.openSize > 0 || this.messenger.hasInterestsToTell)
-      this.nextFlushAt = now + this.settings.flushIntervalMs;
-    this.flush();
-  }
-
-  /** Sends the local changes to every peer that keeps up; the others pull them later. */
-  private flush(): void {
-    this.flushWanted = false;
-    this.openBytes = 0;
-    if (!this.silent) this.messenger.tellInterests();
-    const delta = this.content.set.takeDelta();
-    const lingering = this.content.locals.takeUntold();
-    if ((delta === undefined && lingering.length === 0) || this.silent) return;
-    const { ready, skipped } = this.readyPeers();
-    if (delta !== undefined) {
-      this.counters.deltasMade++;
-      this.counters.pushesSkipped += skipped;
-      if (ready.length > 0) this.outbox.send(ready, { type: "delta", delta });
-    }
-    this.tellLingering(ready, lingering);
-  }
-
-  /** A note, and no more: a peer that does not keep up is told when it has drained. */
-  private tellLingering(peers: readonly ReplicaId[], numbers: readonly EventNumber[]): void {
-    if (peers.length === 0) return;
-    for (let start = 0; start < numbers.length; start += LINGERING_PER_FRAME) {
-      const part = numbers.slice(start, start + LINGERING_PER_FRAME).sort((one, other) => one - other);
-      this.outbox.send(peers, { type: "linger", numbers: part });
-    }
-  }
-
-  private readyPeers(isWanted = (_: ReplicaId) => true): { ready: ReplicaId[]; skipped: number } {
-    const ready: ReplicaId[] = [];
-    let wanted = 0;
-    for (const peer of this.peers.keys()) {
-      if (!isWanted(peer)) continue;
-      wanted++;
-      if (!this.outbox.congested(peer)) ready.push(peer);
-    }
-    return { ready, skipped: wanted - ready.length };
-  }
-
-  private serve(peer: Peer, pull: PullMessage): void {
-    this.flush();
-    this.counters.pullsServed++;
-    if (this.giver.serve(peer.id, pull)) this.outbox.wake(0);
-  }
-
-  private synchronize(peer: Peer, message: SyncMessage, now: Millis): void {
-    const steps = Math.floor(this.puller.entriesReceived / PROGRESS_STEP);
-    this.gossip.touch();
-    this.puller.receive(peer.id, message, now);
-    if (Math.floor(this.puller.entriesReceived / PROGRESS_STEP) > steps) {
-      const { entriesReceived, entriesExpected } = this.puller.lastProgress!;
-      const message = `${entriesReceived} of ${entriesExpected} entries received so far, now from ${peer.id}`;
-      this.say("sync-progress", "info", message, peer.id);
-    }
-  }
-
-  private newPuller(): Puller {
-    return new Puller(this.content.set, this.settings, {
-      send: (peer, message) => {
-        this.counters.pullsSent++;
-        this.outbox.send([peer], message);
-        this.outbox.wake(this.settings.pullTimeoutMs);
-      },
-      knows: (replica) => this.membership.knows(replica),
-      linked: (replica) => this.peers.has(replica),
-      timedOut: (peer) => {
-        this.counters.pullTimeouts++;
-        this.pullWanted = true;
-        this.say("pull-timeout", "warn", `${peer} did not answer a pull in time: asking another peer`, peer);
-        this.askLast(peer);
-      },
-      merged: (peer, complete) => {
-        this.counters.fullSyncs++;
-        if (!complete)
-          this.say("sync-progress", "warn", `the state from ${peer} was incomplete: asking again`, peer);
-      },
-      finished: (peer) => {
-        this.pullWanted = true;
-        this.noteCatchingUp();
-        // Whether both now agree should not wait for the next heartbeat.
-        this.answered = peer;
-      },
-    });
-  }
-
-  private newGiver(): Giver {
-    return new Giver(this.content.set, this.settings, {
-      send: (peer, message) => {
-        this.counters.syncFramesSent++;
-        this.outbox.send([peer], message);
-      },
-      congested: (peer) => this.outbox.congested(peer),
-    });
-  }
-
-  /** Peers are asked in the order of their map. */
-  private askLast(id: ReplicaId): void {
-    const peer = this.peers.get(id);
-    if (peer === undefined) return;
-    this.peers.delete(id);
-    this.peers.set(id, peer);
-  }
-
-  /** Whether everything that is claimed of a replica is here, by itself if we have a link with it, else by anybody. */
-  private hasCaughtUpOn(replica: ReplicaId): boolean {
-    const seen = this.content.set.vectorOf(replica);
-    const linked = this.peers.has(replica);
-    let told = false;
-    for (const { id, digest, claims } of this.peers.values()) {
-      if ((claims.get(replica) ?? 0) > seen) return false;
-      if (linked ? id === replica && digest !== undefined : digest?.has(replica)) told = true;
-    }
-    return told;
-  }
-
-  // Heartbeats.
-
-  private beat(peers: readonly Peer[], now: Millis): void {
-    if (this.silent) return;
-    this.flush();
-    this.gossip.beat(peers, now);
-  }
-
-  private hear(peer: Peer, message: HeartbeatMessage, now: Millis): void {
-    // A newer life of its name was here while this link was open, and may be gone already: then nobody else tells it.
-    if (incarnationOf(peer.id) < this.membership.newestOf(nameOf(peer.id))) {
-      this.turnAway(peer.id);
-      return;
-    }
-    const agreedBefore = peer.agrees === true;
-    const finding = this.gossip.hear(peer, message, now);
-    // In a quiet cluster nobody is asked to look through what all peers claim.
-    if (finding === "same") {
-      // It came to agree by what it was given or we were: it cannot know yet.
-      if (!agreedBefore && this.gossip.isNewsTo(peer)) this.answered = peer.id;
-      this.noteCatchingUp();
-      return;
-    }
-    this.pullWanted = true;
-    if (finding === "knows-more-of-us") this.hearOfNewerLife(this.incarnationNow);
-    this.passGoodbyesOn(peer);
-    if (finding === "diverging") {
-      peer.diverges = true;
-      this.counters.divergences++;
-      this.say(
-        "divergence",
-        "error",
-        `${peer.id} has seen the same events and holds another state: comparing all`,
-        peer.id,
-      );
-    }
-    this.noteCatchingUp();
-  }
-
-  /**
-   * Who missed a goodbye would keep that replica in its digests until it is evicted, and for so long could neither agree
-   * with anybody nor see that it differs from them.
-   */
-  private passGoodbyesOn(peer: Peer): void {
-    for (const replica of peer.digest?.keys() ?? [])
-      if (this.membership.isGone(replica))
-        this.outbox.send([peer.id], { type: "leave", replica, handoffMs: 0 });
-  }
-
-  private noteCatchingUp(): void {
-    for (const peer of this.peers.values()) {
-      if (peer.caughtUp || peer.digest === undefined || !this.puller.hasCaughtUpWith(peer)) continue;
-      peer.caughtUp = true;
-      this.say("synced", "debug", `caught up with ${peer.id}`, peer.id);
-    }
-  }
-
-  // Coming, going and being superseded.
-
-  private farewell(from: Peer, message: LeaveMessage, now: Millis): void {
-    const { replica, handoffMs } = message;
-    if (replica === this.id || !this.membership.left(replica, handoffMs, now)) return;
-    this.gossip.touch();
-    if (this.membership.get(replica)?.status === "leaving") this.content.handOff(replica);
-    const others = [...this.peers.keys()].filter((peer) => peer !== from.id && peer !== replica);
-    this.outbox.send(others, message);
-  }
-
-  private turnAway(id: ReplicaId): void {
-    const name = nameOf(id);
-    const newest = Math.max(name === this.name ? this.incarnationNow : 0, this.membership.newestOf(name));
-    this.outbox.send([id], { type: "incarnation", newest });
-    this.outbox.refuse(id, "STALE_INCARNATION", `incarnation ${newest} of this node is known`);
-  }
-
-  private hearOfNewerLife(incarnation: number): void {
-    this.newerLife = Math.max(incarnation, this.newerLife ?? 0);
-  }
-
-  /**
-   * Our name is in use with a newer incarnation. Just after the start that is our own earlier life, and a clock that
-   * went back: take a newer one. Later it is another process that has taken over the name, and keeps it.
-   */
-  private yieldTo(newest: number, now: Millis): void {
-    this.newerLife = undefined;
-    if (this.silent) return;
-    const young = this.startedAt === undefined || now - this.startedAt < 2 * this.settings.downAfterMs;
-    // Whoever told us may not know of the newest life itself: one that is taken by chance is nobody's yet.
-    const next = newest + 1 + Math.floor(this.settings.random() * INCARNATION_STEP);
-    // Beyond safe integers there is no next life; nobody would let it in.
-    if (young && this.reincarnations < REINCARNATIONS_MAX && Number.isSafeInteger(next)) {
-      this.reincarnate(next);
-      return;
-    }
-    this.silent = true;
-    this.counters.nameConflicts++;
-    const message = `another process has taken over the name ${this.name} with incarnation ${newest}: this one leaves the cluster`;
-    this.say("name-conflict", "error", message, this.id);
-    this.outbox.superseded(newest);
-  }
-
-  private reincarnate(incarnation: number): void {
-    const before = this.id;
-    this.reincarnations++;
-    this.incarnationNow = incarnation;
-    this.content.rename(replicaId(this.name, incarnation));
-    this.membership.rename(this.id);
-    this.gossip.touch();
-    this.puller = this.newPuller();
-    this.giver = this.newGiver();
-    this.say(
-      "reincarnated",
-      "warn",
-      `${before} goes on as ${this.id}: its name is known with a newer incarnation`,
-      this.id,
-    );
-    this.outbox.renamed(this.id);
-  }
-
-  private say(type: Notice["type"], level: Notice["level"], message: string, replica: ReplicaId): void {
-    this.outbox.notice({ type, level, message, replica });
+    this.sync.restart();
   }
 }
