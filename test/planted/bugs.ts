@@ -12,6 +12,7 @@ export interface PlantedBug {
 }
 
 const SET = "crdt/src/observed-remove-set.ts";
+const FULL_STATE = "crdt/src/full-state.ts";
 const ORIGIN = "crdt/src/origin.ts";
 const CONTENT = "replica/src/content.ts";
 const LOCALS = "replica/src/local-presences.ts";
@@ -51,7 +52,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a full state that does not tell what is pending",
-    file: SET,
+    file: FULL_STATE,
     find: "if (origin.pending.size > 0) pending.push({ origin: origin.id, numbers: [...origin.pending] });",
     put: "",
   },
@@ -99,8 +100,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a log that leaps: deltas from before a full state are kept",
-    file: SET,
-    find: "origin.log.clear();",
+    file: ORIGIN,
+    find: "this.log.clear();",
     put: "",
   },
   {

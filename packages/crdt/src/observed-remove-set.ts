@@ -11,12 +11,12 @@
  * Sources: Bieniusa, Zawirski, Preguiça, Shapiro, Baquero, Balegas, Duarte, "An optimized conflict-free replicated
  * set", arXiv 1210.3368; Almeida, Shoker, Baquero, "Delta State Replicated Data Types", arXiv 1603.01529.
  */
-import type { Delta, Entries, FrozenOrigin, FrozenState, FullState, LiveDots, Removal } from "./delta.ts";
+import type { Delta, Entries, FrozenState, FullState, Removal } from "./delta.ts";
 import type { EventNumber, ReplicaId } from "./dot.ts";
 import { CrdtError } from "./errors.ts";
+import { freeze, missingFrom, snapshot } from "./full-state.ts";
 import { OpenInterval } from "./open-interval.ts";
 import { Origin } from "./origin.ts";
-import { countInRanges, inRanges, rangesOf } from "./ranges.ts";
 import type { VersionVector } from "./version-vector.ts";
 
 /** Told of every change while the call that makes it runs. Must not call back into the set. */
@@ -55,7 +55,6 @@ export interface OriginDigest {
 }
 
 const LOG_SIZE_MAX = 10_000;
-const NOTHING_LIVE: LiveDots = { ranges: [], hash: 0 };
 
 /** An observed-remove set of values of type V, one per add event. Values are never copied, compared or looked into. */
 export class ObservedRemoveSet<V> {
@@ -176,7 +175,7 @@ export class ObservedRemoveSet<V> {
 
   private applyAdds(origin: Origin<V>, delta: Delta<V>): void {
     const { numbers, values } = delta;
-    const staged = origin.ahead > 0 ? aheadUpTo(origin, delta.to) : undefined;
+    const staged = origin.ahead > 0 ? origin.aheadUpTo(delta.to) : undefined;
     for (let index = 0; index < numbers.length; index++) {
       const number = numbers[index]!;
       if (number <= origin.vector || origin.pending.has(number)) continue;
@@ -220,7 +219,7 @@ export class ObservedRemoveSet<V> {
     for (const [id, vector] of state.vector) {
       if (this.evicted.has(id)) continue;
       const origin = this.originOf(id);
-      const numbers = missingFrom(origin, vector, state.live.get(id) ?? NOTHING_LIVE);
+      const numbers = missingFrom(origin, vector, state.live.get(id));
       if (numbers === undefined) return "incomplete";
       gone.push({ origin, numbers });
     }
@@ -228,7 +227,7 @@ export class ObservedRemoveSet<V> {
       for (const number of numbers) this.delete(origin, number, undefined);
     }
     for (const [id, vector] of state.vector) {
-      if (id !== this.replica && !this.evicted.has(id)) advance(this.originOf(id), vector);
+      if (id !== this.replica && !this.evicted.has(id)) this.originOf(id).leapTo(vector);
     }
     for (const removal of state.pending) this.mergePending(removal);
     return "merged";
@@ -265,31 +264,13 @@ export class ObservedRemoveSet<V> {
   /** The whole state, with all entries: stays as it is while the set goes on. Call `takeDelta` first. Cost: O(entries). */
   snapshot(): FullState<V> {
     this.assertClosed();
-    const vector = new Map<ReplicaId, EventNumber>();
-    const live = new Map<ReplicaId, LiveDots>();
-    const pending: Removal[] = [];
-    const entries: Entries<V>[] = [];
-    for (const origin of this.origins.values()) {
-      if (origin.pending.size > 0) pending.push({ origin: origin.id, numbers: [...origin.pending] });
-      if (origin.vector === 0) continue;
-      vector.set(origin.id, origin.vector);
-      const content = contentOf(origin);
-      live.set(origin.id, { ranges: rangesOf(content.numbers), hash: origin.hash.value });
-      if (content.numbers.length > 0) entries.push(content);
-    }
-    return { vector, live, pending, entries };
+    return snapshot(this.origins.values());
   }
 
   /** As `snapshot`, without reading it: a large state is given bit by bit. Call `takeDelta` first. Cost: O(entries / 32). */
   freeze(): FrozenState<V> {
     this.assertClosed();
-    const origins: FrozenOrigin<V>[] = [];
-    const pending: Removal[] = [];
-    for (const { id, vector, hash, live, pending: removed } of this.origins.values()) {
-      if (removed.size > 0) pending.push({ origin: id, numbers: [...removed] });
-      if (vector > 0) origins.push({ id, vector, hash: hash.value, entries: live.freeze(vector) });
-    }
-    return { origins, pending };
+    return freeze(this.origins.values());
   }
 
   // Forgetting.
@@ -401,66 +382,4 @@ export class ObservedRemoveSet<V> {
     if (this.open.size > 0)
       throw new CrdtError("OPEN_INTERVAL", "take the local delta before handing out state");
   }
-}
-
-/**
- * The entries of `origin` that a state at `vector` with these live dots has seen removed; undefined if the state calls
- * an entry live that we have neither had nor been given.
- */
-function missingFrom<V>(origin: Origin<V>, vector: EventNumber, live: LiveDots): EventNumber[] | undefined {
-  // Who holds just these lacks none of them and has none that is gone; a newcomer that was given every entry, say.
-  if (origin.wholeHash === live.hash) return [];
-  const gone: EventNumber[] = [];
-  let given = 0;
-  for (const number of origin.live.keys()) {
-    if (number > vector) continue;
-    if (!inRanges(live.ranges, number)) gone.push(number);
-    else if (number > origin.vector) given++;
-  }
-  for (const number of origin.pending) if (number <= vector && inRanges(live.ranges, number)) given++;
-  return given === countInRanges(live.ranges, origin.vector, vector) ? gone : undefined;
-}
-
-/** Moves the vector of a foreign origin up to that of a merged state; its log starts anew, since it has no deltas for the leap. */
-function advance<V>(origin: Origin<V>, vector: EventNumber): void {
-  if (vector <= origin.vector) return;
-  if (origin.aheadMax <= vector) origin.promoteAll();
-  else for (const number of aheadUpTo(origin, vector)) origin.promote(number);
-  origin.vector = vector;
-  origin.dropOvertakenPending();
-  origin.log.clear();
-}
-
-/** The staged entries up to `upTo`. Cost: O(events up to there, or entries, whichever are fewer). */
-function aheadUpTo<V>(origin: Origin<V>, upTo: EventNumber): Set<EventNumber> {
-  const numbers = new Set<EventNumber>();
-  if (upTo - origin.vector < origin.live.size) {
-    for (let number = origin.vector + 1; number <= upTo; number++)
-      if (origin.live.has(number)) numbers.add(number);
-  } else {
-    for (const number of origin.live.keys())
-      if (number > origin.vector && number <= upTo) numbers.add(number);
-  }
-  return numbers;
-}
-
-/** The entries that belong to the state, ascending: those staged ahead of the vector are somebody else's to tell. */
-function contentOf<V>(origin: Origin<V>): Entries<V> {
-  const numbers: EventNumber[] = [];
-  const values: V[] = [];
-  let ascending = true;
-  let last = 0;
-  for (const [number, value] of origin.live) {
-    if (number > origin.vector) continue;
-    ascending &&= number > last;
-    last = number;
-    numbers.push(number);
-    values.push(value);
-  }
-  // Staged entries may have come in another order.
-  if (!ascending) {
-    numbers.sort((one, other) => one - other);
-    for (let index = 0; index < numbers.length; index++) values[index] = origin.live.get(numbers[index]!)!;
-  }
-  return { origin: origin.id, numbers, values };
 }

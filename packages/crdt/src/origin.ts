@@ -54,7 +54,7 @@ export class Origin<V> {
   }
 
   /** Every staged entry belongs to the state from now on. Cost: O(1). */
-  promoteAll(): void {
+  private promoteAll(): void {
     this.ahead = 0;
     this.aheadMax = 0;
     this.hash.absorb(this.aheadHash);
@@ -68,6 +68,28 @@ export class Origin<V> {
       this.dropAhead(number);
     } else this.hash.toggle(number);
     return value;
+  }
+
+  /** The staged entries up to `upTo`. Cost: O(events up to there, or entries, whichever are fewer). */
+  aheadUpTo(upTo: EventNumber): Set<EventNumber> {
+    const numbers = new Set<EventNumber>();
+    if (upTo - this.vector < this.live.size) {
+      for (let number = this.vector + 1; number <= upTo; number++)
+        if (this.live.has(number)) numbers.add(number);
+    } else {
+      for (const number of this.live.keys()) if (number > this.vector && number <= upTo) numbers.add(number);
+    }
+    return numbers;
+  }
+
+  /** Moves the vector up to that of a merged state; the log starts anew, since it has no deltas for the leap. */
+  leapTo(vector: EventNumber): void {
+    if (vector <= this.vector) return;
+    if (this.aheadMax <= vector) this.promoteAll();
+    else for (const number of this.aheadUpTo(vector)) this.promote(number);
+    this.vector = vector;
+    this.dropOvertakenPending();
+    this.log.clear();
   }
 
   private dropAhead(number: EventNumber): void {
