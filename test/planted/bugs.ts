@@ -17,6 +17,8 @@ const ORIGIN = "crdt/src/origin.ts";
 const CONTENT = "replica/src/content.ts";
 const LOCALS = "replica/src/local-presences.ts";
 const MEMBERSHIP = "replica/src/membership.ts";
+const PAST_LIVES = "replica/src/past-lives.ts";
+const SUSPICIONS = "replica/src/suspicions.ts";
 const PEERS = "replica/src/peers.ts";
 const REPLICA = "replica/src/replica.ts";
 const ROSTER = "replica/src/roster.ts";
@@ -180,15 +182,15 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     put: "return true;",
     also: {
       file: MEMBERSHIP,
-      find: "other.incarnation < member.incarnation) { this.remember(other.id, NEVER);",
+      find: "other.incarnation < member.incarnation) { this.pastLives.bar(other.id);",
       put: "other.incarnation < member.incarnation) {",
     },
   },
   {
     name: "a goodbye that is not remembered",
     file: MEMBERSHIP,
-    find: "if (this.forgotten.get(replica) === NEVER) return false; this.remember(replica, NEVER);",
-    put: "if (this.forgotten.get(replica) === NEVER) return false;",
+    find: "if (this.pastLives.isBarred(replica)) return false; this.pastLives.bar(replica);",
+    put: "if (this.pastLives.isBarred(replica)) return false;",
   },
   {
     name: "supersede does not evict",
@@ -199,14 +201,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "a stall that is not noticed: others are declared down for it",
     file: MEMBERSHIP,
-    find: "this.holdUntil = now + this.settings.heartbeatIntervalMs;",
+    find: "this.suspicions.holdUntil = now + this.settings.heartbeatIntervalMs;",
     put: "",
   },
   {
     name: "an evicted replica that a stale copy brings back",
-    file: MEMBERSHIP,
-    find: "(lastCounter !== undefined && (counter <= lastCounter || agoMs >= downAfterMs))",
-    put: "false",
+    file: PAST_LIVES,
+    find: "return lastCounter === undefined || (counter > lastCounter && agoMs < this.settings.downAfterMs);",
+    put: "return true;",
   },
   {
     name: "hearsay has no age",
@@ -216,7 +218,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a crash that is only seen at the time-out",
-    file: MEMBERSHIP,
+    file: SUSPICIONS,
     find: "member.suspicion.unreachable = true;",
     put: "",
   },

@@ -14,7 +14,9 @@ import type { Heard, ProbeAckMessage } from "./messages.ts";
 import type { Notice } from "./notice.ts";
 import type { ReplicaSettings } from "./options.ts";
 import type { Millis } from "./outbox.ts";
+import { PastLives } from "./past-lives.ts";
 import type { LeaveReason } from "./presence.ts";
+import { Suspicions } from "./suspicions.ts";
 
 export interface MembershipListener {
   /** Its entries count again. */
@@ -36,23 +38,13 @@ export interface MembershipListener {
   notice(notice: Notice): void;
 }
 
-/** A link that breaks and is back within so many probes is no reason for anybody to leave. */
-const DOUBTS = 3;
-
-/** The counter of a replica that must never return: it said goodbye, or a newer life of its node has been seen. */
-const NEVER = Number.POSITIVE_INFINITY;
-
 export class Membership {
   private readonly members = new Map<ReplicaId, Member>();
   private readonly links = new Set<ReplicaId>();
   /** Those down that have been heard again. */
   private readonly returning = new Set<Member>();
-  /** Evicted replicas and their last counters, oldest first. */
-  private readonly forgotten = new Map<ReplicaId, number>();
-  /** Newest incarnation seen of each name. */
-  private readonly newest = new Map<string, number>();
-  /** Our own tick came late: until then nobody is declared down. */
-  private holdUntil: Millis = Number.NEGATIVE_INFINITY;
+  private readonly pastLives: PastLives;
+  private readonly suspicions: Suspicions;
   /** Until then nobody is told again that there are too many replicas. */
   private quietUntil: Millis = Number.NEGATIVE_INFINITY;
   /** When a verdict may next fall due. */
@@ -67,6 +59,15 @@ export class Membership {
     this.settings = settings;
     this.listener = listener;
     this.suspectAfterMs = Math.max(2 * settings.heartbeatIntervalMs, settings.downAfterMs / 2);
+    this.pastLives = new PastLives(settings, (replica) => listener.evictionForgotten(replica));
+    this.suspicions = new Suspicions(this.members, this.links, settings, {
+      suspected: (member) =>
+        this.say("replica-suspect", "info", `${member.id} is suspected: asking others`, member),
+      probe: (voters, replica) => listener.probe(voters, replica),
+      redial: (replica) => listener.redial(replica),
+      plan: (at) => this.plan(at),
+      down: (member, why) => this.declareDown(member, why),
+    });
   }
 
   /** The replica lives on under a newer incarnation. */
@@ -84,7 +85,7 @@ export class Membership {
 
   /** The newest incarnation seen of a node's name; 0 if none. */
   newestOf(name: string): number {
-    return this.newest.get(name) ?? 0;
+    return this.pastLives.newestOf(name);
   }
 
   /** Whether what is said of this replica's events counts: it is known, and not superseded or evicted. */
@@ -94,7 +95,7 @@ export class Membership {
 
   /** Whether it is gone for good: it said goodbye and its hand-off is over, or a newer life of its node has been seen. */
   isGone(replica: ReplicaId): boolean {
-    return this.forgotten.get(replica) === NEVER && !this.members.has(replica);
+    return this.pastLives.isBarred(replica) && !this.members.has(replica);
   }
 
   /** Whether everybody should know it: it has neither said goodbye nor been silent for so long that others may have forgotten it. */
@@ -117,12 +118,13 @@ export class Membership {
    *
    * @param via the peer that said so; the replica itself if it is its own heartbeat
    */
-  learn({ replica, counter, agoMs }: Heard, via: ReplicaId, now: Millis): void {
+  learn(heard: Heard, via: ReplicaId, now: Millis): void {
+    const { replica, counter, agoMs } = heard;
     if (replica === this.self) return;
     if (!this.isCurrent(replica)) return;
     const member = this.members.get(replica);
     if (member === undefined) {
-      this.discover({ replica, counter, agoMs }, via, now);
+      this.discover(heard, via, now);
       return;
     }
     if (counter <= member.counter || member.status === "leaving") return;
@@ -157,16 +159,14 @@ export class Membership {
     const member = this.members.get(peer);
     if (member?.returnsAt !== undefined) this.cancelReturn(member);
     if (member === undefined || !this.isDoubtable(member)) return;
-    if (member.suspicion === undefined) this.suspect(member, now);
+    if (member.suspicion === undefined) this.suspicions.begin(member, now);
     else this.listener.redial(peer);
   }
 
   /** The transport could not reach a peer. */
   unreachable(peer: ReplicaId, now: Millis): void {
     const member = this.members.get(peer);
-    if (member?.suspicion === undefined) return;
-    member.suspicion.unreachable = true;
-    this.judge(member, now);
+    if (member !== undefined) this.suspicions.unreachable(member, now);
   }
 
   /** A peer that lost its link with `replica` asks whether we hear it. */
@@ -178,19 +178,15 @@ export class Membership {
     // Whoever heard of it only through the asker cannot vouch to the asker, and has reason to doubt it as well.
     const heardElsewhere = member?.heardFrom !== asker && agoMs < 2 * this.settings.heartbeatIntervalMs;
     const vouches = this.links.has(replica) || (member?.status === "up" && heardElsewhere);
-    if (!vouches && member?.status === "up") this.suspect(member, now);
+    if (!vouches && member?.status === "up") this.suspicions.begin(member, now);
     return { type: "probe-ack", replica, counter, agoMs, vouches };
   }
 
   /** The answer to a probe of ours. */
   answered(answer: ProbeAckMessage, from: ReplicaId, now: Millis): void {
-    const { replica, vouches } = answer;
     this.learn(answer, from, now);
-    const member = this.members.get(replica);
-    if (member?.suspicion === undefined) return;
-    if (vouches) member.suspicion.denials.delete(from);
-    else member.suspicion.denials.add(from);
-    this.judge(member, now);
+    const member = this.members.get(answer.replica);
+    if (member !== undefined) this.suspicions.answered(member, from, answer.vouches, now);
   }
 
   /**
@@ -198,8 +194,8 @@ export class Membership {
    * Answers whether that was news.
    */
   left(replica: ReplicaId, handoffMs: number, now: Millis): boolean {
-    if (this.forgotten.get(replica) === NEVER) return false;
-    this.remember(replica, NEVER);
+    if (this.pastLives.isBarred(replica)) return false;
+    this.pastLives.bar(replica);
     const member = this.members.get(replica) ?? this.meetLeaving(replica, handoffMs, now);
     if (member === undefined) return true;
     if (handoffMs === 0 || !member.counted) {
@@ -237,8 +233,8 @@ export class Membership {
 
   /** Our own tick came late by a lot: first a full interval of fresh input must pass. */
   stalled(now: Millis): void {
-    this.holdUntil = now + this.settings.heartbeatIntervalMs;
-    this.plan(this.holdUntil);
+    this.suspicions.holdUntil = now + this.settings.heartbeatIntervalMs;
+    this.plan(this.suspicions.holdUntil);
   }
 
   /** Passes the verdicts that time has brought; answers when it next wants to be called. */
@@ -251,6 +247,7 @@ export class Membership {
 
   private age(member: Member, now: Millis): void {
     const { downAfterMs, evictAfterMs } = this.settings;
+    const { holdUntil } = this.suspicions;
     const silentMs = now - member.heardAt;
     if (member.status === "leaving") {
       if (now >= member.leavesAt) this.evict(member, "left");
@@ -268,26 +265,23 @@ export class Membership {
       else this.plan(member.heardAt + evictAfterMs);
       return;
     }
-    if (silentMs >= downAfterMs && now >= this.holdUntil) {
+    if (silentMs >= downAfterMs && now >= holdUntil) {
       this.declareDown(member, "its heartbeat has stood still for too long");
       return;
     }
-    if (silentMs >= this.suspectAfterMs && member.suspicion === undefined) this.suspect(member, now);
-    else if (member.suspicion !== undefined && now >= member.suspicion.nextProbeAt) this.probe(member, now);
-    this.plan(Math.max(member.heardAt + downAfterMs, this.holdUntil));
+    if (silentMs >= this.suspectAfterMs && member.suspicion === undefined) this.suspicions.begin(member, now);
+    else if (member.suspicion !== undefined && now >= member.suspicion.nextProbeAt)
+      this.suspicions.probe(member, now);
+    this.plan(Math.max(member.heardAt + downAfterMs, holdUntil));
     if (member.suspicion === undefined) this.plan(member.heardAt + this.suspectAfterMs);
     else this.plan(member.suspicion.nextProbeAt);
   }
 
   /** A replica that nobody here knew, or that was evicted and has since been heard to advance. */
-  private discover({ replica, counter, agoMs }: Heard, via: ReplicaId, now: Millis): void {
+  private discover(heard: Heard, via: ReplicaId, now: Millis): void {
+    const { replica, counter, agoMs } = heard;
     const { replicasMax, downAfterMs, evictAfterMs } = this.settings;
-    const lastCounter = this.forgotten.get(replica);
-    if (
-      agoMs >= evictAfterMs ||
-      (lastCounter !== undefined && (counter <= lastCounter || agoMs >= downAfterMs))
-    )
-      return;
+    if (agoMs >= evictAfterMs || !this.pastLives.mayReturn(heard)) return;
     if (this.members.size >= replicasMax) {
       // One message may name thousands of them, again and again.
       if (now < this.quietUntil) return;
@@ -299,7 +293,7 @@ export class Membership {
       );
       return;
     }
-    if (this.forgotten.delete(replica)) this.listener.evictionForgotten(replica);
+    this.pastLives.readmit(replica);
     const member = new Member(replica, counter, now - agoMs, now, via);
     this.members.set(replica, member);
     this.supersede(member);
@@ -326,12 +320,10 @@ export class Membership {
 
   /** A new life of a node ends its earlier ones everywhere. */
   private supersede(member: Member): void {
-    this.newest.delete(member.name);
-    this.newest.set(member.name, member.incarnation);
-    if (this.newest.size > 2 * this.settings.replicasMax) dropOldest(this.newest);
+    this.pastLives.begin(member);
     for (const other of [...this.members.values()]) {
       if (other.name === member.name && other.incarnation < member.incarnation) {
-        this.remember(other.id, NEVER);
+        this.pastLives.bar(other.id);
         // One that said goodbye goes when its hand-off ends: until then its keys may be taken over, also by the new life.
         if (other.status !== "leaving") this.evict(other, "evicted");
       }
@@ -386,43 +378,6 @@ export class Membership {
     return member.status === "up" || member.status === "suspect";
   }
 
-  private suspect(member: Member, now: Millis): void {
-    member.status = "suspect";
-    member.suspicion = { since: now, denials: new Set(), unreachable: false, nextProbeAt: now };
-    this.say("replica-suspect", "info", `${member.id} is suspected: asking others`, member);
-    if (!this.links.has(member.id)) this.listener.redial(member.id);
-    this.probe(member, now);
-  }
-
-  private probe(member: Member, now: Millis): void {
-    const suspicion = member.suspicion;
-    if (suspicion === undefined) return;
-    suspicion.nextProbeAt = now + this.settings.probeIntervalMs;
-    this.plan(suspicion.nextProbeAt);
-    const voters = this.votersOn(member);
-    if (voters.length > 0) this.listener.probe(voters, member.id);
-    this.judge(member, now);
-  }
-
-  private votersOn(member: Member): ReplicaId[] {
-    const voters: ReplicaId[] = [];
-    for (const peer of this.links) {
-      if (peer !== member.id && this.members.get(peer)?.status === "up") voters.push(peer);
-      if (voters.length === this.settings.heartbeatFanout) break;
-    }
-    return voters;
-  }
-
-  /** Down before its time: only if it cannot be reached, and none of those we can ask hears it. */
-  private judge(member: Member, now: Millis): void {
-    const suspicion = member.suspicion;
-    if (suspicion === undefined || !suspicion.unreachable || this.links.has(member.id)) return;
-    if (now < this.holdUntil || now - suspicion.since < DOUBTS * this.settings.probeIntervalMs) return;
-    if (this.votersOn(member).every((voter) => suspicion.denials.has(voter))) {
-      this.declareDown(member, "it cannot be reached and nobody else hears it");
-    }
-  }
-
   /** The one place where a replica is declared down. */
   private declareDown(member: Member, why: string): void {
     member.status = "down";
@@ -435,17 +390,9 @@ export class Membership {
   private evict(member: Member, reason: LeaveReason): void {
     this.members.delete(member.id);
     this.cancelReturn(member);
-    if (!this.forgotten.has(member.id)) this.remember(member.id, member.counter);
+    this.pastLives.end(member.id, member.counter);
     this.say("replica-evicted", "info", `${member.id} is forgotten (${reason})`, member, { reason });
     this.listener.evicted(member.id, reason);
-  }
-
-  private remember(replica: ReplicaId, counter: number): void {
-    this.forgotten.delete(replica);
-    this.forgotten.set(replica, counter);
-    if (this.forgotten.size <= this.settings.replicasMax) return;
-    const oldest = dropOldest(this.forgotten);
-    if (oldest !== undefined) this.listener.evictionForgotten(oldest);
   }
 
   private plan(at: Millis): void {
@@ -463,12 +410,4 @@ export class Membership {
     const about = member === undefined ? {} : { replica: member.id, counter: member.counter };
     this.listener.notice({ type, level, message, ...about, ...facts });
   }
-}
-
-function dropOldest<K>(map: Map<K, unknown>): K | undefined {
-  for (const key of map.keys()) {
-    map.delete(key);
-    return key;
-  }
-  return undefined;
 }
