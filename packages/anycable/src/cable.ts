@@ -7,6 +7,7 @@ import {
   attach,
   type CheckOrigin,
   type Gate,
+  isReservedRoom,
   type OriginCheck,
   openGate,
   originCheck,
@@ -116,6 +117,7 @@ export class Cable<Identifiers = unknown> {
     this.#node = node;
     this.#streams = new Streams({ node, limits, durations, notice, wallClock: clocks.wallClock });
     const names = new RosterNames(options.roster);
+    const isReserved = (stream: string) => isReservedRoom(stream, names, "anycable");
     const gate = openGate(node, {
       protocol: "anycable",
       limits: options.limits,
@@ -132,6 +134,7 @@ export class Cable<Identifiers = unknown> {
       pubsubChannel({
         secret: options.streamsSecret ?? secret,
         isPublic: publicStreams,
+        isReserved,
         presence: options.presence ?? true,
         whisper: options.whisper ?? false,
       }),
@@ -170,7 +173,7 @@ export class Cable<Identifiers = unknown> {
     });
     const apiSecret = options.apiSecret ?? (secret === undefined ? undefined : apiSecretFrom(secret));
     if (apiSecret !== undefined || publicStreams || node.access !== undefined)
-      this.#api = this.#newApi(apiSecret, checkOrigin, gate);
+      this.#api = this.#newApi(apiSecret, checkOrigin, gate, isReserved);
     this.#unlisten = node.onBroadcast(DISCONNECT_CHANNEL, (payload) => this.#disconnectHere(payload));
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
     // A node that stops has said goodbye, so that what ends now is no leave for anybody; its clients find another node.
@@ -276,9 +279,15 @@ export class Cable<Identifiers = unknown> {
     this.#streams.close();
   }
 
-  #newApi(secret: string | undefined, checkOrigin: OriginCheck, gate: Gate): RestApi {
+  #newApi(
+    secret: string | undefined,
+    checkOrigin: OriginCheck,
+    gate: Gate,
+    isReserved: (stream: string) => boolean,
+  ): RestApi {
     return new RestApi({
       secret,
+      isReserved,
       gate,
       permissions: this.#services.permissions,
       addressOf: (request) => this.#node.addressOf(request),

@@ -9,13 +9,21 @@ export interface PubsubOptions {
   readonly secret: string | undefined;
   /** Whether names are accepted as they are. */
   readonly isPublic: boolean;
+  /** Whether a name is none that a client may choose; who signs may choose it. */
+  readonly isReserved: (stream: string) => boolean;
   /** Whether signed streams have presence; public ones have. */
   readonly presence: boolean;
   /** Whether clients may whisper on signed streams; on public ones they may. */
   readonly whisper: boolean;
 }
 
-export function pubsubChannel({ secret, isPublic, presence, whisper }: PubsubOptions): ChannelDefinition {
+export function pubsubChannel({
+  secret,
+  isPublic,
+  isReserved,
+  presence,
+  whisper,
+}: PubsubOptions): ChannelDefinition {
   return {
     subscribe: (subscription) => {
       const { signed_stream_name: signed, stream_name: name } = subscription.params;
@@ -28,7 +36,7 @@ export function pubsubChannel({ secret, isPublic, presence, whisper }: PubsubOpt
         if (presence) subscription.presenceFrom(stream);
         return undefined;
       }
-      if (!isPublic || typeof name !== "string" || name === "") return false;
+      if (!isPublic || typeof name !== "string" || name === "" || isReserved(name)) return false;
       subscription.streamFrom(name, { whisper: true });
       subscription.presenceFrom(name);
       return undefined;

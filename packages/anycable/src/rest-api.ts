@@ -12,6 +12,8 @@ const PRESENCE = /^\/presence\/([^/]+)\/users$/;
 export interface RestApiOptions {
   /** Whoever shows it may do everything; without it, and without the node's `access`, everybody may. */
   readonly secret: string | undefined;
+  /** Whether nobody without the secret may know who is on a stream, or publish there. */
+  readonly isReserved: (stream: string) => boolean;
   readonly gate: Gate;
   /** What others may do; undefined without access. */
   readonly permissions: Permissions | undefined;
@@ -104,11 +106,12 @@ export class RestApi {
 
   /** Whose request it is, or the answer to it if it is nobody's. */
   async #callerOf(request: IncomingMessage): Promise<Caller | Answer> {
-    const { secret, gate, permissions, addressOf } = this.#options;
+    const { secret, isReserved, gate, permissions, addressOf } = this.#options;
     const { headers } = request;
     const [, given] = /^Bearer +(.+)$/i.exec(headers.authorization ?? "") ?? [];
     if (secret !== undefined && given !== undefined && isSameSecret(given, secret)) return SERVER;
-    if (permissions === undefined) return secret === undefined ? SERVER : UNAUTHORIZED;
+    if (permissions === undefined)
+      return secret === undefined ? { may: (_kind, stream) => !isReserved(stream) } : UNAUTHORIZED;
     const token = bearerTokenOf(headers);
     const entered = await gate.admit({ token, params: {}, headers, address: addressOf(request) });
     if (!entered.ok)
@@ -118,7 +121,7 @@ export class RestApi {
     // Who may open so many connections may ask so often; a request that takes long is the server's to end.
     entered.release();
     const { identity } = entered;
-    return { may: (kind, stream) => permissions[kind](identity, stream) };
+    return { may: (kind, stream) => !isReserved(stream) && permissions[kind](identity, stream) };
   }
 
   async #publish(request: IncomingMessage, caller: Caller): Promise<Answer> {

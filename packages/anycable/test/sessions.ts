@@ -68,7 +68,13 @@ export class TestCable {
     };
     this.channels.set(
       "$pubsub",
-      pubsubChannel({ secret: undefined, isPublic: true, presence: true, whisper: false }),
+      pubsubChannel({
+        secret: undefined,
+        isPublic: true,
+        isReserved: () => false,
+        presence: true,
+        whisper: false,
+      }),
     );
   }
 

@@ -3,10 +3,8 @@
  * are kept on a topic of their own: every node that has a client on a channel is present there under the channel's name.
  */
 import { LimitError, type PresentlyNode, type Session } from "presently";
+import { FAYE_CHANNELS_TOPIC } from "presently/drop-in";
 import { ChannelRoster } from "./channel-roster.ts";
-
-/** No channel is called so: those begin with a slash. */
-export const DIRECTORY_TOPIC = "faye:channels";
 
 export class Directory {
   readonly #node: PresentlyNode;
@@ -25,13 +23,13 @@ export class Directory {
   }
 
   remove(channel: string): void {
-    this.#bySession.get(channel)?.untrack(DIRECTORY_TOPIC, channel);
+    this.#bySession.get(channel)?.untrack(FAYE_CHANNELS_TOPIC, channel);
     this.#bySession.delete(channel);
   }
 
   /** Tells of every channel that is there, and then of those that come and go; returns what ends that. */
   watch(listed: (channel: string, isListed: boolean) => void): () => void {
-    return this.#node.watch(DIRECTORY_TOPIC, (change) => {
+    return this.#node.watch(FAYE_CHANNELS_TOPIC, (change) => {
       for (const { type, id } of this.#roster.apply(change)) listed(id, type === "subscribe");
     });
   }
@@ -44,12 +42,12 @@ export class Directory {
   #track(channel: string): Session {
     const session = this.#sessions.at(-1) ?? this.#open();
     try {
-      session.track(DIRECTORY_TOPIC, channel);
+      session.track(FAYE_CHANNELS_TOPIC, channel);
       return session;
     } catch (error) {
       if (!(error instanceof LimitError) || error.option !== "entriesPerSessionMax") throw error;
       const next = this.#open();
-      next.track(DIRECTORY_TOPIC, channel);
+      next.track(FAYE_CHANNELS_TOPIC, channel);
       return next;
     }
   }

@@ -1,4 +1,5 @@
 /** The two extensions of the server: one for what comes in, which must be the last, and one for what goes out. */
+import { isReservedRoom } from "presently/drop-in";
 import type { FayeExtension, FayeMessage } from "./faye.ts";
 import { channelsOf, isMeta } from "./grammar.ts";
 import { matches, type Settings } from "./options.ts";
@@ -11,7 +12,7 @@ import type { Subscriptions } from "./subscriptions.ts";
 const SUBSCRIBE = "/meta/subscribe";
 
 export interface ServerExtensionsOptions {
-  readonly settings: Pick<Settings, "channelRe" | "forgedEvents">;
+  readonly settings: Pick<Settings, "channelRe" | "forgedEvents" | "names">;
   readonly publisher: Pick<Publisher, "claim">;
   readonly subscriptions: Subscriptions;
   readonly relay: Pick<Relay, "forward" | "whenEffective"> | undefined;
@@ -48,6 +49,11 @@ export function extensionsFor(
         const channels = channelsOf(message.subscription);
         if (channels === undefined) message.error = "405:subscription:Invalid channel";
         const withPresence = channels?.filter(hasPresence) ?? [];
+        const reserved = withPresence.find((channel) => isReservedRoom(channel, settings.names, "faye"));
+        if (request !== null && reserved !== undefined) {
+          message.error = `403:${reserved}:Forbidden channel`;
+          return callback(message);
+        }
         if (withPresence.length === 0) return callback(message);
         const error = subscriptions.request(message, withPresence);
         if (error !== undefined) message.error = error;

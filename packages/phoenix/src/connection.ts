@@ -27,6 +27,8 @@ export interface ConnectionServices extends ChannelServices {
   readonly node: PresentlyNode;
   // biome-ignore lint/suspicious/noExplicitAny: the channels of one socket share one type of assigns, which only the socket knows.
   readonly definitionOf: (topic: string) => ChannelDefinition<any> | undefined;
+  /** Whether nobody may join a topic, whatever its channel says. */
+  readonly isReserved: (topic: string) => boolean;
   readonly limits: Limits;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
@@ -221,10 +223,11 @@ export class Connection implements ChannelHost {
 
   #join(message: Message, bytes: number): void {
     const { joinRef, ref, topic } = message;
-    const { definitionOf, limits, node, now } = this.#services;
+    const { definitionOf, isReserved, limits, node, now } = this.#services;
     const definition = topic === "" ? undefined : definitionOf(topic);
     const current = this.#channels.get(topic);
     if (definition === undefined) this.#refuse({ joinRef: null, ref, topic }, "unmatched topic");
+    else if (isReserved(topic)) this.#refuse({ joinRef, ref, topic }, "unauthorized");
     else if (Buffer.byteLength(topic) > limits.topicBytesMax)
       this.#refuse({ joinRef, ref, topic }, `topic longer than ${limits.topicBytesMax} bytes`);
     else if (current === undefined && this.#channels.size >= limits.channelsPerConnectionMax)

@@ -8,6 +8,7 @@ import {
   type CheckOrigin,
   type Gate,
   type Handlers,
+  isReservedRoom,
   openGate,
   originCheck,
   Permissions,
@@ -123,6 +124,7 @@ export class PhoenixSocket<Assigns = unknown> {
       notice: this.#notice,
       now: () => performance.now(),
       definitionOf: (topic) => this.#router.find(topic)?.definition,
+      isReserved: (topic) => isReservedRoom(topic, names, "phoenix") && !this.#router.isNamed(topic),
       permissions: Permissions.of(node.access, this.#gate, names),
       ended: (connection) => {
         this.#connections.get(connection)?.();
@@ -154,6 +156,7 @@ export class PhoenixSocket<Assigns = unknown> {
 
   /**
    * Says what serves a topic, or all that begin with what stands before a final `*`. The first pattern that matches counts.
+   * Topics that drop-ins keep for themselves (`RESERVED_TOPICS` of `presently/drop-in`) have to be named whole.
    *
    * @throws {InvalidArgumentError} for a pattern that cannot be used
    * @throws {ConfigurationError} for `handleMetas` without `init`

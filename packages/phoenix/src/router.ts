@@ -21,8 +21,15 @@ export class Router<T> {
 
   /** The target of the first pattern, in the order of adding, that the topic matches. */
   find(topic: string): T | undefined {
-    for (const { text, isPrefix, target } of this.#routes)
-      if (isPrefix ? topic.startsWith(text) : topic === text) return target;
-    return undefined;
+    return this.#routeOf(topic)?.target;
+  }
+
+  /** Whether that pattern is the topic itself. */
+  isNamed(topic: string): boolean {
+    return this.#routeOf(topic)?.isPrefix === false;
+  }
+
+  #routeOf(topic: string): Route<T> | undefined {
+    return this.#routes.find(({ text, isPrefix }) => (isPrefix ? topic.startsWith(text) : topic === text));
   }
 }

@@ -62,6 +62,7 @@ export class Switchboard {
       notice,
       now: options.now ?? (() => 0),
       definitionOf,
+      isReserved: () => false,
       ended: () => undefined,
     };
   }

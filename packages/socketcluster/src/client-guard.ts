@@ -1,5 +1,5 @@
 /** What holds for every socket, whoever it belongs to: how much it may ask for, and which channels are the server's alone. */
-import { TokenBucket } from "presently/drop-in";
+import { isReservedRoom, TokenBucket } from "presently/drop-in";
 import type { Settings } from "./options.ts";
 import { CLOSE, RefusedError } from "./refusal.ts";
 import { channelOfRoster } from "./roster.ts";
@@ -49,6 +49,9 @@ export class ClientGuard {
   }
 
   private subscribing(socket: SocketClusterSocket, channel: string): void {
+    const seen = channelOfRoster(channel, this.settings) ?? channel;
+    if (isReservedRoom(seen, this.settings.names, "socketcluster"))
+      throw new RefusedError(`You may not subscribe to ${channel}`);
     const { subscriptionsPerSocketMax, rostersPerSocketMax } = this.settings.limits;
     const channels = socket.subscriptions();
     if (channels.length >= subscriptionsPerSocketMax && !channels.includes(channel))

@@ -1,6 +1,6 @@
 /** The options of sc-presence, with the meaning that they have here, and those that are new. */
 import { ConfigurationError, InvalidArgumentError } from "presently";
-import { RosterNames, type RosterOptions } from "presently/drop-in";
+import { RosterNames, type RosterOptions, SOCKETCLUSTER_PRESENCE_CHANNEL } from "presently/drop-in";
 import { type LimitOptions, type Limits, resolveLimits } from "./limits.ts";
 import type { MirrorOptions } from "./mirror.ts";
 import type { SocketClusterServer, SocketClusterSocket } from "./server.ts";
@@ -104,7 +104,7 @@ const DEFAULTS = {
   scpUsercountType: "USERS",
   scpConnectUpdateDelay: 3_000,
   scpBlockUsercountThreshold: 60,
-  scpPresenceChannel: "_SCPRESENCE",
+  scpPresenceChannel: SOCKETCLUSTER_PRESENCE_CHANNEL,
   scpUserIdField: "user_id",
   scpSCPingsPerUpdate: 6,
   scpGcInterval: 60,

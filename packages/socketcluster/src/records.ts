@@ -1,6 +1,6 @@
 /** What is kept of a socket, where, and how it is read again. */
 import type { Meta, Presence } from "presently";
-import { envelope } from "presently/drop-in";
+import { envelope, SOCKETCLUSTER_TOPICS } from "presently/drop-in";
 import type { Settings } from "./options.ts";
 import type { SocketClusterSocket } from "./server.ts";
 
@@ -57,12 +57,12 @@ export function userIdOf(claims: unknown, { scpUserIdField }: Pick<Settings, "sc
 
 /** The topic whose keys are users and whose entries are sockets. No client can subscribe to it. */
 export function socketsTopic(settings: Settings): string {
-  return `socketcluster:${settings.scpPresenceChannel}`;
+  return `${SOCKETCLUSTER_TOPICS}${settings.scpPresenceChannel}`;
 }
 
 /** The topic with one entry for each node that serves sockets. */
 export function nodesTopic(settings: Settings): string {
-  return `socketcluster:${settings.scpPresenceChannel}:nodes`;
+  return `${SOCKETCLUSTER_TOPICS}${settings.scpPresenceChannel}:nodes`;
 }
 
 /** On the sockets' topic no user can have the key of those without an id. */

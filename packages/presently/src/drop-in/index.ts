@@ -23,6 +23,15 @@ export { Permissions } from "./permissions.ts";
 export type { GateNotice } from "./refusal-notices.ts";
 export { refuseUpgrade } from "./refuse-upgrade.ts";
 export {
+  FAYE_CHANNELS_TOPIC,
+  isReservedRoom,
+  isReservedTopic,
+  RESERVED_TOPICS,
+  SOCKETCLUSTER_PRESENCE_CHANNEL,
+  SOCKETCLUSTER_TOPICS,
+  WEBHOOKS_TOPIC,
+} from "./reserved-topics.ts";
+export {
   type IdNames,
   type PrefixNames,
   RosterNameError,

@@ -1,6 +1,7 @@
 /** The resources of the HTTP API, one function each. */
 import { InvalidArgumentError, type Session } from "@presently/replica";
 import type { Action } from "../access/access.ts";
+import { isReservedTopic } from "../drop-in/reserved-topics.ts";
 import { HttpRequestError } from "../errors.ts";
 import { readBody } from "./body.ts";
 import { evictReplica, getCluster } from "./cluster-api.ts";
@@ -107,19 +108,29 @@ const toInspect = (what: "topics" | "cluster" | "metrics") => (): readonly Actio
   { kind: "inspect", what },
 ];
 
+/** What a drop-in keeps on a topic of its own is for operators, who may see all topics. */
 function toWatch({ params }: ApiRequest): readonly Action[] {
-  return [{ kind: "watch", topic: params.topic! }];
+  const topic = params.topic!;
+  const needed: Action[] = [{ kind: "watch", topic }];
+  return isReservedTopic(topic, "http") ? [...needed, { kind: "inspect", what: "topics" }] : needed;
 }
 
 /** Whoever gives a key is present as long as the stream is open. */
 function toFollow(request: ApiRequest): readonly Action[] {
   const { key } = parseQuery(request.query, ["key", "meta"]);
   const { topic } = request.params as { topic: string };
-  return key === undefined ? toWatch(request) : [...toWatch(request), { kind: "track", topic, key }];
+  return key === undefined ? toWatch(request) : [...toWatch(request), trackOf(topic, key)];
 }
 
 function toTrack({ params }: ApiRequest): readonly Action[] {
-  return [{ kind: "track", topic: params.topic!, key: params.key! }];
+  return [trackOf(params.topic!, params.key!)];
+}
+
+/** @throws {HttpRequestError} `FORBIDDEN`, whoever asks, for a topic that a drop-in keeps for itself */
+function trackOf(topic: string, key: string): Action {
+  if (isReservedTopic(topic, "http"))
+    throw new HttpRequestError(403, "FORBIDDEN", "nobody may be present on a topic that is reserved");
+  return { kind: "track", topic, key };
 }
 
 /** What was PUT here is taken back by whoever may put it; what others did is undone by an operator. */

@@ -6,9 +6,8 @@
  */
 import { createHash } from "node:crypto";
 import type { ReplicaId } from "@presently/replica";
+import { WEBHOOKS_TOPIC } from "../drop-in/reserved-topics.ts";
 import type { PresentlyNode } from "../node.ts";
-
-export const ELECTORATE_TOPIC = "presently:webhooks";
 
 export class Electorate {
   readonly #node: PresentlyNode;
@@ -20,13 +19,13 @@ export class Electorate {
     const changed = () => {
       this.#members = undefined;
     };
-    this.#endings = [node.watch(ELECTORATE_TOPIC, changed), node.onReplica(changed)];
+    this.#endings = [node.watch(WEBHOOKS_TOPIC, changed), node.onReplica(changed)];
   }
 
   /** Takes part from now on. */
   join(): void {
     const session = this.#node.session();
-    session.track(ELECTORATE_TOPIC, this.#node.name);
+    session.track(WEBHOOKS_TOPIC, this.#node.name);
     this.#endings.push(() => session.close());
   }
 
@@ -49,7 +48,7 @@ export class Electorate {
   #list(): readonly string[] {
     const statuses = new Map(this.#node.cluster().map(({ replica, status }) => [replica, status]));
     return this.#node
-      .list(ELECTORATE_TOPIC)
+      .list(WEBHOOKS_TOPIC)
       .filter(({ replica }) => isActive(statuses.get(replica)))
       .map(({ replica }: { readonly replica: ReplicaId }) => replica);
   }

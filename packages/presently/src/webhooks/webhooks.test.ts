@@ -3,8 +3,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test, vi } from "vitest";
 import { eventually } from "../../../../test/helpers/eventually.ts";
+import { WEBHOOKS_TOPIC } from "../drop-in/reserved-topics.ts";
 import { createNode, type PresentlyNode } from "../node.ts";
-import { ELECTORATE_TOPIC } from "./electorate.ts";
 import type { WebhookOptions } from "./options.ts";
 import { SIGNATURE_HEADER, signWebhook, verifyWebhook } from "./signature.ts";
 import { attendTopic, startWebhooks, type Webhooks } from "./webhooks.ts";
@@ -68,7 +68,7 @@ async function start(count: number, options: Omit<WebhookOptions, "secret">): Pr
   await Promise.all(nodes.map((node) => node.whenReady()));
   for (const node of nodes) started.push(startWebhooks(node, { secret, batchDelayMs: 5, ...options }));
   await eventually(() => {
-    for (const node of nodes) expect(node.count(ELECTORATE_TOPIC).keys).toBe(count);
+    for (const node of nodes) expect(node.count(WEBHOOKS_TOPIC).keys).toBe(count);
   });
   return started;
 }

@@ -2,9 +2,10 @@
 import { randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { PresentlyError, type TopicChange } from "@presently/replica";
+import { WEBHOOKS_TOPIC } from "../drop-in/reserved-topics.ts";
 import type { PresentlyNode } from "../node.ts";
 import { type Batch, DeliveryQueue, type QueuedEvent } from "./delivery-queue.ts";
-import { ELECTORATE_TOPIC, Electorate } from "./electorate.ts";
+import { Electorate } from "./electorate.ts";
 import {
   resolveWebhookOptions,
   type WebhookEventType,
@@ -125,7 +126,7 @@ export class Webhooks {
   }
 
   #isReported(topic: string): boolean {
-    if (topic === ELECTORATE_TOPIC) return false;
+    if (topic === WEBHOOKS_TOPIC) return false;
     return this.#settings.topics.some((pattern) =>
       pattern.endsWith("*") ? topic.startsWith(pattern.slice(0, -1)) : topic === pattern,
     );
@@ -147,7 +148,7 @@ export class Webhooks {
       for (const pattern of this.#settings.topics)
         if (pattern.endsWith("*"))
           for (const { topic } of this.#node.topics(pattern.slice(0, -1)))
-            if (topic !== ELECTORATE_TOPIC) this.#watch(topic);
+            if (topic !== WEBHOOKS_TOPIC) this.#watch(topic);
     } catch (error) {
       if (!(error instanceof PresentlyError)) throw error;
       this.#note("webhook-failed", "warn", `topics cannot be watched: ${error.message}`);
