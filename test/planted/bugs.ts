@@ -24,6 +24,7 @@ const REPLICA = "replica/src/replica.ts";
 const ROSTER = "replica/src/roster.ts";
 const GOSSIP = "replica/src/gossip.ts";
 const PULLER = "replica/src/puller.ts";
+const SUCCESSION = "replica/src/succession.ts";
 const SYNC = "replica/src/sync.ts";
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
@@ -151,7 +152,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a hand-off that forgets whose keys may be taken over",
-    file: CONTENT,
+    file: SUCCESSION,
     find: "this.leaving.add(replica);",
     put: "",
   },

@@ -9,6 +9,7 @@ import type { ReplicaSettings } from "./options.ts";
 import type { Millis } from "./outbox.ts";
 import type { LeaveReason } from "./presence.ts";
 import { Roster } from "./roster.ts";
+import { Succession } from "./succession.ts";
 import { Sweeps } from "./sweeps.ts";
 
 export interface ContentListener {
@@ -26,18 +27,15 @@ export class Content {
   readonly roster: Roster;
   readonly locals: LocalPresences;
   private readonly lingering = new Lingering();
+  private readonly succession: Succession;
   private readonly sweeps: Sweeps;
   private readonly settings: ReplicaSettings;
   private readonly counters: Counters;
   private readonly listener: ContentListener;
-  /** Replicas on their way out, whose keys may be taken over. */
-  private readonly leaving = new Set<ReplicaId>();
   /** Own entries that a full state took: they come back at the end of the change. */
   private readonly dropped: Entry[] = [];
   /** Own entries that somebody removed: their sessions are told after the change. */
   private readonly kicked: Entry[] = [];
-  /** Own lingering entries whose identities have come back elsewhere, unknown to those who brought them: they go at the end of the change. */
-  private readonly returned: Entry[] = [];
 
   constructor(id: ReplicaId, settings: ReplicaSettings, counters: Counters, listener: ContentListener) {
     this.settings = settings;
@@ -50,11 +48,12 @@ export class Content {
     });
     this.sweeps = new Sweeps(settings.sweepEntriesMax, () => listener.wake());
     this.set = this.newSet(id);
+    this.succession = new Succession(this, this.roster, this.lingering);
     this.locals = new LocalPresences(
       this.set,
       this.roster,
       this.lingering,
-      (topic, key) => this.handedOff(topic, key),
+      (topic, key) => this.succession.handedOff(topic, key),
       settings,
       counters,
       (bytes) => listener.changed(bytes),
@@ -74,7 +73,8 @@ export class Content {
         });
         this.locals.readd(entry);
       }
-      if (this.returned.length > 0) this.locals.giveUp(this.returned.splice(0));
+      const returned = this.succession.takeReturned();
+      if (returned.length > 0) this.locals.giveUp(returned);
       const kicked = this.kicked.splice(0);
       this.roster.end();
       for (const entry of kicked) this.tellKicked(entry);
@@ -130,7 +130,7 @@ export class Content {
         if (this.lingering.size > 0) this.lingering.delete(entry);
         this.roster.hide(entry, reason);
       },
-      () => this.leaving.delete(replica),
+      () => this.succession.endHandOff(replica),
     );
   }
 
@@ -154,7 +154,7 @@ export class Content {
 
   /** From now on until it is forgotten, entries with its topics and keys elsewhere take the places of its own. */
   handOff(replica: ReplicaId): void {
-    this.leaving.add(replica);
+    this.succession.beginHandOff(replica);
   }
 
   /** Goes on under another replica id: sessions keep what they track, under new dots; foreign entries stay as they are. */
@@ -217,65 +217,15 @@ export class Content {
   /** Shows an entry: in the place of the one that it updates, or of one of a leaving replica with its topic and key. */
   private present(entry: Entry, isNew = false): void {
     if (entry.shown) return;
-    const updated = entry.previous === 0 ? undefined : this.updatedBy(entry);
+    const updated = entry.previous === 0 ? undefined : this.succession.updatedBy(entry);
     if (updated !== undefined) {
       this.roster.swap(updated, entry);
       return;
     }
-    const before =
-      this.inheritedBy(entry) ??
-      (isNew && this.lingering.size > 0 ? this.returnedBy(entry) : undefined) ??
-      (this.leaving.has(entry.replica) ? undefined : this.handedOff(entry.topic, entry.key));
+    const before = this.succession.replacedBy(entry, isNew);
     if (before === undefined) this.roster.show(entry);
     else this.roster.replace(before, entry);
   }
-
-  /** The shown lingering entry whose identity is back with this one. */
-  private inheritedBy({ topic, key, heirOf }: Entry): Entry | undefined {
-    if (heirOf === undefined) return undefined;
-    const { replica, number, root } = heirOf;
-    const before = this.set.entriesOf(replica).get(number);
-    if (before?.shown && before.topic === topic && before.key === key) return before;
-    // Or an earlier one of its chain of updates: the later ones may never have come here.
-    return this.earlierOf(replica, topic, key, root, number);
-  }
-
-  /** An own lingering entry whose identity has come back elsewhere, unknown to whoever brought it. */
-  private returnedBy({ replica, topic, key }: Entry): Entry | undefined {
-    const own = this.set.replica;
-    const before = replica === own ? undefined : this.lingering.firstOf(own, topic, key);
-    if (before !== undefined) this.returned.push(before);
-    return before;
-  }
-
-  /** The shown entry of the same chain of updates, whose remove comes with this entry or behind it. */
-  private updatedBy({ replica, topic, key, previous, root, number }: Entry): Entry | undefined {
-    const before = this.set.entriesOf(replica).get(previous);
-    if (before?.shown && before.topic === topic && before.key === key) return before;
-    // Those in between may never have come here.
-    return this.earlierOf(replica, topic, key, root, number);
-  }
-
-  /** The shown entry of a chain of updates before one of its numbers. */
-  private earlierOf(
-    replica: ReplicaId,
-    topic: string,
-    key: string,
-    root: EventNumber,
-    number: EventNumber,
-  ): Entry | undefined {
-    return this.roster.find(
-      topic,
-      key,
-      (other) => other.replica === replica && other.root === root && other.number < number,
-    );
-  }
-
-  private handedOff(topic: string, key: string): Entry | undefined {
-    return this.leaving.size === 0 ? undefined : this.roster.find(topic, key, this.isLeaving);
-  }
-
-  private readonly isLeaving = ({ replica }: Entry): boolean => this.leaving.has(replica);
 
   private tellKicked(entry: Entry): void {
     this.locals.forget(entry);
