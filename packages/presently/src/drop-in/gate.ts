@@ -7,6 +7,7 @@ import { InvalidArgumentError } from "@presently/replica";
 import type { Access, Action, Credentials, Identity, Protocol } from "../access/access.ts";
 import { askHook, type HookAnswer } from "../access/ask-hook.ts";
 import { AddressTable } from "./address-table.ts";
+import { newTally, type RefusalCounts, type RefusalTally } from "./refusal-counts.ts";
 import { type GateNotice, RefusalNotices } from "./refusal-notices.ts";
 
 /**
@@ -63,15 +64,14 @@ export interface GateOptions {
   readonly limits?: { readonly [Limit in keyof GateLimits]?: GateLimits[Limit] | undefined };
   /** What the limits are called where they are configured; default their own names. */
   readonly limitNames?: { readonly [Limit in keyof GateLimits]?: string };
+  /** Where refusals are counted, besides others' if they are given the same. Default: a tally of its own. */
+  readonly tally?: RefusalTally;
   /** Told of hooks that fail and of addresses that reach a bound: ten at once, then one a second, however many there are. */
   readonly onNotice: (notice: GateNotice) => void;
 }
 
 /** `setTimeout` cannot wait longer. */
 const TIMER_MS_MAX = 2_147_483_647;
-
-/** Counts of what a gate refused since it was made. */
-export type RefusalCounts = Readonly<Record<RefusalReason | "forbidden", number>>;
 
 /**
  * Decides for one protocol of a node who may come in and what they may do, and counts whom it refused. Never throws once it is
@@ -84,14 +84,15 @@ export class Gate {
   readonly #limitNames: NonNullable<GateOptions["limitNames"]>;
   readonly #addresses: AddressTable;
   readonly #notices: RefusalNotices;
-  readonly #refused = { unauthenticated: 0, "too-many": 0, failed: 0, forbidden: 0 };
+  readonly #refused: RefusalTally;
 
   /** @throws {InvalidArgumentError} for a limit that is no positive number */
-  constructor({ access, protocol, limits = {}, limitNames = {}, onNotice }: GateOptions) {
+  constructor({ access, protocol, limits = {}, limitNames = {}, tally = newTally(), onNotice }: GateOptions) {
     this.#access = access;
     this.#protocol = protocol;
     this.#limits = limitsOf(limits);
     this.#limitNames = limitNames;
+    this.#refused = tally;
     this.#notices = new RefusalNotices(protocol, onNotice);
     const { connectionsPerAddressMax, connectsPerAddressPerSecondMax, addressesMax } = this.#limits;
     this.#addresses = new AddressTable({
@@ -103,7 +104,7 @@ export class Gate {
     });
   }
 
-  /** What was refused since the start, by the reason; `forbidden` counts what `may` refused. */
+  /** What its tally counts, by the reason; `forbidden` is what `may` refused. */
   get refused(): RefusalCounts {
     return this.#refused;
   }

@@ -20,6 +20,7 @@ export { type Roster, type RosterSession, rosterOf } from "./named-roster.ts";
 export { type OpenGateOptions, openGate, openGateIfAsked } from "./open-gate.ts";
 export { type CheckOrigin, type OriginCheck, originCheck } from "./origin.ts";
 export { Permissions } from "./permissions.ts";
+export type { RefusalCounts, RefusalTally } from "./refusal-counts.ts";
 export type { GateNotice } from "./refusal-notices.ts";
 export { refuseUpgrade } from "./refuse-upgrade.ts";
 export {

@@ -1,6 +1,7 @@
-/** The gate of a drop-in at a node: over the node's hooks, with the bounds that the drop-in was given. */
+/** The gate of a drop-in at a node: over the node's hooks, with the drop-in's bounds; what it refuses is in the metrics. */
 import type { PresentlyNode } from "../node.ts";
 import { GATE_DEFAULTS, Gate, type GateLimits, type GateOptions } from "./gate.ts";
+import { tallyAt } from "./refusal-counts.ts";
 
 /** What a drop-in says of its gate. */
 export interface OpenGateOptions extends Pick<GateOptions, "protocol" | "onNotice"> {
@@ -19,7 +20,9 @@ const LIMIT_NAMES = Object.fromEntries(LIMITS.map((name) => [name, `limits.${nam
  * @throws {InvalidArgumentError} for a limit that is no positive number
  */
 export function openGate(node: PresentlyNode, { protocol, limits = {}, onNotice }: OpenGateOptions): Gate {
-  return new Gate({ access: node.access, protocol, limits, limitNames: LIMIT_NAMES, onNotice });
+  const { access } = node;
+  const tally = tallyAt(node, protocol);
+  return new Gate({ access, protocol, limits, limitNames: LIMIT_NAMES, tally, onNotice });
 }
 
 /**

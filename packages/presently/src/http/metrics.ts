@@ -5,6 +5,7 @@
  */
 import type { Counters } from "@presently/replica";
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { refusalsAt } from "../drop-in/refusal-counts.ts";
 import type { ApiRequest } from "./route.ts";
 import type { ServedNode } from "./served-node.ts";
 import { parseQuery } from "./target.ts";
@@ -183,6 +184,16 @@ function addRequests(registry: Registry, node: ServedNode): void {
     ["reason"],
     (metric) => {
       for (const [reason, count] of Object.entries(node.refusedRequests)) metric.inc({ reason }, count);
+    },
+  );
+  counter(
+    registry,
+    "drop_in_refused",
+    "Connections of clients of a drop-in that were refused, and what they might not do.",
+    ["protocol", "reason"],
+    (metric) => {
+      for (const [protocol, counts] of refusalsAt(node))
+        for (const [reason, count] of Object.entries(counts)) metric.inc({ protocol, reason }, count);
     },
   );
 }

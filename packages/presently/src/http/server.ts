@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { ClientAddresses } from "../access/client-address.ts";
 import { formatHostAndPort } from "../address.ts";
 import { type Guard, guardRequests } from "../drop-in/attachment.ts";
-import type { RefusalCounts } from "../drop-in/gate.ts";
+import type { RefusalCounts } from "../drop-in/refusal-counts.ts";
 import { refuseUpgrade } from "../drop-in/refuse-upgrade.ts";
 import { HttpRequestError, ListenError, StoppingError } from "../errors.ts";
 import type { Log } from "../logger.ts";
