@@ -3,17 +3,17 @@ import type { PresentlyNode } from "../node.ts";
 import type { Extension } from "./extensions.ts";
 import { UsageError } from "./failure.ts";
 import { load } from "./load-package.ts";
+import type { OriginSettings } from "./origin-flag.ts";
 import { readSecretFile } from "./secret-file.ts";
 
 /** What is used of `@presently/anycable`. It depends on this package, so that its types are not to be had here. */
 interface AnyCablePackage {
   serveEndpoint(
     node: PresentlyNode,
-    options: {
+    options: OriginSettings & {
       readonly path: string;
       readonly secret?: string;
       readonly publicStreams: boolean;
-      readonly checkOrigin?: false | readonly string[];
       readonly onNotice: (notice: { level: "error" | "warn" | "debug"; message: string }) => void;
     },
   ): unknown;
@@ -24,7 +24,6 @@ interface AnyCableSettings {
   readonly path: string;
   readonly isPublic: boolean;
   readonly secret: string | undefined;
-  readonly origins: readonly string[] | undefined;
 }
 
 /**
@@ -34,12 +33,10 @@ interface AnyCableSettings {
  */
 export function checkAnyCable(flags: Readonly<Record<string, unknown>>): AnyCableSettings | undefined {
   const { anycable: path, anycablePublic: isPublic = false, anycableSecretFile: file, http } = flags;
-  const origins = flags.anycableOrigin as string[] | undefined;
   if (path === undefined) {
     for (const [flag, value] of [
       ["--anycable-public", isPublic || undefined],
       ["--anycable-secret-file", file],
-      ["--anycable-origin", origins],
     ])
       if (value !== undefined)
         throw new UsageError(`${flag} needs --anycable, for example --anycable /cable`);
@@ -51,33 +48,33 @@ export function checkAnyCable(flags: Readonly<Record<string, unknown>>): AnyCabl
     if (path === flags[other])
       throw new UsageError(`--anycable and --${other} cannot both be served at ${path}`);
   if (http === false) throw new UsageError("--anycable is served at the HTTP address: leave --no-http out");
-  for (const origin of origins ?? [])
-    if (origin !== "*" && !/^(https?:)?\/\/[^/]+$/.test(origin))
-      throw new UsageError(`--anycable-origin ${JSON.stringify(origin)} must be https://host, //host or *`);
   if (!isPublic && file === undefined)
     throw new UsageError(
       "--anycable needs --anycable-secret-file, or --anycable-public: nobody could subscribe to anything without",
     );
   const secret = file === undefined ? undefined : readSecretFile(String(file), "--anycable-secret-file");
-  return { path, isPublic: isPublic === true, secret, origins };
+  return { path, isPublic: isPublic === true, secret };
 }
 
 /**
  * @throws {UsageError} for flags that cannot be used, alone or together
  * @throws {CommandError} for a package that is not installed
  */
-export async function loadAnyCable(flags: Readonly<Record<string, unknown>>): Promise<readonly Extension[]> {
+export async function loadAnyCable(
+  flags: Readonly<Record<string, unknown>>,
+  origins: OriginSettings,
+): Promise<readonly Extension[]> {
   const settings = checkAnyCable(flags);
   if (settings === undefined) return [];
-  const { path, isPublic, secret, origins } = settings;
+  const { path, isPublic, secret } = settings;
   const plugIn = (await load("@presently/anycable", "--anycable")) as AnyCablePackage;
   return [
     (node, log) => {
       plugIn.serveEndpoint(node, {
         path,
+        ...origins,
         publicStreams: isPublic,
         ...(secret === undefined ? {} : { secret }),
-        ...(origins === undefined ? {} : { checkOrigin: origins.includes("*") ? false : origins }),
         onNotice: ({ level, message, ...facts }) => log[level](facts, `anycable: ${message}`),
       });
     },

@@ -105,6 +105,13 @@ export const natsTable: readonly CommandOptionSpec[] = [
 
 /** Of what is served besides the API. */
 export const extensionTable: readonly CommandOptionSpec[] = [
+  texts(
+    "origins",
+    "--origin",
+    "origin",
+    "Origin of web pages that may connect to what --phoenix, --faye and --anycable serve: https://host, //host or //*.host, or * for all; may be given several times.",
+    "pages of the same host",
+  ),
   text(
     "phoenix.path",
     "--phoenix",
@@ -148,13 +155,6 @@ export const extensionTable: readonly CommandOptionSpec[] = [
     "--anycable-secret-file",
     "path",
     "File with the secret that signs the names of streams, and from which that of the REST API follows.",
-  ),
-  texts(
-    "anycable.origins",
-    "--anycable-origin",
-    "origin",
-    "Origin of web pages that may connect, https://host or //*.host, or * for all; may be given several times.",
-    "pages of the same host",
   ),
   text(
     "webhook.url",

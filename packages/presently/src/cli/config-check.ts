@@ -10,11 +10,12 @@ import { optionTable } from "../option-table.ts";
 import { checkAnyCable } from "./anycable-extension.ts";
 import { type CommandOptionSpec, commandTable } from "./command-table.ts";
 import type { ConfigFile, Problem } from "./config-file.ts";
-import { checkPhoenix } from "./extensions.ts";
 import { UsageError } from "./failure.ts";
 import { checkFaye } from "./faye-extension.ts";
 import { deleteAt, setAt, valueAt } from "./fields.ts";
 import { checkNats } from "./nats-flags.ts";
+import { checkOrigins } from "./origin-flag.ts";
+import { checkPhoenix } from "./phoenix-extension.ts";
 import { combine, type StartConfiguration } from "./start-options.ts";
 import { loadWebhooks } from "./webhook-extension.ts";
 
@@ -49,7 +50,7 @@ export function checkConfig(
       problems.push({ path, message, place: placeNear(file, path) });
   };
   const { config, flags } = withoutMistakes(fields, environment, note);
-  for (const check of [checkNats, checkFaye, checkAnyCable, checkPhoenix, loadWebhooks]) {
+  for (const check of [checkNats, checkOrigins, checkFaye, checkAnyCable, checkPhoenix, loadWebhooks]) {
     try {
       check(flags);
     } catch (error) {

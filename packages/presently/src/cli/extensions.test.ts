@@ -1,12 +1,21 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { endHostiles, RawClient } from "../../../../test/helpers/hostile.ts";
+import { createLogger } from "../logger.ts";
+import { createNode } from "../node.ts";
 import { loadExtensions } from "./extensions.ts";
 import { UsageError } from "./failure.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "presently-"));
 afterAll(() => rmSync(directory, { recursive: true }));
+
+const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  endHostiles();
+  for (const end of ends.splice(0)) await end();
+});
 
 test("nothing is loaded unless it is asked for", async () => {
   expect(await loadExtensions({})).toEqual([]);
@@ -29,14 +38,52 @@ test.each([
   [{ anycable: "/a", anycablePublic: true, faye: "/a" }, "--anycable and --faye cannot both be served at /a"],
   [{ anycable: "/cable", anycableSecretFile: emptyFile() }, "is empty"],
   [{ anycablePublic: true }, "--anycable-public needs --anycable"],
-  [{ anycableOrigin: ["*"] }, "--anycable-origin needs --anycable"],
-  [{ anycable: "/cable", anycablePublic: true, anycableOrigin: ["shop"] }, "must be https://host"],
+  [{ origin: ["*"] }, "--origin needs --phoenix, --faye or --anycable"],
+  [{ phoenix: "/socket", origin: ["https://shop.example", "shop"] }, '--origin "shop" must be https://host'],
+  [{ faye: "/bayeux", origin: ["https://shop.example/path"] }, "must be https://host"],
+  [{ anycable: "/cable", anycablePublic: true, origin: ["shop"] }, "must be https://host"],
   [{ anycableSecretFile: "x" }, "--anycable-secret-file needs --anycable"],
   [{ webhookTopic: ["x"] }, "--webhook-topic needs --webhook"],
   [{ webhook: "http://127.0.0.1:9" }, "--webhook needs --webhook-secret-file"],
 ])("flags that cannot be used are refused: %j", async (flags, problem) => {
   await expect(loadExtensions(flags)).rejects.toThrow(UsageError);
   await expect(loadExtensions(flags)).rejects.toThrow(problem);
+});
+
+describe("--origin", () => {
+  const [shop, other] = ["https://shop.example", "https://other.example"];
+
+  test.each([
+    [undefined, []],
+    [[shop], [shop]],
+    [
+      ["https://first.example", "//*.example"],
+      [shop, other],
+    ],
+    [["*"], [shop, other]],
+  ])("%j says whose pages connect, by whichever protocol", async (origin, welcome) => {
+    const flags = { phoenix: "/socket", faye: "/bayeux", anycable: "/cable", anycablePublic: true, origin };
+    const extensions = await loadExtensions(flags);
+    const log = createLogger({ level: "silent", base: {}, pretty: false });
+    const node = await createNode({ name: "a", http: { port: 0 }, log });
+    ends.push(() => node.stop({ handoffMs: 0 }));
+    for (const extend of extensions) extend(node, log);
+    for (const [path, query] of [["/socket/websocket", "vsn=2.0.0&user_id=alice"], ["/bayeux"], ["/cable"]]) {
+      const asked: unknown[] = [];
+      for (const page of [shop, other]) {
+        const raw = await RawClient.upgrade(`${node.httpUrl}${path}`, {
+          query: query ?? "",
+          headers: { origin: page },
+        });
+        asked.push(raw.status);
+        raw.destroy();
+      }
+      expect([path, asked]).toEqual([
+        path,
+        [shop, other].map((page) => (welcome.includes(page) ? 101 : 403)),
+      ]);
+    }
+  });
 });
 
 function emptyFile(): string {

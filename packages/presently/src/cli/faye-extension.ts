@@ -3,12 +3,13 @@ import type { PresentlyNode } from "../node.ts";
 import type { Extension } from "./extensions.ts";
 import { UsageError } from "./failure.ts";
 import { load } from "./load-package.ts";
+import type { OriginSettings } from "./origin-flag.ts";
 
 /** What is used of `@presently/faye`. It depends on this package, so that its types are not to be had here. */
 interface FayePackage {
   serveEndpoint(
     node: PresentlyNode,
-    options: {
+    options: OriginSettings & {
       readonly faye: unknown;
       readonly path: string;
       readonly onNotice: (notice: { level: "error" | "warn" | "debug"; message: string }) => void;
@@ -35,7 +36,10 @@ export function checkFaye(flags: Readonly<Record<string, unknown>>): string | un
  * @throws {UsageError} for flags that cannot be used together
  * @throws {CommandError} for a package that is not installed
  */
-export async function loadFaye(flags: Readonly<Record<string, unknown>>): Promise<readonly Extension[]> {
+export async function loadFaye(
+  flags: Readonly<Record<string, unknown>>,
+  origins: OriginSettings,
+): Promise<readonly Extension[]> {
   const path = checkFaye(flags);
   if (path === undefined) return [];
   const plugIn = (await load("@presently/faye", "--faye")) as FayePackage;
@@ -45,6 +49,7 @@ export async function loadFaye(flags: Readonly<Record<string, unknown>>): Promis
       plugIn.serveEndpoint(node, {
         faye,
         path,
+        ...origins,
         onNotice: ({ level, message, ...facts }) => log[level](facts, `faye: ${message}`),
       });
     },
