@@ -16,6 +16,7 @@ import { dotName, joined, ReferenceHistory, withoutKnown } from "./reference-set
 export type Step =
   | { do: "add"; at: number }
   | { do: "update"; at: number; pick: number }
+  | { do: "restore"; at: number; pick: number }
   | { do: "remove"; at: number; pick: number; many: number }
   | { do: "publish"; at: number }
   | { do: "join"; pick: number }
@@ -45,6 +46,7 @@ export function steps(size: number, options: { evictions?: boolean } = {}): fc.A
   const any = fc.oneof(
     step(5, "add", { at }),
     step(2, "update", { at, pick }),
+    step(1, "restore", { at, pick }),
     step(4, "remove", { at, pick, many: fc.integer({ min: 1, max: 3 }) }),
     step(5, "publish", { at }),
     step(1, "join", { pick }),
@@ -114,6 +116,9 @@ export class CrdtWorld {
       case "update":
         this.update(members[step.at]!, step.pick);
         break;
+      case "restore":
+        this.restore(members[step.at]!, step.pick);
+        break;
       case "remove":
         this.removeSome(members[step.at]!, step.pick, step.many);
         break;
@@ -161,6 +166,21 @@ export class CrdtWorld {
     const removes = [{ origin: member.id, number: previous }];
     const number = this.history.record(member.id, { adds: true, removes });
     expect(member.set.update(previous, dotName({ origin: member.id, number }))).toBe(number);
+    member.vector.set(member.id, number);
+  }
+
+  /** Brings an own entry back that is gone, under a new dot. */
+  private restore(member: Member, pick: number): void {
+    this.publish(member);
+    const live = member.set.entriesOf(member.id);
+    const previous = choose(
+      this.history.added(member.id).filter((number) => !live.has(number)),
+      pick,
+    );
+    if (previous === undefined) return;
+    const removes = [{ origin: member.id, number: previous }];
+    const number = this.history.record(member.id, { adds: true, removes });
+    expect(member.set.restore(previous, dotName({ origin: member.id, number }))).toBe(number);
     member.vector.set(member.id, number);
   }
 

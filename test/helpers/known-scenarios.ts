@@ -151,4 +151,23 @@ export const KNOWN_SCENARIOS: readonly (readonly [string, Scenario])[] = [
       ],
     },
   ],
+  [
+    "an entry that a full exchange took and that came back is not beside its old self on a node that slept meanwhile",
+    {
+      seed: 1874096815,
+      nodes: 4,
+      logSizeMax: 1000,
+      steps: [
+        { do: "advance", ms: 2_998 },
+        { do: "track", node: 2, session: 0, topic: 0, key: 0, meta: 0 },
+        { do: "pause", node: 0 },
+        { do: "track", node: 3, session: 0, topic: 0, key: 0, meta: 0 },
+        { do: "advance", ms: 1_000 },
+        { do: "kick", node: 2, topic: 0, key: 0 },
+        { do: "stop", node: 2, handoffMs: 0 },
+        { do: "advance", ms: 1_000 },
+        { do: "batch", node: 3, session: 0, topic: 0 },
+      ],
+    },
+  ],
 ];

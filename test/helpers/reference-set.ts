@@ -21,6 +21,11 @@ export class ReferenceHistory {
     return events.push(event);
   }
 
+  /** The events of an origin that added an entry. */
+  added(origin: ReplicaId): EventNumber[] {
+    return (this.events.get(origin) ?? []).flatMap(({ adds }, index) => (adds ? [index + 1] : []));
+  }
+
   /** The dots that are live for whoever has seen exactly the events of this vector, sorted. */
   live(vector: ReadonlyMap<ReplicaId, EventNumber>): string[] {
     const removed = this.removed(vector);

@@ -137,6 +137,22 @@ describe("deltas", () => {
     expect([a.left, b.left]).toEqual([[["before", A]], [["before", A]]]);
   });
 
+  test("an entry that a full state took comes back under a new dot, and nobody keeps the old one beside it", () => {
+    const [a, b, c] = [replica(A), replica(B), replica(C)];
+    a.set.add("before");
+    const first = a.publish();
+    for (const { set } of [b, c]) set.apply(first);
+    // Of the event that removed it nobody else hears.
+    b.set.remove(dots(A, 1));
+    b.publish();
+    a.set.merge(b.set.snapshot());
+    expect([a.values(), c.values()]).toEqual([[], ["before"]]);
+    a.set.restore(1, "after");
+    const delta = a.publish();
+    for (const { set } of [b, c]) set.apply(delta);
+    expect([a.values(), b.values(), c.values()]).toEqual([["after"], ["after"], ["after"]]);
+  });
+
   test("one that overlaps what is known is applied from there on", () => {
     const [a, b, c] = [replica(A), replica(B), replica(C)];
     for (const value of ["1", "2", "3"]) a.set.add(value);

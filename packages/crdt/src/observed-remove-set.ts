@@ -123,6 +123,16 @@ export class ObservedRemoveSet<V> {
     return number;
   }
 
+  /**
+   * As `update`, where the previous own entry is gone from here without an event, as only a full state can tell: the event
+   * names it all the same, for those who hold it still. Cost: O(1).
+   */
+  restore(previous: EventNumber, value: V): EventNumber {
+    const number = this.add(value);
+    this.open.remove(this.replica, previous, true);
+    return number;
+  }
+
   /** Adds an entry and removes those of the dots that are live, whoever added them, as one event. Cost: O(dots). */
   replace(removals: readonly Removal[], value: V): EventNumber {
     const number = this.add(value);

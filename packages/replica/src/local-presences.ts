@@ -196,7 +196,7 @@ export class LocalPresences {
     this.forget(entry);
     const again = this.entry(entry.topic, entry.key, entry.meta, entry.number, entry.root, entry.heirOf);
     this.hold(session, again);
-    this.set.add(again);
+    this.set.restore(entry.number, again);
     this.changed(entry.key.length + ENTRY_BYTES);
   }
 

@@ -148,7 +148,10 @@ export class World {
     for (let number = known + 1; number <= made; number++) {
       const presence = state.entriesOf(id).get(number);
       const adds = presence && { topic: presence.topic, key: presence.key, meta: presence.meta };
-      this.reference.record(id, { adds, removes: [] });
+      // What comes back under another dot takes the old one away, for those who hold it still.
+      const before = presence?.previousRef;
+      const removes = before === undefined ? [] : [{ replica: id, number: numberOf(before) }];
+      this.reference.record(id, { adds, removes });
     }
     own.id = id;
     own.readded = counters.readded;
@@ -196,4 +199,9 @@ export class World {
       )
       .sort();
   }
+}
+
+/** The event number in a public reference. */
+function numberOf(ref: string): number {
+  return Number.parseInt(ref.slice(ref.lastIndexOf(".") + 1), 36);
 }
