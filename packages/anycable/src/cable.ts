@@ -4,8 +4,11 @@ import type { Server as SecureServer } from "node:https";
 import { performance } from "node:perf_hooks";
 import { InvalidArgumentError, PresentlyError, type PresentlyNode } from "presently";
 import {
+  Attachments,
   attach,
   type CheckOrigin,
+  type DrainOptions,
+  drain,
   type Gate,
   isReservedRoom,
   type OriginCheck,
@@ -25,6 +28,7 @@ import { type DurationOptions, type LimitOptions, resolveDurations, resolveLimit
 import { type NoticeListener, warnOfNotice } from "./notice.ts";
 import { PUBSUB_CHANNEL, pubsubChannel } from "./pubsub-channel.ts";
 import { RestApi } from "./rest-api.ts";
+import type { CableSession } from "./session.ts";
 import type { SessionServices } from "./session-services.ts";
 import { SessionTable } from "./session-table.ts";
 import { apiSecretFrom } from "./signed-stream.ts";
@@ -70,14 +74,6 @@ export interface AttachOptions {
   readonly apiPath?: string;
 }
 
-/** How to drain. */
-export interface DrainOptions {
-  /** Connections that are closed at a time. Default 1,000. */
-  readonly batchSize?: number;
-  /** Pause between two batches. Default 100. */
-  readonly intervalMs?: number;
-}
-
 const DISCONNECT_CHANNEL = "anycable:disconnect";
 /** How punctual pings and times to live are. */
 const TICK_MS = 250;
@@ -99,7 +95,7 @@ export class Cable<Identifiers = unknown> {
   readonly #channels = new Map<string, ChannelDefinition<any>>();
   readonly #transport: WebSocketTransport;
   readonly #api: RestApi | undefined;
-  readonly #detachments = new Set<() => void>();
+  readonly #attachments = new Attachments();
   readonly #unlisten: () => void;
   readonly #timer: NodeJS.Timeout;
   #tickedAt = performance.now();
@@ -219,11 +215,7 @@ export class Cable<Identifiers = unknown> {
         return true;
       },
     });
-    const once = () => {
-      if (this.#detachments.delete(once)) detach();
-    };
-    this.#detachments.add(once);
-    return once;
+    return this.#attachments.add(detach);
   }
 
   /**
@@ -250,25 +242,22 @@ export class Cable<Identifiers = unknown> {
    * Sends all clients to other nodes, a batch at a time, and takes no new ones. They resume their sessions there, as long
    * as this node runs: stop it when this has settled, with a `handoffMs` for those that are still on their way.
    */
-  async drain(options: DrainOptions = {}): Promise<void> {
-    const { batchSize = 1_000, intervalMs = 100 } = options;
-    if (!(batchSize >= 1)) throw new InvalidArgumentError("batchSize", "must be at least 1");
-    this.#closing = true;
-    for (;;) {
-      const connected = this.#sessions.all().filter((session) => session.connected);
-      for (const session of connected.slice(0, batchSize)) {
-        session.sendAway();
-        this.#sessions.lost(session);
-      }
-      if (connected.length <= batchSize) return;
-      await new Promise((resolve) => setTimeout(resolve, intervalMs));
-    }
+  drain(options?: DrainOptions): Promise<void> {
+    const begin = () => {
+      this.#closing = true;
+    };
+    const connections = () => this.#sessions.all().filter((session) => session.connected);
+    const sendAway = (session: CableSession) => {
+      session.sendAway();
+      this.#sessions.lost(session);
+    };
+    return drain({ begin, connections, sendAway }, options);
   }
 
   /** Disconnects all clients at once (`server_restart`), takes no new ones, and detaches. Idempotent. */
   close(): void {
     this.#closing = true;
-    for (const detach of [...this.#detachments]) detach();
+    this.#attachments.end();
     clearInterval(this.#timer);
     this.#unlisten();
     this.#node.batch(() => {

@@ -1,5 +1,5 @@
-export type { CheckOrigin } from "presently/drop-in";
-export { type AttachOptions, Cable, type CableOptions, type DrainOptions } from "./cable.ts";
+export type { CheckOrigin, DrainOptions } from "presently/drop-in";
+export { type AttachOptions, Cable, type CableOptions } from "./cable.ts";
 export type { ChannelDefinition } from "./channel-definition.ts";
 export { type EndpointOptions, serveEndpoint } from "./endpoint.ts";
 export { CommandError, ForbiddenError, NoPresenceStreamError, PresenceMismatchError } from "./errors.ts";

@@ -1,4 +1,4 @@
-export type { CheckOrigin } from "presently/drop-in";
+export type { CheckOrigin, DrainOptions } from "presently/drop-in";
 export type { Channel, MetaChange } from "./channel.ts";
 export type {
   AnyHandler,
@@ -13,7 +13,7 @@ export { AlreadyTrackedError, FrameError, NoPresenceError } from "./errors.ts";
 export { LIMIT_DEFAULTS, type LimitOptions } from "./limits.ts";
 export type { Payload, Ref } from "./message.ts";
 export type { Callback, NoticeListener, PhoenixNotice } from "./notice.ts";
-export { type DrainOptions, PhoenixSocket, type PhoenixSocketOptions } from "./phoenix-socket.ts";
+export { PhoenixSocket, type PhoenixSocketOptions } from "./phoenix-socket.ts";
 export type { PresenceDiff, PresenceEntry, PresenceMap, PresenceMeta } from "./presence-map.ts";
 export type { Reply, ReplyRef } from "./reply.ts";
 export type { MaybePromise } from "./settle.ts";

@@ -4,8 +4,11 @@ import type { Server as SecureServer } from "node:https";
 import { performance } from "node:perf_hooks";
 import { InvalidArgumentError, type PresentlyNode } from "presently";
 import {
+  Attachments,
   attach,
   type CheckOrigin,
+  type DrainOptions,
+  drain,
   type Gate,
   type Handlers,
   isReservedRoom,
@@ -59,14 +62,6 @@ export interface PhoenixSocketOptions<Assigns> {
   readonly onNotice?: NoticeListener;
 }
 
-/** How to drain. */
-export interface DrainOptions {
-  /** Connections that are closed at a time. Default 1,000. */
-  readonly batchSize?: number;
-  /** Pause between two batches. Default 100. */
-  readonly intervalMs?: number;
-}
-
 /** What is served under one pattern. */
 interface Served {
   // biome-ignore lint/suspicious/noExplicitAny: definitions of one socket share one type of assigns, which is checked where they come in.
@@ -91,7 +86,7 @@ export class PhoenixSocket<Assigns = unknown> {
   readonly #services: ConnectionServices;
   readonly #webSockets: WebSocketTransport;
   readonly #longPolls: LongPollTransport;
-  readonly #detachments = new Set<() => void>();
+  readonly #attachments = new Attachments();
   #closing = false;
 
   /** @throws {InvalidArgumentError} for an option that cannot be used */
@@ -181,12 +176,7 @@ export class PhoenixSocket<Assigns = unknown> {
    * @throws {InvalidArgumentError} for a path that does not begin with a slash
    */
   attach(server: Server | SecureServer, path = "/socket"): () => void {
-    const detach = attach(server, path, this.#handlers());
-    const once = () => {
-      if (this.#detachments.delete(once)) detach();
-    };
-    this.#detachments.add(once);
-    return once;
+    return this.#attachments.add(attach(server, path, this.#handlers()));
   }
 
   /**
@@ -207,21 +197,18 @@ export class PhoenixSocket<Assigns = unknown> {
    * Sends all clients to other nodes (close code 1012), a batch at a time, and takes no new ones. What they tracked stays
    * here: stop the node then, with a `handoffMs` in which they come back elsewhere without having been away.
    */
-  async drain(options: DrainOptions = {}): Promise<void> {
-    const { batchSize = 1_000, intervalMs = 100 } = options;
-    if (!(batchSize >= 1)) throw new InvalidArgumentError("batchSize", "must be at least 1");
-    this.#closing = true;
-    for (;;) {
-      for (const connection of [...this.#connections.keys()].slice(0, batchSize)) connection.drain();
-      if (this.#connections.size === 0) return;
-      await new Promise((resolve) => setTimeout(resolve, intervalMs));
-    }
+  drain(options?: DrainOptions): Promise<void> {
+    const begin = () => {
+      this.#closing = true;
+    };
+    const connections = () => [...this.#connections.keys()];
+    return drain({ begin, connections, sendAway: (connection) => connection.drain() }, options);
   }
 
   /** Closes all connections at once (1012), takes no new ones, and detaches. Idempotent. */
   close(): void {
     this.#closing = true;
-    for (const detach of [...this.#detachments]) detach();
+    this.#attachments.end();
     this.#node.batch(() => {
       for (const connection of [...this.#connections.keys()]) connection.restart();
       this.#lingering.close();

@@ -3,8 +3,10 @@
 export type { Access, Action, Credentials, Identity, Protocol } from "../access/access.ts";
 export { bearerTokenOf } from "../access/bearer-token.ts";
 export { attach, type Handlers } from "./attachment.ts";
+export { Attachments } from "./attachments.ts";
 export { Backlog } from "./backlog.ts";
 export { type BoundOptions, resolveBesideGate, resolveBounds } from "./bounds.ts";
+export { type Drained, type DrainOptions, drain } from "./drain.ts";
 export { envelope, isEnvelope, plain, type Said, saidAsMap, saidIn } from "./envelope.ts";
 export {
   type Admission,
