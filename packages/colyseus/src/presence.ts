@@ -1,5 +1,4 @@
 /** The `Presence` interface of Colyseus over a key space and the broadcasts of a Presently node. */
-import { createHash } from "node:crypto";
 import { Keyspace } from "@presently/keyspace";
 import { ClosedError, InvalidArgumentError } from "presently";
 import { RosterNames, rosterOf } from "presently/drop-in";
@@ -7,11 +6,8 @@ import { type Carrier, carrierOf, type Ground, gathered, localCarrier } from "./
 import { type LocalOptions, PRESENCE_DEFAULTS, type PresenceNode, type PresenceSettings } from "./options.ts";
 import { PlayerRoster } from "./player-roster.ts";
 import { PubSub } from "./pub-sub.ts";
+import { fieldName, millis, some, sorted, text, texts } from "./redis-values.ts";
 import { Subscriptions, type TopicCallback } from "./subscriptions.ts";
-
-const INTEGER = /^-?\d{1,15}$/;
-const HALF_CHARACTERS = /\p{Surrogate}/gu;
-const FIELD_LENGTH_MAX = 1_024;
 
 /**
  * Give it to a Colyseus server instead of a `RedisPresence`: `new Server({ presence: new PresentlyPresence(…) })`.
@@ -230,7 +226,7 @@ export class PresentlyPresence {
    */
   hset(key: string, field: string, value: string): Promise<boolean> {
     return this.reported(
-      this.run(({ keyspace }) => keyspace.setField(key, name(field), text(value), this.boundTo(key))),
+      this.run(({ keyspace }) => keyspace.setField(key, fieldName(field), text(value), this.boundTo(key))),
     );
   }
 
@@ -241,7 +237,7 @@ export class PresentlyPresence {
    * @throws {NotAnIntegerError} @throws {WrongTypeError}
    */
   async hincrby(key: string, field: string, value: number): Promise<number> {
-    return await this.run(({ keyspace }) => keyspace.incrementField(key, name(field), value));
+    return await this.run(({ keyspace }) => keyspace.incrementField(key, fieldName(field), value));
   }
 
   /**
@@ -255,7 +251,7 @@ export class PresentlyPresence {
   async hincrbyex(key: string, field: string, value: number, expireInSeconds: number): Promise<number> {
     try {
       return await this.run(({ keyspace }) =>
-        keyspace.gate(key, name(field), value, millis(expireInSeconds)),
+        keyspace.gate(key, fieldName(field), value, millis(expireInSeconds)),
       );
     } catch (error) {
       // Its callers hold players up until it answers, and fields come from clients: a second room is the lesser evil.
@@ -267,7 +263,7 @@ export class PresentlyPresence {
 
   /** The text of a field; null if it is missing. Guarantees as of `hset`. @throws {WrongTypeError} */
   async hget(key: string, field: string): Promise<string | null> {
-    return await this.run(({ keyspace }) => keyspace.getField(key, name(field)) ?? null);
+    return await this.run(({ keyspace }) => keyspace.getField(key, fieldName(field)) ?? null);
   }
 
   /** All fields, as a map of its own. Guarantees as of `hset`. @throws {WrongTypeError} */
@@ -277,7 +273,7 @@ export class PresentlyPresence {
 
   /** Removes a field as far as it is seen here; answers whether it was there. A write that is newer stays. Guarantees as of `hset`. @throws {WrongTypeError} */
   async hdel(key: string, field: string): Promise<boolean> {
-    return await this.run(({ keyspace }) => keyspace.deleteField(key, name(field)));
+    return await this.run(({ keyspace }) => keyspace.deleteField(key, fieldName(field)));
   }
 
   /** How many fields there are, as seen here. Guarantees as of `hset`. @throws {WrongTypeError} */
@@ -435,39 +431,7 @@ export class PresentlyPresence {
   }
 }
 
-/** What Redis' client makes of a value; a half of a character becomes a replacement character, as in its UTF-8. */
-function text(value: unknown): string {
-  return value === undefined || value === null ? "" : String(value).replace(HALF_CHARACTERS, "\ufffd");
-}
-
-/** The name of a field. Some come from clients (how rooms are filtered): one that is very long is known by its hash. */
-function name(field: unknown): string {
-  const given = text(field);
-  if (given.length <= FIELD_LENGTH_MAX) return given;
-  return `sha256:${createHash("sha256").update(given).digest("hex")}`;
-}
-
 function handled<T>(outcome: Promise<T>): Promise<T> {
   outcome.catch(() => undefined);
   return outcome;
-}
-
-function texts(value: unknown): string[] {
-  return Array.isArray(value) ? value.map(text) : [text(value)];
-}
-
-function some(values: readonly unknown[]): string[] {
-  if (values.length === 0) throw new InvalidArgumentError("values", "must be at least one");
-  return values.map(text);
-}
-
-function millis(seconds: number): number {
-  return Number(seconds) * 1_000;
-}
-
-/** Sets of integers are in order in Redis. */
-function sorted(members: string[]): string[] {
-  return members.every((member) => INTEGER.test(member))
-    ? members.sort((one, other) => Number(one) - Number(other))
-    : members;
 }
