@@ -1,7 +1,7 @@
 /** Connections over WebSocket: the only transport of the protocols. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { Backlog, refuseUpgrade } from "presently/drop-in";
+import { admitUpgrade, Backlog } from "presently/drop-in";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import type { Entrant, Refused } from "./admission.ts";
 import type { Limits } from "./limits.ts";
@@ -51,27 +51,17 @@ export class WebSocketTransport {
 
   /** Takes an upgrade request, and answers it in any case. */
   upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
-    // Without a listener, a client that is gone before the answer would end the process.
-    const gone = () => stream.destroy();
-    stream.on("error", gone);
-    const offered = offeredProtocols(request.headers["sec-websocket-protocol"]);
-    if (request.method !== "GET" || chooseProtocol(offered) === undefined) {
-      refuseUpgrade(stream, 400);
-      return;
-    }
     const { admit, open, limits } = this.#options;
-    void admit(request).then((admitted) => {
-      if (typeof admitted === "number") refuseUpgrade(stream, admitted);
-      else if (stream.destroyed) admitted.release();
-      else {
-        stream.off("error", gone);
-        // However it ends: a handshake that the library refuses is told to nobody.
-        stream.once("close", admitted.release);
+    const offered = offeredProtocols(request.headers["sec-websocket-protocol"]);
+    const isOurs = request.method === "GET" && chooseProtocol(offered) !== undefined;
+    void admitUpgrade<Entrant>(
+      stream,
+      () => (isOurs ? admit(request) : 400),
+      (entrant) =>
         this.#server.handleUpgrade(request, stream, head, (socket) =>
-          open(admitted, new ClientSocket(socket, limits)),
-        );
-      }
-    });
+          open(entrant, new ClientSocket(socket, limits)),
+        ),
+    );
   }
 }
 

@@ -1,7 +1,7 @@
 /** Connections over WebSocket, at `<path>/websocket`. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { Backlog, refuseUpgrade } from "presently/drop-in";
+import { admitUpgrade, Backlog } from "presently/drop-in";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import { type Admission, type Admitted, type Asked, queryIn } from "./admission.ts";
 import { CLOSE } from "./close-code.ts";
@@ -46,25 +46,15 @@ export class WebSocketTransport {
 
   /** Takes an upgrade request, and answers it in any case. */
   upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
-    // Without a listener, a client that is gone before the answer would end the process.
-    const gone = () => stream.destroy();
-    stream.on("error", gone);
-    if (request.method !== "GET") {
-      refuseUpgrade(stream, 400);
-      return;
-    }
-    const authToken = tokenIn(request.headers["sec-websocket-protocol"]);
-    const asked: Asked = { transport: "websocket", authToken, query: queryIn(request.url) };
-    void this.#options.admission.admit(request, asked).then((admitted) => {
-      if (typeof admitted === "number") refuseUpgrade(stream, admitted);
-      else if (stream.destroyed) admitted.release();
-      else {
-        stream.off("error", gone);
-        // However it ends: a handshake that the library refuses is told to nobody.
-        stream.once("close", admitted.release);
-        this.#server.handleUpgrade(request, stream, head, (socket) => this.#opened(socket, admitted));
-      }
-    });
+    const admit = () => {
+      if (request.method !== "GET") return 400;
+      const authToken = tokenIn(request.headers["sec-websocket-protocol"]);
+      const asked: Asked = { transport: "websocket", authToken, query: queryIn(request.url) };
+      return this.#options.admission.admit(request, asked);
+    };
+    void admitUpgrade<Admitted>(stream, admit, (admitted) =>
+      this.#server.handleUpgrade(request, stream, head, (socket) => this.#opened(socket, admitted)),
+    );
   }
 
   #opened(socket: WebSocket, admitted: Admitted): void {
