@@ -97,3 +97,38 @@ describe("local changes", () => {
     ]);
   });
 });
+
+test("a heartbeat claims nothing that was not sent before it", () => {
+  const replica = new Endpoint({
+    replica: {
+      name: "a",
+      incarnation: 1,
+      flushIntervalMs: 50,
+      heartbeatIntervalMs: 1_000,
+      random: () => 0.03,
+    },
+    clock: { now: () => now, schedule: () => () => undefined },
+    transport: () => ({
+      send: (_peer, frame) => {
+        const message = decodeMessage(frame);
+        if (message?.type === "delta") told = message.delta.to;
+        if (message?.type === "heartbeat")
+          claims.push([message.digest?.find((summary) => summary.replica === "a@1")?.vector ?? 0, told]);
+      },
+      congested: () => false,
+      redial: () => undefined,
+      refuse: () => undefined,
+    }),
+  }).replica;
+  let told = 0;
+  const claims: [claimed: number, told: number][] = [];
+  const session = replica.session();
+  replica.tick(0);
+  replica.peerUp(B, 0);
+  for (let at = 10; at <= 3_100; at += 10) {
+    session.track("room", `person ${at}`);
+    replica.tick(at);
+  }
+  expect(claims.length).toBeGreaterThan(3);
+  for (const [claimed, told] of claims) expect(claimed).toBeLessThanOrEqual(told);
+});

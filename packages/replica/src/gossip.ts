@@ -38,7 +38,12 @@ export class Gossip {
     this.digest = undefined;
   }
 
-  /** Beats to the peers if it is time; answers when the next heartbeat is due. The first one is put off at random. */
+  /** Whether `tick` will beat. */
+  isDue(now: Millis): boolean {
+    return this.nextAt !== undefined && now >= this.nextAt;
+  }
+
+  /** Beats to the peers if it is time (local changes must have been flushed then); answers when the next heartbeat is due. The first one is put off at random. */
   tick(peers: Iterable<Peer>, now: Millis): Millis {
     const { heartbeatIntervalMs, random } = this.settings;
     this.nextAt ??= now + Math.round(random() * heartbeatIntervalMs);

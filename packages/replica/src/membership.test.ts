@@ -18,6 +18,8 @@ class Seen {
   readonly membership: Membership;
   private calls: string[] = [];
   readonly notices: Notice[] = [];
+  /** Whom followers are told of. */
+  readonly changed: ReplicaId[] = [];
 
   constructor(options: Partial<ReplicaOptions> = {}) {
     const settings = resolveReplicaOptions({ name: "a", incarnation: 1, evictAfterMs: 60_000, ...options });
@@ -30,7 +32,7 @@ class Seen {
       probe: (peers, replica) => say(`ask ${peers.join(" ")} about ${replica}`),
       redial: (replica) => say(`redial ${replica}`),
       newerSelf: (incarnation) => say(`newer life ${incarnation}`),
-      changed: () => undefined,
+      changed: (replica) => this.changed.push(replica),
       notice: (notice) => this.notices.push(notice),
     });
   }
@@ -104,6 +106,7 @@ describe("a replica becomes known", () => {
     const seen = new Seen();
     seen.membership.learn({ replica: C, counter: 7, agoMs: 5_000 }, B, 10_000);
     expect(seen.told).toEqual([]);
+    expect(seen.changed).toEqual([C]);
     expect(seen.status(C)).toBe("down");
     expect(seen.membership.get(C)!.counted).toBe(false);
     expect(seen.run(10_000, 65_000)).toEqual(["65000 evicted c@1 evicted"]);

@@ -299,6 +299,7 @@ export class Membership {
     this.supersede(member);
     if (agoMs >= downAfterMs) {
       member.status = "down";
+      this.listener.changed(replica);
       this.plan(member.heardAt + evictAfterMs);
       return;
     }

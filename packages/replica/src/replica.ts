@@ -341,6 +341,8 @@ export class Replica {
   private due(now: Millis): Millis {
     let next = NEVER;
     this.input(now, () => {
+      // A digest claims nothing that was not sent: who hears of it would pull what is on its way.
+      if (this.gossip.isDue(now)) this.flusher.flush();
       next = Math.min(
         this.gossip.tick(this.peers.all(), now),
         this.membership.tick(now),
@@ -381,7 +383,7 @@ export class Replica {
     this.followers.note(id);
   }
 
-  /** Tells a peer where we are, at once. A digest claims nothing that was not sent. */
+  /** Tells a peer where we are, at once. */
   private beat(peer: Peer, now: Millis): void {
     if (this.life.over) return;
     this.flusher.flush();
