@@ -32,7 +32,7 @@ async function refusals({ httpUrl }: PresentlyNode) {
   return { protocols: [...protocols], counts };
 }
 
-async function statusOf(node: PresentlyNode, token: string): Promise<number> {
+async function statusOf(node: PresentlyNode, token: string): Promise<number | undefined> {
   const raw = await RawClient.upgrade(`${node.httpUrl}/socket/websocket`, {
     query: `vsn=2.0.0&token=${token}`,
   });

@@ -53,7 +53,7 @@ test.each([
 describe("--origin", () => {
   const [shop, other] = ["https://shop.example", "https://other.example"];
 
-  test.each([
+  test.each<[string[] | undefined, string[]]>([
     [undefined, []],
     [[shop], [shop]],
     [
@@ -68,11 +68,15 @@ describe("--origin", () => {
     const node = await createNode({ name: "a", http: { port: 0 }, log });
     ends.push(() => node.stop({ handoffMs: 0 }));
     for (const extend of extensions) extend(node, log);
-    for (const [path, query] of [["/socket/websocket", "vsn=2.0.0&user_id=alice"], ["/bayeux"], ["/cable"]]) {
+    for (const [path, query] of [
+      ["/socket/websocket", "vsn=2.0.0&user_id=alice"],
+      ["/bayeux", ""],
+      ["/cable", ""],
+    ] as const) {
       const asked: unknown[] = [];
       for (const page of [shop, other]) {
         const raw = await RawClient.upgrade(`${node.httpUrl}${path}`, {
-          query: query ?? "",
+          query,
           headers: { origin: page },
         });
         asked.push(raw.status);

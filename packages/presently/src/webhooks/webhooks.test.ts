@@ -128,6 +128,19 @@ test("topics that nobody announced are found, and two sessions of a key are one"
   );
 });
 
+test.each([
+  ["posted to nobody who has not named it", "*", ["room:lobby"]],
+  ["posted to who has named it", "socketcluster:_SCPRESENCE", ["socketcluster:_SCPRESENCE"]],
+])("what drop-ins keep for themselves is %s", async (_, pattern, posted) => {
+  const { url, receipts } = await endpoint();
+  await start(1, { url, topics: [pattern], scanIntervalMs: 20, events: ["join"] });
+  const session = nodes[0]!.session();
+  session.track("socketcluster:_SCPRESENCE", "socket", { authToken: "a token" });
+  session.track("faye:channels", "/chat");
+  session.track("room:lobby", "alice");
+  await eventually(() => expect(receipts.map(({ topic }) => topic)).toEqual(posted));
+});
+
 test("a failed attempt is made again with the same delivery, and events keep their order", async () => {
   const { url, receipts, deliveries } = await endpoint((attempt) => (attempt <= 2 ? 503 : 200));
   const notices: string[] = [];

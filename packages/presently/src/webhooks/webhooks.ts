@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { PresentlyError, type TopicChange } from "@presently/replica";
-import { WEBHOOKS_TOPIC } from "../drop-in/reserved-topics.ts";
+import { isReservedTopic, WEBHOOKS_TOPIC } from "../drop-in/reserved-topics.ts";
 import type { PresentlyNode } from "../node.ts";
 import { type Batch, DeliveryQueue, type QueuedEvent } from "./delivery-queue.ts";
 import { Electorate } from "./electorate.ts";
@@ -125,10 +125,14 @@ export class Webhooks {
     this.#reports = true;
   }
 
+  /** What drop-ins keep for themselves, tokens and addresses of users among it, is nobody's news unless it is named. */
   #isReported(topic: string): boolean {
     if (topic === WEBHOOKS_TOPIC) return false;
-    return this.#settings.topics.some((pattern) =>
-      pattern.endsWith("*") ? topic.startsWith(pattern.slice(0, -1)) : topic === pattern,
+    const { topics } = this.#settings;
+    if (topics.includes(topic)) return true;
+    return (
+      topics.some((pattern) => pattern.endsWith("*") && topic.startsWith(pattern.slice(0, -1))) &&
+      !isReservedTopic(topic, "http")
     );
   }
 
@@ -148,7 +152,7 @@ export class Webhooks {
       for (const pattern of this.#settings.topics)
         if (pattern.endsWith("*"))
           for (const { topic } of this.#node.topics(pattern.slice(0, -1)))
-            if (topic !== WEBHOOKS_TOPIC) this.#watch(topic);
+            if (this.#isReported(topic)) this.#watch(topic);
     } catch (error) {
       if (!(error instanceof PresentlyError)) throw error;
       this.#note("webhook-failed", "warn", `topics cannot be watched: ${error.message}`);
