@@ -18,7 +18,7 @@ interface Contents {
 }
 
 /** Frames that all peers together are sent before the event loop goes on; each is sent one at least. */
-const FRAMES_PER_TURN = 4;
+const FRAMES_PER_TURN = 2;
 /** Live dots that are read before the event loop goes on. */
 const DOTS_PER_TURN = 50_000;
 /** Numbers of ranges in one frame. */
