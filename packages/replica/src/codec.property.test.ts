@@ -449,6 +449,19 @@ describe("a stranger's bytes cost it its link and nothing else", () => {
     expect(() => decodeMessage(frameOf(19, sync))).toThrow("too many numbers");
   });
 
+  test("metas of which a few bytes would make millions of values", () => {
+    const people = 1_000;
+    const frame = (fieldCount: number) => {
+      const names = Array.from({ length: fieldCount }, (_, index) => `f${index}`);
+      const metas = [[names], 0, names.map(() => [["x"], 0])];
+      const keys = [[new TextEncoder().encode("k".repeat(people))], 1];
+      return frameOf(16, packr.pack(["a@1", 0, people, [["t"], 0, keys, [people, 1], metas, 0, 0], []]));
+    };
+    const one = decodeMessage(frame(100)) as DeltaMessage;
+    expect(Object.keys(one.delta.values.at(-1)!.meta)).toHaveLength(100);
+    expect(() => decodeMessage(frame(5_000))).toThrow("too many numbers");
+  });
+
   test("metas that are not JSON, or nested too deep", () => {
     const body = (metas: unknown) => packr.pack(["a@1", 0, 1, [["t"], 0, ["k"], [[1]], metas, 0, 0], []]);
     const withField = (field: unknown) => body([[["f"]], 0, [field]]);

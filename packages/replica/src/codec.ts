@@ -7,7 +7,8 @@
  */
 import type { ReplicaId } from "@presently/crdt";
 import { Packr, RESERVE_START_SPACE } from "msgpackr";
-import { Allowance, decodeEntries, decodeNumbers, encodeEntries, encodeNumbers } from "./columns.ts";
+import { Allowance } from "./allowance.ts";
+import { decodeEntries, decodeNumbers, encodeEntries, encodeNumbers } from "./columns.ts";
 import { ProtocolError } from "./errors.ts";
 import type { LivePart, Message, OriginSummary, SyncMessage } from "./messages.ts";
 import { decodeTopicHashes, encodeTopicHashes } from "./topic-hash.ts";

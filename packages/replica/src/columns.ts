@@ -1,5 +1,6 @@
 /** Entries and event numbers in columns: what is alike stands side by side, and what can be derived is left out. */
 import type { EventNumber, ReplicaId } from "@presently/crdt";
+import type { Allowance } from "./allowance.ts";
 import { Entry, Heir, type Predecessor } from "./entry.ts";
 import { ProtocolError } from "./errors.ts";
 import { decodeMetas, encodeMetas } from "./metas.ts";
@@ -25,20 +26,6 @@ function isRun(numbers: readonly EventNumber[]): boolean {
   for (let index = 1; index < numbers.length; index++)
     if (numbers[index] !== numbers[index - 1]! + 1) return false;
   return true;
-}
-
-/** Numbers that a message may count without listing them. */
-const COUNTED_MAX = 1_000_000;
-
-/** What one message may still claim in counted numbers: a few bytes of it can stand for any number of them. */
-export class Allowance {
-  private left = COUNTED_MAX;
-
-  /** @throws {ProtocolError} beyond it */
-  take(numbers: number): void {
-    this.left -= numbers;
-    if (this.left < 0) throw new ProtocolError("BAD_FRAME", "too many numbers");
-  }
 }
 
 /** @param leastGap 0 where a number may repeat, as the ends of a range of one number do */
@@ -155,7 +142,7 @@ export function decodeEntries(
       throw new ProtocolError("BAD_FRAME", "columns of entries must have one length");
     }
   }
-  const metas = decodeMetas(at[4], numbers.length);
+  const metas = decodeMetas(at[4], numbers.length, allowance);
   const heirs = decodeHeirs(at[7]);
   const values = new Array<Entry>(numbers.length);
   for (let index = 0; index < numbers.length; index++) {

@@ -5,6 +5,7 @@
  * The library's own way to share field names (records) keeps what it has seen from one message to the next, and can be
  * broken for good by the names themselves; names come from users, so they must never steer an encoder.
  */
+import type { Allowance } from "./allowance.ts";
 import { ProtocolError } from "./errors.ts";
 import type { Meta } from "./presence.ts";
 import { decodeColumn, encodeColumn } from "./value-column.ts";
@@ -74,16 +75,17 @@ export function encodeMetas(metas: readonly Meta[]): unknown[] {
 /**
  * So many metas, each a JSON map of bounded depth.
  *
+ * @param allowance what the message may still claim without listing it
  * @throws {ProtocolError} `BAD_FRAME`
  */
-export function decodeMetas(value: unknown, length: number): Meta[] {
+export function decodeMetas(value: unknown, length: number, allowance: Allowance): Meta[] {
   const at = fields(value, "metas");
   const shapes = array(at[0]).map(namesOf);
   const columns = array(at[2]);
   if (columns.length !== shapes.reduce((sum, names) => sum + names.length, 0))
     throw badMeta("must have a column for each field");
-  if (at[1] === 0 && shapes.length === 1) return rowsOf(shapes[0]!, columns, 0, length);
-  return ofManyShapes(shapes, columns, length === 0 ? [] : array(at[1]), length);
+  if (at[1] === 0 && shapes.length === 1) return rowsOf(shapes[0]!, columns, 0, length, allowance);
+  return ofManyShapes(shapes, columns, length === 0 ? [] : array(at[1]), length, allowance);
 }
 
 function ofManyShapes(
@@ -91,6 +93,7 @@ function ofManyShapes(
   columns: readonly unknown[],
   shapeOf: readonly unknown[],
   length: number,
+  allowance: Allowance,
 ): Meta[] {
   if (shapeOf.length !== length) throw badMeta("must be as many as the entries");
   const counts = new Array<number>(shapes.length).fill(0);
@@ -100,7 +103,7 @@ function ofManyShapes(
   }
   let column = 0;
   const rows = shapes.map((names, shape) => {
-    const own = rowsOf(names, columns, column, counts[shape]!);
+    const own = rowsOf(names, columns, column, counts[shape]!, allowance);
     column += names.length;
     return own;
   });
@@ -114,8 +117,9 @@ function rowsOf(
   columns: readonly unknown[],
   first: number,
   length: number,
+  allowance: Allowance,
 ): Meta[] {
-  const values = names.map((_, index) => decodeColumn(columns[first + index], length));
+  const values = names.map((_, index) => decodeColumn(columns[first + index], length, allowance));
   const metas = new Array<Meta>(length);
   for (let row = 0; row < length; row++) {
     const meta: Record<string, unknown> = {};

@@ -13,9 +13,9 @@ import type {
   TopicSummary,
   Watcher,
 } from "./presence.ts";
-import { unshared } from "./texts.ts";
 import { type Held, Topic } from "./topic.ts";
 import { type Subscription, TopicWatch } from "./topic-watch.ts";
+import { unshared } from "./utf8.ts";
 
 export interface RosterOptions {
   readonly watchersMax: number;

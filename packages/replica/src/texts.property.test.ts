@@ -2,7 +2,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ProtocolError } from "./errors.ts";
-import { decodeTexts, encodeTexts, unshared } from "./texts.ts";
+import { decodeTexts, encodeTexts } from "./texts.ts";
+import { unshared } from "./utf8.ts";
 
 /** With a byte order mark in front, which decoders like to swallow. */
 const marked = fc.string({ minLength: 1, maxLength: 40 }).map((text) => `\ufeff${text}`);
@@ -72,6 +73,7 @@ describe("texts that nobody has encoded", () => {
     ["with a chunk left over", [bytes("ab"), bytes("c")], [1, 1]],
     ["with an empty chunk", [bytes(""), bytes("ab")], [1, 1]],
     ["without chunks", [], 1],
+    ["that are all empty", [], 0],
     ["cut inside of a character", [bytes("👩")], 1],
     ["that are not UTF-8", [Uint8Array.of(0x61, 0xff)], [1, 1]],
     ["that are no bytes", ["ab"], [1, 1]],

@@ -7,27 +7,15 @@
  * who came along. So longer texts are put together in small chunks of bytes, which are decoded here.
  */
 import { ProtocolError } from "./errors.ts";
+import { decodeUtf8, encodeUtf8, SLICED_LENGTH_MIN } from "./utf8.ts";
 import { array, count } from "./wire.ts";
 
 /** Fewer are not worth it. */
 const TEXTS_MIN = 4;
-/** A part of a text that is shorter than this is copied (`SlicedString::kMinLength` of V8). */
-const SLICED_LENGTH_MIN = 13;
 /** Code units of a text that is put together with others, at most: to say its length twice costs little then. */
 const TEXT_LENGTH_MAX = 64;
 /** Code units that a text of some length keeps in memory, itself included. */
 const CHUNK_LENGTH_MAX = 256;
-
-/** Every platform that runs JavaScript has these two; the language's own types do not name them. */
-declare const TextEncoder: new () => { encode(text: string): Uint8Array };
-declare const TextDecoder: new (
-  encoding: "utf-8",
-  options: { readonly fatal: boolean; readonly ignoreBOM: boolean },
-) => { decode(bytes: Uint8Array): string };
-
-const encoder = new TextEncoder();
-/** A byte order mark is a character like any other. */
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** `[chunks in UTF-8, code units of each text | of all, if they are alike]`; undefined if the texts had better stand by themselves. */
 export function encodeTexts(
@@ -45,9 +33,10 @@ export function encodeTexts(
     alike &&= lengths[index] === lengths[0];
     longest = Math.max(longest, text.length);
   }
+  if (longest === 0) return undefined;
   // Whatever is copied keeps nothing.
-  const chunks = longest < SLICED_LENGTH_MIN && longest > 0 ? [texts.join("")] : chunksOf(texts);
-  return [chunks.map((chunk) => encoder.encode(chunk)), alike ? lengths[0]! : lengths];
+  const chunks = longest < SLICED_LENGTH_MIN ? [texts.join("")] : chunksOf(texts);
+  return [chunks.map(encodeUtf8), alike ? lengths[0]! : lengths];
 }
 
 function chunksOf(texts: readonly string[]): string[] {
@@ -71,6 +60,8 @@ function chunksOf(texts: readonly string[]): string[] {
  */
 export function decodeTexts(chunks: readonly unknown[], lengths: unknown, length: number): string[] {
   const each = typeof lengths === "number" ? undefined : array(lengths);
+  // Or no bytes would stand for any number of texts.
+  if (lengths === 0) throw badTexts("must not all be empty");
   if (each !== undefined && each.length !== length) throw badTexts("must be as many as the entries");
   const texts = new Array<string>(length);
   let next = 0;
@@ -94,15 +85,10 @@ export function decodeTexts(chunks: readonly unknown[], lengths: unknown, length
 function textOf(chunk: unknown): string {
   if (!(chunk instanceof Uint8Array)) throw badTexts("must come in chunks of bytes");
   try {
-    return decoder.decode(chunk);
+    return decodeUtf8(chunk);
   } catch (error) {
     throw new ProtocolError("BAD_FRAME", "texts must be in UTF-8", { cause: error });
   }
-}
-
-/** The same text, which keeps nothing but itself in memory: for one that stays when what it came with has gone. */
-export function unshared(text: string): string {
-  return text.length < SLICED_LENGTH_MIN ? text : decoder.decode(encoder.encode(text));
 }
 
 function badTexts(problem: string): ProtocolError {

@@ -2,6 +2,7 @@
 import * as fc from "fast-check";
 import { Packr } from "msgpackr";
 import { describe, expect, test } from "vitest";
+import { Allowance } from "./allowance.ts";
 import { ProtocolError } from "./errors.ts";
 import { decodeColumn, encodeColumn } from "./value-column.ts";
 
@@ -37,7 +38,7 @@ describe("a column", () => {
   test("comes out as it went in", () => {
     fc.assert(
       fc.property(column, (values) => {
-        expect(decodeColumn(onTheWire(encodeColumn(values)), values.length)).toEqual(values);
+        expect(decodeColumn(onTheWire(encodeColumn(values)), values.length, new Allowance())).toEqual(values);
       }),
       { numRuns: 500 },
     );
@@ -55,7 +56,7 @@ describe("a column", () => {
   test("of one repeated text is written once, and held once", () => {
     const values = new Array(1_000).fill("online");
     expect(bytesOf(encodeColumn(values))).toBeLessThan(20);
-    expect(new Set(decodeColumn(onTheWire(encodeColumn(values)), 1_000)).size).toBe(1);
+    expect(new Set(decodeColumn(onTheWire(encodeColumn(values)), 1_000, new Allowance())).size).toBe(1);
   });
 
   test("of times that follow each other is written as their distances", () => {
@@ -87,8 +88,9 @@ describe("a column that nobody has encoded", () => {
     ["a sum beyond what is safe", [Number.MAX_SAFE_INTEGER, [1]]],
     ["no differences", [1, 1]],
     ["no differences at all", [1]],
+    ["texts that are all empty", [[], 0, 0]],
   ])("is refused: %s", (_, value) => {
-    expect(() => decodeColumn(value, 2)).toThrow(ProtocolError);
+    expect(() => decodeColumn(value, 2, new Allowance())).toThrow(ProtocolError);
   });
 
   test("is refused, or is as many JSON values as there are metas, whatever it is", () => {
@@ -97,7 +99,7 @@ describe("a column that nobody has encoded", () => {
       fc.property(anything, fc.integer({ min: 1, max: 3 }), (value, length) => {
         let values: readonly unknown[];
         try {
-          values = decodeColumn(value, length);
+          values = decodeColumn(value, length, new Allowance());
         } catch (error) {
           expect(error).toBeInstanceOf(ProtocolError);
           return;

@@ -3,8 +3,10 @@
  * joining): what repeats is named once, and what counts travels as differences. Whoever decodes it then holds each
  * repeated text once.
  */
+import type { Allowance } from "./allowance.ts";
 import { ProtocolError } from "./errors.ts";
-import { decodeTexts, encodeTexts, unshared } from "./texts.ts";
+import { decodeTexts, encodeTexts } from "./texts.ts";
+import { unshared } from "./utf8.ts";
 import { array, checkJson, count, fields } from "./wire.ts";
 
 /** Different values of a column that is written as a dictionary, at most. */
@@ -88,9 +90,10 @@ function bytesOf(number: number): number {
 /**
  * So many values, each JSON inside of a map.
  *
+ * @param allowance what the message may still claim without listing it
  * @throws {ProtocolError} `BAD_FRAME`
  */
-export function decodeColumn(value: unknown, length: number): readonly unknown[] {
+export function decodeColumn(value: unknown, length: number, allowance: Allowance): readonly unknown[] {
   if (length === 1) {
     checkJson(value, 1);
     return [value];
@@ -99,17 +102,25 @@ export function decodeColumn(value: unknown, length: number): readonly unknown[]
   if (typeof at[0] === "number") return decodeWholeNumbers(at[0], array(at[1]), length);
   const values = array(at[0]);
   if (at.length > 2) return decodeTexts(values, at[1], length);
-  if (at.length > 1) return decodeDictionary(values, at[1], length);
+  if (at.length > 1) return decodeDictionary(values, at[1], length, allowance);
   if (values.length !== length) throw badColumn("must be as long as its metas are many");
   for (const value of values) checkJson(value, 1);
   return values;
 }
 
-function decodeDictionary(dictionary: readonly unknown[], indexes: unknown, length: number): unknown[] {
+function decodeDictionary(
+  dictionary: readonly unknown[],
+  indexes: unknown,
+  length: number,
+  allowance: Allowance,
+): unknown[] {
   if (dictionary.length === 0 || dictionary.length > DICTIONARY_MAX || !dictionary.every(isRepeatable))
     throw badColumn("must have a dictionary of few and short values");
   const own = dictionary.map((value) => (typeof value === "string" ? unshared(value) : value));
-  if (indexes === 0) return new Array<unknown>(length).fill(own[0]);
+  if (indexes === 0) {
+    allowance.take(length);
+    return new Array<unknown>(length).fill(own[0]);
+  }
   const each = array(indexes);
   if (each.length !== length) throw badColumn("must be as long as its metas are many");
   const values = new Array<unknown>(length);

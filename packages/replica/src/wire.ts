@@ -2,6 +2,7 @@
 import { isReplicaId, type ReplicaId } from "@presently/crdt";
 import { ProtocolError } from "./errors.ts";
 import { JSON_DEPTH_MAX } from "./limits.ts";
+import { unshared } from "./utf8.ts";
 
 export type Fields = readonly unknown[];
 
@@ -34,17 +35,22 @@ export function text(value: unknown): string {
   return value;
 }
 
-/** The same text for the same replica again and again, which most messages name: its entries share it. */
+/** Always the same text for one replica, cut out of no frame: the entries share it, for as long as they stay. */
 export function replica(value: unknown): ReplicaId {
-  if (value === lastReplica) return lastReplica as ReplicaId;
+  const known = typeof value === "string" ? replicas.get(value) : undefined;
+  if (known !== undefined) return known;
   if (typeof value !== "string" || value.length > 128 || !isReplicaId(value)) {
     throw new ProtocolError("BAD_FRAME", "a replica id was expected");
   }
-  lastReplica = value;
-  return value;
+  if (replicas.size === REPLICAS_MAX) replicas.clear();
+  const id = unshared(value) as ReplicaId;
+  replicas.set(id, id);
+  return id;
 }
 
-let lastReplica: ReplicaId | undefined;
+/** Those that were named lately. */
+const replicas = new Map<string, ReplicaId>();
+const REPLICAS_MAX = 1_000;
 
 /**
  * JSON of bounded depth, or it is refused: what could not be printed, or sent on to the next peer, must not come in. A
