@@ -1,8 +1,9 @@
 /** What a connection may not do, without a socket. */
-import { describe, expect, test } from "vitest";
-import { connect, error, ok, useNode } from "../test/channels.ts";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { connect, error, ok, startNode, stopNode } from "../test/channels.ts";
 
-useNode();
+beforeEach(startNode);
+afterEach(stopNode);
 
 describe("the bounds of a connection", () => {
   test("a channel too many is refused, and one less makes room", () => {

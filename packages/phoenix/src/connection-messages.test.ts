@@ -1,10 +1,11 @@
 /** What goes over a channel that is joined, and what becomes of it when its code fails; without a socket. */
-import { describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { eventually } from "../../../test/helpers/eventually.ts";
-import { connect, deferred, error, node, ok, serve, useNode } from "../test/channels.ts";
+import { connect, deferred, error, node, ok, serve, startNode, stopNode } from "../test/channels.ts";
 import type { EndReason } from "./channel-definition.ts";
 
-useNode();
+beforeEach(startNode);
+afterEach(stopNode);
 
 describe("messages", () => {
   test("are answered with whatever status", () => {

@@ -1,11 +1,12 @@
 /** The protocol of joining and leaving, without a socket. */
-import { describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { eventually } from "../../../test/helpers/eventually.ts";
-import { connect, deferred, error, node, ok, serve, useNode } from "../test/channels.ts";
+import { connect, deferred, error, node, ok, serve, startNode, stopNode } from "../test/channels.ts";
 import type { Channel } from "./channel.ts";
 import type { EndReason } from "./channel-definition.ts";
 
-useNode();
+beforeEach(startNode);
+afterEach(stopNode);
 
 describe("heartbeats", () => {
   test("are answered", () => {

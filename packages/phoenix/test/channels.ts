@@ -1,18 +1,18 @@
 /** Channels of one node without a socket: what tests of the protocol of joining, leaving and failing have in common. */
 import { createNode, type PresentlyNode } from "presently";
-import { afterEach, beforeEach } from "vitest";
 import type { ChannelDefinition } from "../src/channel-definition.ts";
 import { Switchboard, type SwitchboardOptions, type WireClient } from "./wire-client.ts";
 
 /** Of the test that runs. */
 export let node: PresentlyNode;
 
-/** Every test of the file has a node of its own. */
-export function useNode(): void {
-  beforeEach(async () => {
-    node = await createNode({ name: "a" });
-  });
-  afterEach(() => node.stop());
+/** Gives the test that begins a node of its own. */
+export async function startNode(): Promise<void> {
+  node = await createNode({ name: "a" });
+}
+
+export async function stopNode(): Promise<void> {
+  await node.stop();
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: assigns of every type.
