@@ -84,7 +84,6 @@ test("people of the other side leave after the time to live and join again; webh
       topics: ["room/*"],
       events: ["join", "leave"],
       lostGraceMs: 300,
-      scanIntervalMs: 50,
       batchDelayMs: 5,
     });
   await eventually(() => {

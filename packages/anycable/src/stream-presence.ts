@@ -1,5 +1,5 @@
 /** Presence of the streams of this node: a view of each that somebody needs, and who is told of its events. */
-import { attendTopic, type Presence, type PresentlyNode, type TopicChange } from "presently";
+import type { Presence, PresentlyNode, TopicChange } from "presently";
 import { type Roster, type RosterNames, rosterOf } from "presently/drop-in";
 import {
   joinEvent,
@@ -180,12 +180,9 @@ export class PresenceHub {
 
   /** The presence of a stream, until `release` is called as often. @throws {LimitError} beyond `watchersMax` of the node */
   hold(stream: string): StreamPresence {
-    const { node, names, ttlMs, now } = this.#options;
+    const { ttlMs, now } = this.#options;
     let held = this.#streams.get(stream);
     if (held === undefined) {
-      // Webhooks look at it from before the first join on.
-      const topic = names.topicOf(stream);
-      if (topic !== undefined) attendTopic(node, topic);
       held = new StreamPresence(stream, this, ttlMs, now);
       this.#streams.set(stream, held);
     }

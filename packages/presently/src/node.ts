@@ -10,6 +10,9 @@ import {
   isReplicaId,
   type MessageListener,
   nameOf,
+  type People,
+  type PeopleListener,
+  type PeopleOptions,
   type Presence,
   REPLICA_DEFAULTS,
   type ReplicaId,
@@ -21,6 +24,7 @@ import {
   type SyncProgress,
   type TopicCount,
   type TopicSummary,
+  type TopicsListener,
   type Watcher,
 } from "@presently/replica";
 import type { Access } from "./access/access.ts";
@@ -257,6 +261,27 @@ export class PresentlyNode implements ServedNode {
    */
   watchCount(topic: string, listener: CountListener): () => void {
     return this.#endpoint.replica.watchCount(topic, listener);
+  }
+
+  /**
+   * As `watch`, of people: a key is there while it has an entry, and for `graceMs` after one was lost with its node. Tells
+   * who comes first and goes last, and what changes of those who stay. Returns what the listener was told, as a list to read.
+   *
+   * @throws {InvalidArgumentError} for a `graceMs` that is no duration
+   * @throws {LimitError} beyond `watchersMax`
+   */
+  watchPeople(topic: string, options: PeopleOptions, listener: PeopleListener): People {
+    return this.#endpoint.replica.watchPeople(topic, options, listener);
+  }
+
+  /**
+   * Tells `listener` the topics that begin with `prefix` and have somebody on them, then those that appear and vanish.
+   * Returns a function that ends it.
+   *
+   * @throws {LimitError} beyond `watchersMax`
+   */
+  watchTopics(prefix: string, listener: TopicsListener): () => void {
+    return this.#endpoint.replica.watchTopics(prefix, listener);
   }
 
   /** Makes all changes of `work`, which must not wait for anything, one delta and one diff. */

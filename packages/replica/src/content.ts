@@ -7,6 +7,7 @@ import { LocalPresences, REMOVES_PER_EVENT } from "./local-presences.ts";
 import type { Notice } from "./notice.ts";
 import type { ReplicaSettings } from "./options.ts";
 import type { Millis } from "./outbox.ts";
+import { PeopleWatches } from "./people-watches.ts";
 import type { LeaveReason } from "./presence.ts";
 import { Roster } from "./roster.ts";
 import { Succession } from "./succession.ts";
@@ -25,6 +26,7 @@ export interface ContentListener {
 export class Content {
   set: ObservedRemoveSet<Entry>;
   readonly roster: Roster;
+  readonly people: PeopleWatches;
   readonly locals: LocalPresences;
   private readonly lingering = new Lingering();
   private readonly succession: Succession;
@@ -45,6 +47,11 @@ export class Content {
       failed: (error, topic) => this.listenerFailed(error, { topic }),
       wake: () => listener.wake(),
       told: () => void counters.diffsTold++,
+    });
+    this.people = new PeopleWatches({
+      watch: (topic, watcher) => this.roster.watch(topic, watcher),
+      wake: () => listener.wake(),
+      failed: (error, topic) => this.listenerFailed(error, { topic }),
     });
     this.sweeps = new Sweeps(settings.sweepEntriesMax, () => listener.wake());
     this.set = this.newSet(id);
@@ -136,7 +143,7 @@ export class Content {
 
   /** Does what time has made due, and goes on with what takes long; answers when it next wants to be called. */
   tick(now: Millis): Millis {
-    const next = Math.min(this.locals.tick(now), this.roster.tick(now));
+    const next = Math.min(this.locals.tick(now), this.roster.tick(now), this.people.tick(now));
     return this.sweeps.pump() ? now : next;
   }
 

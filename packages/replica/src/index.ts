@@ -20,6 +20,18 @@ export type { Notice, NoticeType } from "./notice.ts";
 export { REPLICA_DEFAULTS, type ReplicaOptions, type ReplicaSettings, seededRandom } from "./options.ts";
 export type { Millis, Outbox } from "./outbox.ts";
 export type {
+  PeopleChange,
+  PeopleDiff,
+  PeopleListener,
+  PeopleState,
+  Person,
+  PersonEvent,
+  PersonJoin,
+  PersonLeave,
+  PersonUpdate,
+} from "./people.ts";
+export type { People, PeopleOptions } from "./people-watches.ts";
+export type {
   CountListener,
   Leave,
   LeaveReason,
@@ -46,4 +58,5 @@ export {
 } from "./requests.ts";
 export type { Session, SessionOptions } from "./session.ts";
 export type { StateView } from "./state-view.ts";
+export type { TopicsChange, TopicsDiff, TopicsListener, TopicsState } from "./topic-list-watches.ts";
 export type { Transport, TransportListener } from "./transport.ts";

@@ -21,6 +21,8 @@ import { type ReplicaOptions, type ReplicaSettings, resolveReplicaOptions } from
 import type { Millis, Outbox } from "./outbox.ts";
 import type { Peer } from "./peer.ts";
 import { Peers } from "./peers.ts";
+import type { PeopleListener } from "./people.ts";
+import type { People, PeopleOptions } from "./people-watches.ts";
 import type {
   CountListener,
   Presence,
@@ -34,6 +36,7 @@ import { reportOn, reportOnSelf } from "./report.ts";
 import type { Session, SessionOptions } from "./session.ts";
 import type { StateView } from "./state-view.ts";
 import { Sync } from "./sync.ts";
+import type { TopicsListener } from "./topic-list-watches.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -190,6 +193,28 @@ export class Replica {
    */
   watchCount(topic: string, listener: CountListener): () => void {
     return this.content.roster.watchCount(topic, listener);
+  }
+
+  /**
+   * As `watch`, of people: a key is there while it has an entry, and for `graceMs` after one was lost with its node. Tells
+   * who comes first and goes last, and what changes of those who stay.
+   *
+   * @param graceMs how long a node's crash does not show; default 0
+   * @throws {InvalidArgumentError} for a grace that is no number of milliseconds
+   * @throws {LimitError} beyond `watchersMax`
+   */
+  watchPeople(topic: string, options: PeopleOptions, listener: PeopleListener): People {
+    return this.content.people.watch(topic, options, listener);
+  }
+
+  /**
+   * Tells `listener` the topics that begin with `prefix` and have somebody on them, then those that appear and vanish.
+   * Returns a function that ends it.
+   *
+   * @throws {LimitError} beyond `watchersMax`
+   */
+  watchTopics(prefix: string, listener: TopicsListener): () => void {
+    return this.content.roster.watchTopics(prefix, listener);
   }
 
   /** Makes all changes of `work` one diff, and one delta as far as frames allow. Returns what `work` returns. */

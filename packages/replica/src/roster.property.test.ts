@@ -4,6 +4,7 @@ import { Entry } from "./entry.ts";
 import { replicaId } from "./index.ts";
 import type { LeaveReason, TopicChange } from "./presence.ts";
 import { Roster } from "./roster.ts";
+import type { TopicsChange } from "./topic-list-watches.ts";
 
 const TOPICS = ["room:1", "__proto__"];
 const KEYS = ["ann", "constructor"];
@@ -41,6 +42,7 @@ type Step =
   | { do: "flicker"; entry: number }
   | { do: "begin" | "end" }
   | { do: "watch"; topic: number }
+  | { do: "watch-topics"; prefix: number }
   | { do: "unwatch"; watcher: number };
 const entry = fc.nat(COUNT - 1);
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -60,6 +62,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({ do: fc.constant("watch" as const), topic: fc.nat(TOPICS.length - 1) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("watch-topics" as const), prefix: fc.nat(2) }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("unwatch" as const), watcher: fc.nat(9) }) },
 );
@@ -126,6 +132,29 @@ class Believer {
   }
 }
 
+/** Somebody who only listens for topics that begin with a prefix. */
+class TopicsBeliever {
+  readonly prefix: string;
+  readonly believed = new Set<string>();
+
+  constructor(prefix: string) {
+    this.prefix = prefix;
+  }
+
+  hear(change: TopicsChange): void {
+    if (change.type === "state") {
+      for (const topic of change.topics) this.believed.add(topic);
+      return;
+    }
+    expect(change.appeared.length + change.vanished.length).toBeGreaterThan(0);
+    for (const topic of change.appeared) {
+      expect(this.believed.has(topic)).toBe(false);
+      this.believed.add(topic);
+    }
+    for (const topic of change.vanished) expect(this.believed.delete(topic)).toBe(true);
+  }
+}
+
 class World {
   readonly entries = newEntries();
   readonly roster = new Roster(
@@ -141,6 +170,7 @@ class World {
   /** The naive roster: all that is shown, in order of appearance. */
   readonly shown = new Set<Entry>();
   readonly believers: Believer[] = [];
+  readonly topicsBelievers: TopicsBeliever[] = [];
   depth = 0;
 
   run(step: Step): void {
@@ -158,6 +188,12 @@ class World {
         believer.stop = roster.watch(believer.topic, (change) => believer.hear(change));
         this.believers.push(believer);
         expect(areSame(believer.believed, this.in(believer.topic))).toBe(true);
+        return;
+      }
+      case "watch-topics": {
+        const believer = new TopicsBeliever(["", "room:", "x"][step.prefix]!);
+        this.roster.watchTopics(believer.prefix, (change) => believer.hear(change));
+        this.topicsBelievers.push(believer);
         return;
       }
       case "unwatch": {
@@ -235,6 +271,10 @@ class World {
     if (this.depth > 0) return;
     for (const { topic, believed } of this.believers)
       must(areSame(believed, this.in(topic)), `diffs of ${topic}`);
+    for (const { prefix, believed } of this.topicsBelievers) {
+      const topics = TOPICS.filter((topic) => topic.startsWith(prefix) && this.in(topic).length > 0);
+      must(`${[...believed].sort()}` === `${topics.sort()}`, `topics that begin with ${prefix}`);
+    }
   }
 }
 

@@ -14,6 +14,7 @@ import type {
   Watcher,
 } from "./presence.ts";
 import { type Held, Topic } from "./topic.ts";
+import { TopicListWatches, type TopicsListener } from "./topic-list-watches.ts";
 import { type Subscription, TopicWatch } from "./topic-watch.ts";
 import { unshared } from "./utf8.ts";
 
@@ -46,6 +47,7 @@ export class Roster {
   private readonly options: RosterOptions;
   private readonly listener: RosterListener;
   private readonly counts: CountWatches;
+  private readonly topicList: TopicListWatches;
   /** Those of large topics that have changed, and whose diffs are put off. */
   private readonly putOff = new Set<TopicWatch>();
   private toldAt: Millis = Number.NEGATIVE_INFINITY;
@@ -59,6 +61,7 @@ export class Roster {
       () => listener.wake(),
       (error, topic) => listener.failed(error, topic),
     );
+    this.topicList = new TopicListWatches((error, prefix) => listener.failed(error, prefix));
   }
 
   // Reading. Everything is answered from local memory.
@@ -167,6 +170,7 @@ export class Roster {
     if (topic === undefined) {
       topic = new Topic(unshared(entry.topic));
       this.topics.set(topic.name, topic);
+      this.topicList.note(topic.name, true);
     }
     entry.topic = topic.name;
     const held = this.keys.add(topic, entry);
@@ -183,7 +187,10 @@ export class Roster {
     if (left !== undefined) this.keys.replace(topic, entry.key, left);
     else {
       this.keys.delete(topic, entry.key);
-      if (topic.entries === 0) this.topics.delete(topic.name);
+      if (topic.entries === 0) {
+        this.topics.delete(topic.name);
+        this.topicList.note(topic.name, false);
+      }
     }
     this.changed(topic.name)?.hide(entry, reason);
   }
@@ -249,6 +256,20 @@ export class Roster {
     };
   }
 
+  /** Tells the listener the topics that begin with `prefix` at once, and then what changes. Errors as of `watch`. */
+  watchTopics(prefix: string, listener: TopicsListener): () => void {
+    this.checkRoom();
+    this.watchers++;
+    const topics = [...this.topics.keys()].filter((name) => name.startsWith(prefix));
+    let end: (() => void) | undefined = this.topicList.watch(prefix, topics, listener);
+    return () => {
+      if (end === undefined) return;
+      this.watchers--;
+      end();
+      end = undefined;
+    };
+  }
+
   private checkRoom(): void {
     const { watchersMax } = this.options;
     if (this.watchers >= watchersMax) throw new LimitError("watchersMax", watchersMax, "too many watchers");
@@ -273,12 +294,15 @@ export class Roster {
 
   /** A watcher may make changes itself: their diffs wait until this one has reached everybody. */
   private deliver(): void {
-    if (this.delivering || this.deliveries.length === 0) return;
+    if (this.delivering || (this.deliveries.length === 0 && !this.topicList.dirty)) return;
     this.delivering = true;
-    for (let index = 0; index < this.deliveries.length; index++) {
-      const { diff, subscriptions } = this.deliveries[index]!;
+    for (let index = 0; index < this.deliveries.length || this.topicList.dirty; index++) {
+      // Before the diff: who hears of a new topic may watch it, and is told the state.
+      this.topicList.tellChanges();
+      const delivery = this.deliveries[index];
+      if (delivery === undefined) continue;
       this.listener.told();
-      for (const subscription of subscriptions) this.tell(subscription, diff);
+      for (const subscription of delivery.subscriptions) this.tell(subscription, delivery.diff);
     }
     this.deliveries.length = 0;
     this.delivering = false;

@@ -17,6 +17,7 @@ export {
   type GateOptions,
   type RefusalReason,
 } from "./gate.ts";
+export { type Charge, inCharge } from "./in-charge.ts";
 export { deeperThan } from "./json-depth.ts";
 export { Mailbox, type Task } from "./mailbox.ts";
 export { type Roster, type RosterSession, rosterOf } from "./named-roster.ts";

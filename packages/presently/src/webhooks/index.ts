@@ -1,3 +1,3 @@
 export type { WebhookEventType, WebhookNotice, WebhookOptions } from "./options.ts";
 export { SIGNATURE_HEADER, signWebhook, verifyWebhook } from "./signature.ts";
-export { attendTopic, startWebhooks, type WebhookCounters, type Webhooks } from "./webhooks.ts";
+export { startWebhooks, type WebhookCounters, type Webhooks } from "./webhooks.ts";

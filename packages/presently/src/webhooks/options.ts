@@ -41,8 +41,6 @@ export interface WebhookOptions {
   readonly retryForMs?: number;
   /** Events that wait for delivery; beyond it the oldest are dropped. Default 10,000. */
   readonly queueEventsMax?: number;
-  /** Pause between two looks for new topics, where `topics` has beginnings; default 500. */
-  readonly scanIntervalMs?: number;
   /** Told of attempts that failed, and of events that were dropped. Default: dropped events are warnings of the process. */
   readonly onNotice?: (notice: WebhookNotice) => void;
 }
@@ -56,7 +54,6 @@ const DEFAULTS = {
   retryMaxMs: 60_000,
   retryForMs: 3_600_000,
   queueEventsMax: 10_000,
-  scanIntervalMs: 500,
 } as const;
 
 export type WebhookSettings = Readonly<Record<keyof typeof DEFAULTS, number>> & {

@@ -1,11 +1,18 @@
-/** Tells an HTTP endpoint who comes and goes: the shell around the ledgers of topics and the queue of what is to be told. */
+/** Tells an HTTP endpoint who comes and goes: the shell around `watchPeople` and the queue of what is to be told. */
 import { randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
-import { PresentlyError, type TopicChange } from "@presently/replica";
+import {
+  type People,
+  type PeopleChange,
+  type PersonEvent,
+  type Presence,
+  PresentlyError,
+  type Session,
+} from "@presently/replica";
+import { inCharge } from "../drop-in/in-charge.ts";
 import { isReservedTopic, WEBHOOKS_TOPIC } from "../drop-in/reserved-topics.ts";
 import type { PresentlyNode } from "../node.ts";
 import { type Batch, DeliveryQueue, type QueuedEvent } from "./delivery-queue.ts";
-import { Electorate } from "./electorate.ts";
 import {
   resolveWebhookOptions,
   type WebhookEventType,
@@ -13,13 +20,9 @@ import {
   type WebhookSettings,
 } from "./options.ts";
 import { SIGNATURE_HEADER, signWebhook } from "./signature.ts";
-import { type LedgerStep, TopicLedger } from "./topic-ledger.ts";
 
-const ATTEND_CHANNEL = "presently:webhooks";
-/** Looks at an empty topic before it is no longer watched. */
-const EMPTY_SCANS_MAX = 120;
-/** Nodes that come back after so many others were lost are not told of. */
-const REPORTED_LOST_MAX = 10_000;
+/** Entries that are lost are remembered up to this number, to tell whether one that returns was reported as lost. */
+const LOST_MAX = 10_000;
 /** How long what waits may take to go out when the node stops. */
 const DRAIN_MS = 2_000;
 
@@ -29,14 +32,6 @@ export interface WebhookCounters {
   readonly failedAttempts: number;
   readonly dropped: number;
 }
-
-interface Watched {
-  readonly ledger: TopicLedger;
-  readonly unwatch: () => void;
-  emptyScans: number;
-}
-
-const webhooksOf = new WeakMap<PresentlyNode, Set<Webhooks>>();
 
 /**
  * Posts who comes and goes on some topics, whatever protocol they speak, to an HTTP endpoint. Start it on all nodes alike:
@@ -49,26 +44,16 @@ export function startWebhooks(node: PresentlyNode, options: WebhookOptions): Web
   return new Webhooks(node, resolveWebhookOptions(options));
 }
 
-/**
- * Has the webhooks of all nodes, if there are any, look at a topic before anybody comes. What is not announced so is found
- * within `scanIntervalMs`. For drop-ins; cheap where there are no webhooks.
- */
-export function attendTopic(node: PresentlyNode, topic: string): void {
-  for (const webhooks of webhooksOf.get(node) ?? []) webhooks.attend(topic);
-}
-
 /** The webhooks of one node, until it stops. The nodes that have them share the topics out, so that each event is told by one. */
 export class Webhooks {
   readonly #node: PresentlyNode;
   readonly #settings: WebhookSettings;
   readonly #queue: DeliveryQueue;
-  readonly #electorate: Electorate;
-  readonly #topics = new Map<string, Watched>();
-  /** Entries whose departure as lost was reported from here. */
-  readonly #reportedLost = new Set<string>();
+  readonly #topics = new Map<string, People>();
+  /** Entries that were told as lost, by reference, and whether they were reported from here. */
+  readonly #lost = new Map<string, boolean>();
   readonly #counters = { delivered: 0, failedAttempts: 0, dropped: 0 };
-  readonly #scanTimer: NodeJS.Timeout;
-  readonly #unlisten: () => void;
+  readonly #endings: (() => void)[] = [];
   #sendTimer: NodeJS.Timeout | undefined;
   /** Whether what changes is news: before this node has caught up, it is not. */
   #reports = false;
@@ -78,14 +63,6 @@ export class Webhooks {
     this.#node = node;
     this.#settings = settings;
     this.#queue = new DeliveryQueue(settings);
-    this.#electorate = new Electorate(node);
-    this.#unlisten = node.onBroadcast(ATTEND_CHANNEL, (topic) => {
-      if (typeof topic === "string" && this.#isReported(topic)) this.#watch(topic);
-    });
-    for (const topic of settings.topics) if (!topic.endsWith("*")) this.#watch(topic);
-    const all = webhooksOf.get(node) ?? new Set();
-    webhooksOf.set(node, all.add(this));
-    this.#scanTimer = setInterval(() => this.#scan(), settings.scanIntervalMs).unref();
     void node.whenReady().then(() => this.#begin());
     void node.whenStopping.then(() => this.close());
   }
@@ -99,29 +76,33 @@ export class Webhooks {
     return this.#queue.size;
   }
 
-  /** See `attendTopic`. */
-  attend(topic: string): void {
-    if (this.#closed || this.#topics.has(topic) || !this.#isReported(topic)) return;
-    this.#node.broadcast(ATTEND_CHANNEL, topic);
-  }
-
   /** Reports nothing new. What waits is tried for two seconds more; the process need not wait for it. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearInterval(this.#scanTimer);
-    this.#unlisten();
-    this.#electorate.close();
-    for (const { unwatch } of this.#topics.values()) unwatch();
+    for (const end of this.#endings) end();
+    for (const people of this.#topics.values()) people.end();
     this.#topics.clear();
-    webhooksOf.get(this.#node)?.delete(this);
     setTimeout(() => clearTimeout(this.#sendTimer), DRAIN_MS).unref();
   }
 
+  /** Whoever is there when this node has caught up is no news. From then on each topic is watched while somebody is on it. */
   #begin(): void {
     if (this.#closed || this.#node.stopping) return;
-    this.#scan();
-    this.#electorate.join();
+    for (const pattern of this.#settings.topics) {
+      const prefix = pattern.replace(/\*$/, "");
+      const end = this.#node.watchTopics(prefix, (change) => {
+        const appeared = change.type === "state" ? change.topics : change.appeared;
+        for (const topic of appeared) if (this.#isReported(topic)) this.#watch(topic);
+        if (change.type === "state") return;
+        // Watched because it appeared, and empty again before its state could be told.
+        for (const topic of change.vanished) if (this.#topics.get(topic)?.size === 0) this.#unwatch(topic);
+      });
+      this.#endings.push(end);
+    }
+    const session: Session = this.#node.session();
+    session.track(WEBHOOKS_TOPIC, this.#node.name);
+    this.#endings.push(() => session.close());
     this.#reports = true;
   }
 
@@ -138,71 +119,71 @@ export class Webhooks {
 
   #watch(topic: string): void {
     if (this.#closed || this.#topics.has(topic)) return;
-    const ledger = new TopicLedger(this.#settings.lostGraceMs);
-    // The state comes during the call: who is there already was found late, and is news all the same.
-    const unwatch = this.#node.watch(topic, (change: TopicChange) => {
-      this.#tell(topic, ledger.apply(change, performance.now()));
-    });
-    this.#topics.set(topic, { ledger, unwatch, emptyScans: 0 });
-  }
-
-  /** Finds topics that nobody announced, forgets those that stay empty, and ends what was lost for too long. */
-  #scan(): void {
+    let count = 0;
+    const listener = (change: PeopleChange) => {
+      const events: readonly PersonEvent[] =
+        change.type === "diff" ? change.events : change.people.map((person) => ({ type: "join", ...person }));
+      for (const event of events) {
+        if (event.type === "join") this.#joined(event.presences, ++count === 1);
+        if (event.type === "leave") this.#left(event, --count === 0);
+      }
+      if (count === 0) this.#unwatch(topic);
+    };
     try {
-      for (const pattern of this.#settings.topics)
-        if (pattern.endsWith("*"))
-          for (const { topic } of this.#node.topics(pattern.slice(0, -1)))
-            if (this.#isReported(topic)) this.#watch(topic);
+      this.#topics.set(
+        topic,
+        this.#node.watchPeople(topic, { graceMs: this.#settings.lostGraceMs }, listener),
+      );
     } catch (error) {
       if (!(error instanceof PresentlyError)) throw error;
-      this.#note("webhook-failed", "warn", `topics cannot be watched: ${error.message}`);
-    }
-    for (const [topic, watched] of this.#topics) {
-      this.#tell(topic, watched.ledger.tick(performance.now()));
-      watched.emptyScans = watched.ledger.size === 0 ? watched.emptyScans + 1 : 0;
-      if (watched.emptyScans <= EMPTY_SCANS_MAX || this.#settings.topics.includes(topic)) continue;
-      watched.unwatch();
-      this.#topics.delete(topic);
+      this.#note("webhook-failed", "warn", `${topic} cannot be watched: ${error.message}`);
     }
   }
 
-  #tell(topic: string, steps: readonly LedgerStep[]): void {
-    if (steps.length === 0 || !this.#reports || this.#closed) return;
-    const isInCharge = this.#electorate.isInCharge(topic);
-    const events: QueuedEvent[] = [];
-    for (const step of steps) {
-      const { presence } = step;
-      if (step.type === "departed" && isInCharge && isLost(step)) this.#rememberLost(presence.ref);
-      // Of those who saw a node come back, the one that had reported its people as lost says that they are there again;
-      // the one in charge now may be on the side that never missed them.
-      const isOurs =
-        step.type === "arrived" && step.returned ? this.#reportedLost.delete(presence.ref) : isInCharge;
-      if (isOurs) events.push(...this.#eventsOf(step));
-    }
-    if (events.length > 0) this.#push(events);
+  #unwatch(topic: string): void {
+    this.#topics.get(topic)?.end();
+    this.#topics.delete(topic);
   }
 
-  #rememberLost(ref: string): void {
-    this.#reportedLost.add(ref);
-    const [oldest] = this.#reportedLost;
-    if (this.#reportedLost.size > REPORTED_LOST_MAX) this.#reportedLost.delete(oldest!);
+  #joined([presence]: readonly Presence[], isFirst: boolean): void {
+    const { topic, key, meta, node, ref } = presence!;
+    // An entry that returns was hidden with its node. The node that reported it as lost says that it is there again; the one
+    // in charge now may be on the side that never missed it.
+    const reportedLost = this.#lost.get(ref);
+    this.#lost.delete(ref);
+    if (!(reportedLost ?? this.#isInCharge(topic))) return;
+    const occupied = isFirst ? this.#event("occupied", topic, {}) : [];
+    this.#push([...occupied, ...this.#event("join", topic, { key, meta, node })]);
   }
 
-  #eventsOf(step: LedgerStep): QueuedEvent[] {
-    const { topic, key, meta, node } = step.presence;
-    const at = new Date().toISOString();
-    const event = (type: WebhookEventType, rest: object): QueuedEvent[] => {
-      if (!this.#settings.events.has(type)) return [];
-      const id = randomUUID();
-      return [{ id, body: { id, type, topic, ...rest, at } }];
-    };
-    if (step.type === "arrived")
-      return [...(step.isFirst ? event("occupied", {}) : []), ...event("join", { key, meta, node })];
-    const { reason } = step;
-    return [...event("leave", { key, reason, node }), ...(step.isLast ? event("vacated", {}) : [])];
+  #left({ presence, reason }: Extract<PersonEvent, { type: "leave" }>, isLast: boolean): void {
+    const { topic, key, node, ref } = presence;
+    const isOurs = this.#isInCharge(topic);
+    if (reason === "lost" || reason === "evicted") this.#rememberLost(ref, isOurs);
+    if (!isOurs) return;
+    const vacated = isLast ? this.#event("vacated", topic, {}) : [];
+    this.#push([...this.#event("leave", topic, { key, reason, node }), ...vacated]);
+  }
+
+  #isInCharge(topic: string): boolean {
+    if (!this.#reports || this.#closed) return false;
+    return inCharge(this.#node, { subject: topic, among: WEBHOOKS_TOPIC }) === this.#node.replica;
+  }
+
+  #rememberLost(ref: string, isOurs: boolean): void {
+    this.#lost.set(ref, isOurs);
+    const [oldest] = this.#lost.keys();
+    if (this.#lost.size > LOST_MAX) this.#lost.delete(oldest!);
+  }
+
+  #event(type: WebhookEventType, topic: string, facts: object): QueuedEvent[] {
+    if (!this.#settings.events.has(type)) return [];
+    const id = randomUUID();
+    return [{ id, body: { id, type, topic, ...facts, at: new Date().toISOString() } }];
   }
 
   #push(events: readonly QueuedEvent[]): void {
+    if (events.length === 0) return;
     const dropped = this.#queue.push(events, performance.now());
     if (dropped > 0) this.#drop(dropped, "too many wait (option webhooks.queueEventsMax)");
     this.#arm();
@@ -275,10 +256,6 @@ export class Webhooks {
   #note(type: "webhook-failed" | "webhook-dropped", level: "warn" | "error", message: string): void {
     this.#settings.onNotice({ type, level, message: `webhooks: ${message}` });
   }
-}
-
-function isLost({ reason }: { readonly reason: string }): boolean {
-  return reason === "lost" || reason === "evicted";
 }
 
 /** The endpoint does not want this, and will not later; all else is tried again. */

@@ -1,0 +1,43 @@
+/**
+ * Which node does what only one should do: post a webhook, publish a count, tell all servers of a change?
+ *
+ * Nobody is asked. All nodes that see the same nodes come to the same answer, and while they see different ones two may act, or
+ * none may for a moment. What is done must bear that.
+ */
+import { createHash } from "node:crypto";
+import type { ReplicaId } from "@presently/replica";
+import type { PresentlyNode } from "../node.ts";
+
+/** What is to be done, and by which nodes it can be. */
+export interface Charge {
+  /** Names it: different subjects are in the charge of different nodes. */
+  readonly subject: string;
+  /** A topic on which each node that can do it has a presence. Default: every node can. */
+  readonly among?: string | undefined;
+  /** Who does it as long as it is alive, whatever the others are. */
+  readonly preferred?: ReplicaId | undefined;
+}
+
+/**
+ * The replica that is in charge: `preferred` if it is alive, or else the first by rendezvous hash (Thaler and Ravishankar,
+ * 1998), so that the loss of a node moves nothing but its own charges. Undefined if no node can do it.
+ *
+ * A node that is leaving is in charge of nothing any more. Cost: O(nodes).
+ */
+export function inCharge(
+  node: Pick<PresentlyNode, "cluster" | "list">,
+  { subject, among, preferred }: Charge,
+): ReplicaId | undefined {
+  const alive = new Set<ReplicaId>();
+  for (const { replica, status } of node.cluster())
+    if (status === "self" || status === "up" || status === "suspect") alive.add(replica);
+  const able = among === undefined ? alive : new Set(node.list(among).map(({ replica }) => replica));
+  if (preferred !== undefined && alive.has(preferred) && able.has(preferred)) return preferred;
+  let best: { readonly replica: ReplicaId; readonly weight: string } | undefined;
+  for (const replica of able) {
+    if (!alive.has(replica)) continue;
+    const weight = createHash("sha1").update(replica).update("\0").update(subject).digest("hex");
+    if (best === undefined || weight > best.weight) best = { replica, weight };
+  }
+  return best?.replica;
+}
