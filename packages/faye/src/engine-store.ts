@@ -41,6 +41,9 @@ export class EngineStore implements PresenceStore {
   readonly #ids = new Map<string, Map<string, string>>();
   /** What the engine is doing for a client; the next thing for the same client waits for it. */
   readonly #work = new Map<string, Promise<void>>();
+  /** Lists that the engine is asked for at the moment, by channel: what was told since it was asked. */
+  readonly #listings = new Map<string, Set<PresenceEvent[]>>();
+  #changes = 0;
   #closed = false;
 
   constructor(options: EngineStoreOptions) {
@@ -49,6 +52,10 @@ export class EngineStore implements PresenceStore {
 
   get clients(): number {
     return this.#ids.size;
+  }
+
+  get changes(): number {
+    return this.#changes;
   }
 
   channelsOf(clientId: string): number {
@@ -81,11 +88,31 @@ export class EngineStore implements PresenceStore {
     });
   }
 
+  /** What the engine answers is as old as the question: what was told meanwhile is put into it. */
   async values(channel: string): Promise<readonly IdAndValue[]> {
-    const [subscribers = {}] = await ask<[Readonly<Record<string, string>>?]>((done) =>
-      this.#options.engine.getSubscribers(channel, done),
-    );
-    return Object.entries(subscribers).map(([id, json]) => [id, this.#shaped(JSON.parse(json))]);
+    const told: PresenceEvent[] = [];
+    const listings = this.#listings.get(channel) ?? new Set();
+    this.#listings.set(channel, listings.add(told));
+    try {
+      const [subscribers = {}] = await ask<[Readonly<Record<string, string>>?]>((done) =>
+        this.#options.engine.getSubscribers(channel, done),
+      );
+      const list = new Map(
+        Object.entries(subscribers).map(([id, json]) => [id, this.#shaped(JSON.parse(json))]),
+      );
+      for (const { type, entries } of told)
+        for (const [id, value] of entries) type === "subscribe" ? list.set(id, value) : list.delete(id);
+      return [...list];
+    } finally {
+      listings.delete(told);
+      if (listings.size === 0) this.#listings.delete(channel);
+    }
+  }
+
+  /** The clients of this server are told of an event, of this server or of another. */
+  told(channel: string, event: PresenceEvent): void {
+    this.#changes += 1;
+    for (const told of this.#listings.get(channel) ?? []) told.push(event);
   }
 
   close(): void {
@@ -110,7 +137,10 @@ export class EngineStore implements PresenceStore {
   }
 
   #tell(channel: string, type: PresenceEvent["type"], id: string, value: unknown): void {
-    if (!this.#closed) this.#options.onEvent(channel, { type, entries: [[id, value]] });
+    if (this.#closed) return;
+    const event: PresenceEvent = { type, entries: [[id, value]] };
+    this.told(channel, event);
+    this.#options.onEvent(channel, event);
   }
 
   #inOrder(clientId: string, work: () => Promise<void>): Promise<void> {

@@ -38,6 +38,7 @@ export class NodeStore implements PresenceStore {
   readonly #unwatch: () => void;
   /** Ids that were on a channel before the client that is being added; it gets them in its list, and they are no news. */
   #before: ReadonlySet<string> = new Set();
+  #changes = 0;
   #closed = false;
 
   constructor(options: NodeStoreOptions) {
@@ -51,6 +52,10 @@ export class NodeStore implements PresenceStore {
 
   get clients(): number {
     return this.#members.size;
+  }
+
+  get changes(): number {
+    return this.#changes;
   }
 
   channelsOf(clientId: string): number {
@@ -145,7 +150,10 @@ export class NodeStore implements PresenceStore {
       watched.unwatch = this.#roster.watch(channel, (change) => {
         const all = watched.roster.apply(change);
         const events = change.type === "diff" ? all : all.filter(({ id }) => !this.#before.has(id));
-        if (events.length > 0) this.#options.onEvents(channel, events);
+        if (events.length > 0) {
+          this.#changes += 1;
+          this.#options.onEvents(channel, events);
+        }
         this.#forgetIfEmpty(channel, watched);
       });
     } catch (error) {

@@ -12,6 +12,8 @@ export interface PresenceStore {
   remove(channel: string, clientId: string): Done;
   /** Everybody on the channel, with one value per id. */
   values(channel: string): readonly IdAndValue[] | Promise<readonly IdAndValue[]>;
+  /** Grows with every event that is told: a list that was made before is old then. */
+  readonly changes: number;
   /** How many channels a client is on, as far as this server knows. */
   channelsOf(clientId: string): number;
   /** Under which id this server recorded a client. */

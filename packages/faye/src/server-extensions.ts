@@ -75,11 +75,12 @@ export function extensionsFor(
         }
         const channels = channelsOf(message.subscription) ?? [];
         const withPresence = channels.filter(hasPresence);
-        const done = withPresence.length === 0 ? undefined : subscriptions.confirm(message, withPresence);
         // Whoever is told that it has subscribed gets what is published from then on, at whichever server.
         const effective = message.error ? undefined : relay?.whenEffective(channels);
-        if (done === undefined && effective === undefined) callback(message);
-        else void Promise.all([done, effective]).then(() => callback(message));
+        const ready =
+          withPresence.length === 0 ? effective : subscriptions.confirm(message, withPresence, effective);
+        if (ready === undefined) callback(message);
+        else void ready.then(() => callback(message));
       },
     },
   };

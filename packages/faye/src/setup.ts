@@ -126,15 +126,18 @@ function engineStore(
   announcer: Announcer,
   line: ClusterLine | undefined,
 ): PresenceStore {
-  line?.listen("event", (body) => {
-    const event = readEvent(body);
-    if (event !== undefined && !clustered) announcer.tell(body.channel, event);
-  });
   const onEvent = (channel: string, event: PresenceEvent) => {
     announcer.tell(channel, event);
     if (!clustered && isPublishable(channel)) line?.send("event", { channel, ...event });
   };
-  return new EngineStore({ engine, shape: values, onEvent, notice });
+  const store = new EngineStore({ engine, shape: values, onEvent, notice });
+  line?.listen("event", (body) => {
+    const event = readEvent(body);
+    if (event === undefined || clustered) return;
+    store.told(body.channel, event);
+    announcer.tell(body.channel, event);
+  });
+  return store;
 }
 
 function readEvent({ type, entries }: Body): PresenceEvent | undefined {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { FayeMessage } from "./faye.ts";
 import { LIMIT_DEFAULTS } from "./limits.ts";
 import type { PresenceStore } from "./presence-store.ts";
 import { ERROR } from "./request.ts";
@@ -6,8 +7,12 @@ import { Subscriptions } from "./subscriptions.ts";
 
 function setUp(limits = {}) {
   const present = new Map<string, string>();
+  const world = { changes: 0 };
   const store: PresenceStore = {
     clients: 0,
+    get changes() {
+      return world.changes;
+    },
     channelsOf: () => 0,
     idOf: (channel, clientId) => present.get(`${clientId} ${channel}`),
     add: (channel, clientId, { id }) => void present.set(`${clientId} ${channel}`, id) as undefined,
@@ -25,7 +30,7 @@ function setUp(limits = {}) {
   });
   const ask = (clientId: string, channel: string, id: string) =>
     subscriptions.request({ clientId, ext: { presence: { id } } }, [channel]);
-  return { subscriptions, present, clock, ask };
+  return { subscriptions, present, world, clock, ask };
 }
 
 test("nothing is recorded before Faye has subscribed, and nothing stays of what it refuses", () => {
@@ -62,4 +67,47 @@ test("requests that Faye never answers stay bounded, and give way in the end", (
   clock.now = 60_000;
   expect(ask("4", "/presence/x", "alice")).toBeUndefined();
   expect(subscriptions.pending).toBe(3);
+});
+
+/** What a client reads of a reply. */
+function listIn(reply: FayeMessage): unknown {
+  return JSON.parse(JSON.stringify(reply)).ext.presence.subscribe;
+}
+
+test("a list is made when the reply is written, after what it waits for", async () => {
+  const { subscriptions, present, world, ask } = setUp();
+  ask("c", "/presence/x", "alice");
+  const reply: FayeMessage = { clientId: "c" };
+  let effective = () => {};
+  const waits = new Promise<void>((resolve) => {
+    effective = resolve;
+  });
+  const confirmed = subscriptions.confirm(reply, ["/presence/x"], waits);
+  // Told while the reply waits for the other nodes.
+  present.set("d /presence/x", "bob");
+  effective();
+  await confirmed;
+  expect(listIn(reply)).toEqual({ alice: { id: "alice" }, bob: { id: "bob" } });
+  // Told while the reply waits for others of the same request, or for an extension.
+  present.delete("d /presence/x");
+  present.set("e /presence/x", "carol");
+  world.changes += 1;
+  expect(listIn(reply)).toEqual({ alice: { id: "alice" }, carol: { id: "carol" } });
+});
+
+test("an extension may change a list, or put another in its place", () => {
+  const { subscriptions, ask } = setUp();
+  const confirmed = (clientId: string) => {
+    ask(clientId, "/presence/x", "alice");
+    const reply: FayeMessage = { clientId };
+    subscriptions.confirm(reply, ["/presence/x"]);
+    const { presence } = reply.ext as { presence: { subscribe: Record<string, unknown> } };
+    return { reply, presence };
+  };
+  const changed = confirmed("c");
+  delete changed.presence.subscribe.alice;
+  expect(listIn(changed.reply)).toEqual({});
+  const replaced = confirmed("d");
+  replaced.presence.subscribe = { nobody: 1 };
+  expect(listIn(replaced.reply)).toEqual({ nobody: 1 });
 });

@@ -1,6 +1,9 @@
 /**
  * From a subscribe message to a presence, and to the list in its confirmation.
  *
+ * A client takes the list for the state, and the events for what changed since. So the list must not be older than an
+ * event that came before it: it is made when Faye writes the reply, after everything that the reply waits for.
+ *
  * Only what Faye has subscribed is recorded. The server tells of a new subscription by an event that has neither the
  * message nor its `ext`, and of a repeated one by nothing but its reply. So a request waits here from the moment when
  * the last extension has let its message pass until the event, or the reply, and a refusal leaves no trace.
@@ -11,6 +14,9 @@ import type { NoticeListener } from "./notice.ts";
 import type { Done, PresenceStore } from "./presence-store.ts";
 import type { IdAndValue } from "./presence-value.ts";
 import { ERROR, isMap, type PresenceRequest, readRequest } from "./request.ts";
+
+/** The list of each channel of a reply. */
+type Lists = readonly (readonly IdAndValue[])[];
 
 /** A request that Faye has not answered for so long will not be: its place is given away when room is needed. */
 const GIVEN_UP_AFTER_MS = 30_000;
@@ -78,8 +84,12 @@ export class Subscriptions {
     for (const channel of channels) this.#pending.delete(nameOf(message.clientId, channel));
   }
 
-  /** Completes a reply: with the list of everybody, or with an error. Answers a promise if that takes a while. */
-  confirm(reply: FayeMessage, channels: readonly string[]): Done {
+  /**
+   * Completes a reply: with the list of everybody, or with an error. Returns a promise if that takes a while.
+   *
+   * @param effective what else the reply waits for: the list is made after it
+   */
+  confirm(reply: FayeMessage, channels: readonly string[], effective?: Promise<unknown>): Done {
     const { clientId } = reply;
     const steps: Done[] = [];
     let failed = false;
@@ -93,7 +103,7 @@ export class Subscriptions {
     }
     if (reply.error) return undefined;
     if (failed) return refuse(reply);
-    const waits = steps.filter((step) => step !== undefined);
+    const waits = [...steps, effective].filter((step) => step !== undefined);
     const finish = () => this.#list(reply, channels);
     return waits.length === 0 ? finish() : Promise.all(waits).then(finish, () => refuse(reply));
   }
@@ -118,15 +128,26 @@ export class Subscriptions {
   }
 
   #list(reply: FayeMessage, channels: readonly string[]): Done {
-    const lists = channels.map((channel) => this.#options.store.values(channel));
-    if (lists.every(isReady)) return attach(reply, channels, lists);
-    return Promise.all(lists).then(
-      (ready) => attach(reply, channels, ready),
-      (error) => {
-        this.#refused(channels[0]!, "the engine failed", error);
-        return refuse(reply);
-      },
-    );
+    const { store } = this.#options;
+    const lists = () => channels.map((channel) => store.values(channel));
+    const first = lists();
+    if (!first.every(isReady))
+      return Promise.all(first).then(
+        (ready) => attach(reply, channels, () => ready),
+        (error) => {
+          this.#refused(channels[0]!, "the engine failed", error);
+          return refuse(reply);
+        },
+      );
+    // Other replies of the same request, or extensions, may keep this one waiting. What is told meanwhile makes it old.
+    let current = first;
+    let { changes } = store;
+    return attach(reply, channels, () => {
+      if (store.changes === changes) return current;
+      ({ changes } = store);
+      current = lists() as typeof first;
+      return current;
+    });
   }
 
   #noRoomFor(clientId: string, channels: readonly string[]): string | undefined {
@@ -157,19 +178,41 @@ function refuse(reply: FayeMessage): undefined {
   return undefined;
 }
 
-/** One list for a message with several channels, which the original could not take, and each by itself besides. */
-function attach(
-  reply: FayeMessage,
-  channels: readonly string[],
-  lists: readonly (readonly IdAndValue[])[],
-): undefined {
-  const subscribe = Object.fromEntries(lists.flat());
-  const byChannel =
-    channels.length === 1
-      ? {}
-      : { channels: Object.fromEntries(channels.map((name, i) => [name, Object.fromEntries(lists[i]!)])) };
-  reply.ext = { ...(isMap(reply.ext) ? reply.ext : {}), presence: { subscribe, ...byChannel } };
+/**
+ * One list for a message with several channels, which the original could not take, and each by itself besides.
+ *
+ * @param lists called whenever the reply is read, and again when it is written; returns the same lists while nothing changed
+ */
+function attach(reply: FayeMessage, channels: readonly string[], lists: () => Lists): undefined {
+  const presence = {};
+  define(presence, "subscribe", lists, (now) => Object.fromEntries(now.flat()));
+  if (channels.length !== 1)
+    define(presence, "channels", lists, (now) =>
+      Object.fromEntries(channels.map((name, i) => [name, Object.fromEntries(now[i]!)])),
+    );
+  reply.ext = { ...(isMap(reply.ext) ? reply.ext : {}), presence };
   return undefined;
+}
+
+/** A field that is made of the lists when it is read. An extension of the application may put another value in its place. */
+function define(presence: object, field: string, lists: () => Lists, make: (now: Lists) => unknown): void {
+  let of: Lists | undefined;
+  let made: unknown;
+  Object.defineProperty(presence, field, {
+    enumerable: true,
+    configurable: true,
+    get() {
+      const now = lists();
+      if (of !== now) {
+        of = now;
+        made = make(now);
+      }
+      return made;
+    },
+    set(value) {
+      Object.defineProperty(presence, field, { value, enumerable: true, configurable: true, writable: true });
+    },
+  });
 }
 
 function isReady(
