@@ -247,11 +247,13 @@ export class Cable<Identifiers = unknown> {
       this.#closing = true;
     };
     const connections = () => this.#sessions.all().filter((session) => session.connected);
-    const sendAway = (session: CableSession) => {
-      session.sendAway();
-      this.#sessions.lost(session);
+    const sendAway = (batch: readonly CableSession[]) => {
+      for (const session of batch) {
+        session.sendAway();
+        this.#sessions.lost(session);
+      }
     };
-    return drain({ begin, connections, sendAway }, options);
+    return drain(this.#node, { begin, connections, sendAway }, options);
   }
 
   /** Disconnects all clients at once (`server_restart`), takes no new ones, and detaches. Idempotent. */

@@ -48,4 +48,6 @@ export interface ChannelServerOptions {
   readonly bytes: number;
   /** Sent behind the answer to the join: the farewell of the channel that this one takes the place of. */
   readonly farewells: readonly Frame[];
+  /** Whether the client may take a diff of an earlier join for one of this join: nothing that it is sent names its join. */
+  readonly confusesJoins: boolean;
 }

@@ -80,8 +80,8 @@ export class ChannelPresence {
     held.delete(member);
     held.release();
     const lingerMs = (definition || undefined)?.lingerMs ?? 0;
-    if (reason === "drained") tracker.closeLater();
-    else if ((reason === "closed" || reason === "expired") && lingerMs > 0) tracker.closeLater(lingerMs);
-    else tracker.close();
+    if (reason === "drained") tracker.endLater();
+    else if ((reason === "closed" || reason === "expired") && lingerMs > 0) tracker.endLater(lingerMs);
+    else tracker.end();
   }
 }

@@ -38,6 +38,7 @@ export class ChannelServer implements Member {
   readonly #presence: ChannelPresence;
   readonly #held: Topic;
   #state: "joining" | "joined" | "closed" = "joining";
+  #stateSent = false;
   #handling: ReplyRef | undefined;
   /** Of its join, and of the messages that wait. */
   #heldBytes: number;
@@ -149,7 +150,7 @@ export class ChannelServer implements Member {
       this.#post(() => settle(() => intercept(broadcast.value, this.#channel), ignore, failed));
       return;
     }
-    const frame = broadcast.frameFor(host.serializer);
+    const frame = broadcast.frameFor(host.serializer, this.joinRef);
     if (frame !== undefined) this.#outlet.send(frame);
     else {
       const message = `a broadcast of bytes has no frame for a client of version ${host.serializer.version}`;
@@ -160,6 +161,9 @@ export class ChannelServer implements Member {
 
   pushState(state: EncodedJson): void {
     this.#outlet.push(EVENT.state, state);
+    // The client applies diffs of its earlier join to the first state. The second one takes back what they did.
+    if (this.#options.confusesJoins && !this.#stateSent) this.#outlet.push(EVENT.state, state);
+    this.#stateSent = true;
   }
 
   /** Ends the channel, and tells the client so, which does not join again. */

@@ -56,6 +56,8 @@ export class Connection implements ChannelHost {
   readonly #messages: TokenBucket;
   readonly #joins: TokenBucket;
   #heldBytes = 0;
+  /** Whether a channel has ended while the connection goes on. */
+  #hasLeft = false;
   #open = true;
 
   constructor({ services, outlet, serializer, info, assigns, socketId }: ConnectionOptions) {
@@ -177,6 +179,7 @@ export class Connection implements ChannelHost {
   }
 
   ended(server: ChannelServer): void {
+    this.#hasLeft = true;
     if (this.#channels.get(server.topic) === server) this.#channels.delete(server.topic);
   }
 
@@ -256,6 +259,7 @@ export class Connection implements ChannelHost {
       message,
       bytes,
       farewells,
+      confusesJoins: this.#hasLeft && (this.serializer.underJoin === undefined || message.joinRef === null),
     });
     this.#channels.set(message.topic, server);
     server.start();

@@ -1,8 +1,9 @@
 /** Connections that break for a moment. */
 import { createNode, type PresentlyNode, type TopicDiff } from "presently";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { eventually } from "../../../test/helpers/eventually.ts";
 import { Switchboard } from "../test/wire-client.ts";
+import type { Channel } from "./channel.ts";
 import type { PresenceDefinition } from "./channel-definition.ts";
 
 const topic = "room:1";
@@ -96,6 +97,56 @@ test("leaving, and being disconnected, is a leave at once", () => {
   kicked.join(topic);
   board.exchange.broadcast("user:1", "disconnect", {});
   expect(node.list(topic)).toEqual([]);
+});
+
+describe("a hand-off", () => {
+  const handoffMs = 60_000;
+
+  test("gives what broke, and what is sent away, to whoever tracks the same at any node", () => {
+    const board = serve({ lingerMs: forever });
+    const [broken, drained] = [board.connect(), board.connect()];
+    broken.join(topic);
+    drained.join(topic);
+    broken.connection.lost();
+    drained.connection.drain();
+    board.lingering.handOff(handoffMs);
+    diffs = [];
+    // Another server of the cluster would do the same.
+    for (const _ of [1, 2]) node.session().track(topic, "alice");
+    expect(diffs.map(({ joins, leaves, updates }) => [joins.length, leaves.length, updates.length])).toEqual([
+      [0, 0, 1],
+      [0, 0, 1],
+    ]);
+    expect(node.count(topic).entries).toBe(2);
+    board.lingering.close();
+    expect(node.count(topic).entries).toBe(2);
+  });
+
+  test("takes nothing from an owner who came back and is still here", () => {
+    const channels: Channel[] = [];
+    const board = new Switchboard(node, () => ({
+      presence: { lingerMs: forever },
+      join: (_, channel) => void channels.push(channel),
+    }));
+    const [client, again] = [board.connect(), board.connect()];
+    client.join(topic);
+    for (const key of ["alice", "bob"]) channels[0]!.track(key);
+    client.connection.lost();
+    again.join(topic);
+    channels[1]!.track("alice");
+    board.lingering.handOff(handoffMs);
+    channels[1]!.update("alice", { still: "here" });
+    expect(node.get(topic, "alice")[0]!.meta).toEqual({ still: "here" });
+    again.connection.drain();
+    board.lingering.handOff(handoffMs);
+    diffs = [];
+    const session = node.session();
+    for (const key of ["alice", "bob"]) session.track(topic, key);
+    expect(diffs.map(({ joins, updates }) => [joins.length, updates.length])).toEqual([
+      [0, 1],
+      [0, 1],
+    ]);
+  });
 });
 
 test("who does not come back is gone when the time is over", async () => {

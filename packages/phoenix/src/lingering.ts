@@ -37,6 +37,25 @@ export class Lingering {
     return place.session.get(topic, key) === undefined ? this.claim(topic, key) : place.session;
   }
 
+  /**
+   * Gives all that are kept to whoever tracks the same within `handoffMs`, on any node. A session of which an owner has
+   * claimed a part is given when that owner ends.
+   */
+  handOff(handoffMs: number): void {
+    const places = new Map<RosterSession, Place[]>();
+    for (const kept of this.#places.values())
+      for (const place of kept) {
+        const others = places.get(place.session);
+        if (others === undefined) places.set(place.session, [place]);
+        else others.push(place);
+      }
+    for (const [session, kept] of places) {
+      if (session.size > kept.length) continue;
+      session.drop(handoffMs);
+      for (const place of kept) this.#take(place);
+    }
+  }
+
   /** Ends all that are kept, at once. */
   close(): void {
     for (const timer of this.#timers) clearTimeout(timer);

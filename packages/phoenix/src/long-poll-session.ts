@@ -92,12 +92,12 @@ export class LongPollSession implements Outlet {
   send(frame: Frame): void {
     if (!this.#open || frame.text === undefined) return;
     const { bufferedBytesMax } = this.#limits;
-    if (this.#backlog.exceeds(bufferedBytesMax, this.#waitingBytes, frame.bytes.length)) {
+    if (this.#backlog.exceeds(bufferedBytesMax, this.#waitingBytes, frame.size)) {
       this.connection?.close(CLOSE.slow, `more than ${bufferedBytesMax} bytes wait to be polled`);
       return;
     }
     this.#waiting.push(frame.text);
-    this.#waitingBytes += frame.bytes.length;
+    this.#waitingBytes += frame.size;
     this.#schedule();
   }
 

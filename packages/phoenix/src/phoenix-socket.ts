@@ -87,6 +87,7 @@ export class PhoenixSocket<Assigns = unknown> {
   readonly #webSockets: WebSocketTransport;
   readonly #longPolls: LongPollTransport;
   readonly #attachments = new Attachments();
+  readonly #undrain: () => void;
   #closing = false;
 
   /** @throws {InvalidArgumentError} for an option that cannot be used */
@@ -142,6 +143,7 @@ export class PhoenixSocket<Assigns = unknown> {
     this.#longPolls = new LongPollTransport({ admission, limits: this.#limits, open });
     // A node that stops has said goodbye, so that what ends now is no leave for anybody; its clients find another node.
     void node.whenStopping.then(() => this.close());
+    this.#undrain = node.onDrain((options) => this.drain(options));
   }
 
   /** How many clients are connected at this node. */
@@ -195,19 +197,28 @@ export class PhoenixSocket<Assigns = unknown> {
 
   /**
    * Sends all clients to other nodes (close code 1012), a batch at a time, and takes no new ones. What they tracked stays
-   * here: stop the node then, with a `handoffMs` in which they come back elsewhere without having been away.
+   * for `handoffMs`, in which they come back elsewhere without having been away. Stop the node then. `node.drain` drains
+   * everything that is attached to the node.
+   *
+   * @throws {InvalidArgumentError} (rejects) for an option that cannot be used; nothing has begun then
    */
   drain(options?: DrainOptions): Promise<void> {
     const begin = () => {
       this.#closing = true;
     };
     const connections = () => [...this.#connections.keys()];
-    return drain({ begin, connections, sendAway: (connection) => connection.drain() }, options);
+    const sendAway = (batch: readonly Connection[], handoffMs: number) =>
+      this.#node.batch(() => {
+        for (const connection of batch) connection.drain();
+        this.#lingering.handOff(handoffMs);
+      });
+    return drain(this.#node, { begin, connections, sendAway }, options);
   }
 
   /** Closes all connections at once (1012), takes no new ones, and detaches. Idempotent. */
   close(): void {
     this.#closing = true;
+    this.#undrain();
     this.#attachments.end();
     this.#node.batch(() => {
       for (const connection of [...this.#connections.keys()]) connection.restart();

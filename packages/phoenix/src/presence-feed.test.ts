@@ -32,7 +32,7 @@ function diffs(client: WireClient): PresenceDiff[] {
 }
 
 describe("after a join", () => {
-  test("comes the state, tagged with the join, then every diff, tagged with nothing", () => {
+  test("comes the state, then every diff, each of which names the join", () => {
     const session = node.session();
     const ref = session.track(topic, "alice", { device: "phone" });
     const client = serve().connect();
@@ -42,12 +42,12 @@ describe("after a join", () => {
     ]);
     const bob = node.session().track(topic, "bob");
     expect(client.take()).toEqual([
-      [null, null, topic, "presence_diff", { joins: { bob: { metas: [{ phx_ref: bob }] } }, leaves: {} }],
+      ["3", null, topic, "presence_diff", { joins: { bob: { metas: [{ phx_ref: bob }] } }, leaves: {} }],
     ]);
     session.close();
     expect(client.take()).toEqual([
       [
-        null,
+        "3",
         null,
         topic,
         "presence_diff",
@@ -73,6 +73,20 @@ describe("after a join", () => {
       ["3", "phx_reply", "ok"],
       ["3", "presence_state", undefined],
     ]);
+  });
+
+  test("comes the state twice, if it is a further join of a client to which nothing names its join", () => {
+    const client = serve().connect();
+    for (const [ref, states] of [
+      ["1", 1],
+      ["3", 2],
+    ] as const) {
+      client.send(null, ref, topic, "phx_join");
+      expect(client.takeEvents("presence_state")).toHaveLength(states);
+      client.send(null, `${ref}0`, topic, "phx_leave");
+    }
+    client.join(topic, "5");
+    expect(client.takeEvents("presence_state")).toHaveLength(1);
   });
 
   test("comes nothing of presence where it is switched off", () => {
@@ -114,16 +128,18 @@ describe("after a join", () => {
 });
 
 describe("tracking", () => {
+  let served: Switchboard;
   let channel: Channel;
+  let otherChannel: Channel;
   let client: WireClient;
   let other: WireClient;
   beforeEach(() => {
     const channels: Channel[] = [];
-    const board = serve({}, channels);
-    [client, other] = [board.connect(), board.connect()];
+    served = serve({}, channels);
+    [client, other] = [served.connect(), served.connect()];
     client.join(topic);
     other.join(topic);
-    channel = channels[0]!;
+    [channel, otherChannel] = channels as [Channel, Channel];
     client.take();
     other.take();
   });
@@ -205,6 +221,33 @@ describe("tracking", () => {
     expect(node.topics()).toEqual([]);
     expect(await presence.list("room:2")).toEqual({});
     expect(await presence.getByKey("room:2", "robot")).toEqual([]);
+  });
+
+  test("a channel that has ended can track nothing more, by whatever way", () => {
+    const ends = [
+      () => client.send("1", "2", topic, "phx_leave"),
+      () => other.connection.lost(),
+      () => third.connection.drain(),
+    ];
+    const channels: Channel[] = [];
+    const board = serve({ lingerMs: 1_000_000 }, channels);
+    const third = board.connect();
+    third.join(topic);
+    const owners = [channel, otherChannel, channels[0]!];
+    for (const [index, end] of ends.entries()) {
+      const owner = owners[index]!;
+      end();
+      const { presence: own } = index < 2 ? served : board;
+      for (const track of [
+        () => owner.track("ghost"),
+        () => own.track(owner, topic, "ghost"),
+        () => own.track(owner, "elsewhere", "ghost"),
+      ])
+        expect(track).toThrow(expect.objectContaining({ code: "CLOSED" }));
+      own.untrack(owner);
+      expect(() => own.track(owner, topic, "ghost")).toThrow(expect.objectContaining({ code: "CLOSED" }));
+    }
+    expect(node.topics()).toEqual([]);
   });
 
   test("a channel may own presences on other topics, that end with it", () => {

@@ -231,7 +231,8 @@ export class PresenceFeed {
     const { topic, dispatch, notice } = this.#options;
     const deliver = (delivered: PresenceDiff = diff) => {
       if (this.#receivers.size === 0) return;
-      const broadcast = new SharedBroadcast(topic, EVENT.diff, this.#encode(delivered, raw));
+      const payload = this.#encode(delivered, raw);
+      const broadcast = new SharedBroadcast(topic, EVENT.diff, payload, { namesJoin: true });
       for (const receiver of this.#receivers) receiver.deliver(broadcast);
     };
     if (dispatch === undefined) {

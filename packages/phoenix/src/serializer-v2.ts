@@ -6,6 +6,9 @@ import { Frame } from "./frame.ts";
 import { EVENT, type Ref, toJson } from "./message.ts";
 import type { Serializer } from "./serializer.ts";
 
+/** How a text frame begins that names no join. */
+const NO_JOIN = "[null";
+
 export const serializerV2: Serializer = {
   version: 2,
 
@@ -37,6 +40,10 @@ export const serializerV2: Serializer = {
   broadcast({ topic, event, payload }) {
     if (payload instanceof Uint8Array) return encodeBinary(KIND.broadcast, { topic, event }, payload);
     return encode(null, null, topic, event, toJson(payload));
+  },
+
+  underJoin(broadcast, joinRef) {
+    return broadcast.withHead(`[${JSON.stringify(joinRef)}`, NO_JOIN.length);
   },
 };
 

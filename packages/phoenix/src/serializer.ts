@@ -1,6 +1,6 @@
 /** How messages become frames: two versions of the protocol, chosen by the client's parameter `vsn`. */
 import type { Frame } from "./frame.ts";
-import type { Broadcast, Message, Push, ReplyMessage } from "./message.ts";
+import type { Broadcast, Message, Push, Ref, ReplyMessage } from "./message.ts";
 import { serializerV1 } from "./serializer-v1.ts";
 import { serializerV2 } from "./serializer-v2.ts";
 
@@ -14,6 +14,8 @@ export interface Serializer {
   push(push: Push): Frame;
   reply(reply: ReplyMessage): Frame;
   broadcast(broadcast: Broadcast): Frame;
+  /** The text frame of a broadcast with the join that it belongs to; undefined if this version cannot name a join. */
+  readonly underJoin?: (broadcast: Frame, joinRef: Ref) => Frame;
 }
 
 /** The serializer for a client's `vsn`; undefined if there is none. A client that says nothing speaks 1.0.0. */

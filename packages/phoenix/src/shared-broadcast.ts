@@ -1,28 +1,60 @@
-/** One message to everybody on a topic: its frame is made once for each protocol version, not once for each socket. */
+/**
+ * One message to everybody on a topic: its frame is made once for each protocol version, not once for each socket.
+ *
+ * A message that changes what a client holds names the join that it belongs to. phoenix.js drops a message of an earlier
+ * join. Without the name it would keep a diff that was on its way when its user left and joined again, and apply it to the
+ * newer state. The frames of all joins share one encoding.
+ */
 import { FrameError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
-import { type Broadcast, EncodedJson, type Payload } from "./message.ts";
+import { type Broadcast, EncodedJson, type Payload, type Ref } from "./message.ts";
 import type { Serializer } from "./serializer.ts";
+
+/** Frames of different joins that are kept: clients of one application mostly join under the same few refs. */
+const JOINS_KEPT_MAX = 32;
+
+export interface BroadcastOptions {
+  /** Whether each client is told which of its joins the message belongs to. Default: not. */
+  readonly namesJoin?: boolean;
+}
 
 export class SharedBroadcast implements Broadcast {
   readonly topic: string;
   readonly event: string;
   readonly payload: EncodedJson | Uint8Array;
+  readonly #namesJoin: boolean;
   /** By version. */
   readonly #frames: (Frame | undefined)[] = [];
+  /** Of the version that names joins, by the join. */
+  readonly #framesOfJoins = new Map<Ref, Frame>();
   #decoded: { readonly payload: Payload } | undefined;
 
-  constructor(topic: string, event: string, payload: EncodedJson | Uint8Array) {
+  constructor(
+    topic: string,
+    event: string,
+    payload: EncodedJson | Uint8Array,
+    { namesJoin = false }: BroadcastOptions = {},
+  ) {
     this.topic = topic;
     this.event = event;
     this.payload = payload;
+    this.#namesJoin = namesJoin;
   }
 
-  /** Undefined if this version of the protocol has no frame for it: bytes in version 1, long names with bytes in version 2. */
-  frameFor(serializer: Serializer): Frame | undefined {
-    const { version } = serializer;
+  /**
+   * The frame for a client that has joined under `joinRef`. Undefined if this version of the protocol has no frame for it:
+   * bytes in version 1, long names with bytes in version 2.
+   */
+  frameFor(serializer: Serializer, joinRef: Ref): Frame | undefined {
+    const { version, underJoin } = serializer;
     if (!(version in this.#frames)) this.#frames[version] = encode(serializer, this);
-    return this.#frames[version];
+    const frame = this.#frames[version];
+    if (!this.#namesJoin || joinRef === null || underJoin === undefined || !frame) return frame;
+    const made = this.#framesOfJoins.get(joinRef);
+    if (made !== undefined) return made;
+    const own = underJoin(frame, joinRef);
+    if (this.#framesOfJoins.size < JOINS_KEPT_MAX) this.#framesOfJoins.set(joinRef, own);
+    return own;
   }
 
   /** The payload as a value, for callbacks. */

@@ -28,7 +28,8 @@ export class SocketPresence {
    * Makes a key present on any topic, for a channel (until it ends) or for any other object (until `untrack(owner)`).
    *
    * @returns its `phx_ref`
-   * @throws {AlreadyTrackedError} if this owner tracks the key on the topic already; else as `channel.track`
+   * @throws {AlreadyTrackedError} if this owner tracks the key on the topic already
+   * @throws {ClosedError} for a channel that has ended; else as `channel.track`
    */
   track(owner: object, topic: string, key: string | number, meta: Meta = {}): string {
     return this.#trackerOf(owner).track(topic, key, meta);

@@ -1,5 +1,5 @@
 /** The presences of one owner, with Phoenix's rules over those of the node's sessions. */
-import type { Meta } from "presently";
+import { ClosedError, type Meta } from "presently";
 import { plain, type Roster, type RosterSession } from "presently/drop-in";
 import type { MetaChange } from "./channel.ts";
 import { AlreadyTrackedError, NoPresenceError } from "./errors.ts";
@@ -13,14 +13,19 @@ export class Tracker {
   #session: RosterSession | undefined;
   /** What it tracks, in its own session, or in one that a connection that broke has left to it. */
   readonly #places = new Map<string, Place>();
+  #ended = false;
 
   constructor(roster: Roster, lingering: Lingering) {
     this.#roster = roster;
     this.#lingering = lingering;
   }
 
-  /** @throws {AlreadyTrackedError} if this owner tracks the key on the topic already */
+  /**
+   * @throws {AlreadyTrackedError} if this owner tracks the key on the topic already
+   * @throws {ClosedError} if this owner has ended
+   */
   track(topic: string, key: string | number, meta: Meta): string {
+    if (this.#ended) throw new ClosedError("this channel");
     const name = String(key);
     if (this.#find(topic, name) !== undefined) throw new AlreadyTrackedError(topic, name);
     const said = withoutRefs(meta);
@@ -71,8 +76,15 @@ export class Tracker {
     this.#forget();
   }
 
-  /** As `close`, but whoever tracks the same in time was never away; without a time, until the socket closes. */
-  closeLater(lingerMs?: number): void {
+  /** The owner has ended: as `close`, and it can track no more. */
+  end(): void {
+    this.#ended = true;
+    this.close();
+  }
+
+  /** As `end`, but whoever tracks the same in time was never away; without a time, until the socket closes. */
+  endLater(lingerMs?: number): void {
+    this.#ended = true;
     if (this.#places.size > 0) this.#lingering.keep([...this.#places.values()], lingerMs);
     if (this.#session?.size === 0) this.#session.close();
     this.#forget();

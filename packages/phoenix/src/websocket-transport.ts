@@ -115,9 +115,13 @@ class ClientSocket implements Outlet {
     const socket = this.#socket;
     if (socket.readyState !== socket.OPEN) return;
     const { bufferedBytesMax } = this.#limits;
-    if (this.#backlog.exceeds(bufferedBytesMax, socket.bufferedAmount, frame.bytes.length))
+    if (this.#backlog.exceeds(bufferedBytesMax, socket.bufferedAmount, frame.size)) {
       this.connection?.close(CLOSE.slow, `more than ${bufferedBytesMax} bytes wait to be read`);
-    else socket.send(frame.bytes, { binary: frame.isBinary });
+      return;
+    }
+    const { pieces, isBinary: binary } = frame;
+    for (const [index, piece] of pieces.entries())
+      socket.send(piece, { binary, fin: index === pieces.length - 1 });
   }
 
   close(code: number, reason: string): void {

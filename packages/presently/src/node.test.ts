@@ -194,6 +194,22 @@ describe("a node", () => {
     expect(leaves).toEqual([]);
   });
 
+  test("that has sent clients away hands off what they tracked, without being told to", async () => {
+    const [a, b] = (await startCluster("a", "b")) as [PresentlyNode, PresentlyNode];
+    const session = a.session();
+    session.track("room", "alice");
+    await eventually(() => expect(keysAt(b, "room")).toEqual(["alice"]));
+    const leaves: string[] = [];
+    b.watch("room", (change) => {
+      if (change.type === "diff") leaves.push(...change.leaves.map(({ presence }) => presence.key));
+    });
+    session.drop(a.handOffFor(undefined));
+    await a.stop();
+    b.session().track("room", "alice");
+    expect(b.list("room").map(({ node }) => node)).toEqual(["b"]);
+    expect(leaves).toEqual([]);
+  });
+
   test("whose clock went back takes a newer incarnation, and keeps what it holds", async () => {
     const b = await start("b", { mesh: { port: 0 } });
     const peers = [b.meshUrl!];

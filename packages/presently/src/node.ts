@@ -7,6 +7,7 @@ import {
   type Counters,
   type CountListener,
   Endpoint,
+  InvalidArgumentError,
   isReplicaId,
   type MessageListener,
   nameOf,
@@ -32,6 +33,7 @@ import { ClientAddresses } from "./access/client-address.ts";
 import { noTransport } from "./alone.ts";
 import { systemClock } from "./clock.ts";
 import { resolveConfig } from "./config.ts";
+import type { DrainOptions } from "./drop-in/drain.ts";
 import { EVICTION_CHANNEL, type Eviction, evictEverywhere } from "./eviction.ts";
 import type { LinkReport, ServedNode } from "./http/served-node.ts";
 import { HttpServer } from "./http/server.ts";
@@ -45,14 +47,20 @@ import type { NodeTransport, TlsFiles, TransportFactory } from "./transport.ts";
 /** How long frames that are on their way out may take when the node stops. */
 const DRAIN_MS = 1_000;
 
+/** How long what drained clients have tracked waits for them, unless the configuration says more than 0. */
+const DRAINED_HANDOFF_MS = 10_000;
+
 /** How long an answer to a request may take, unless the asker says otherwise. */
 const REQUEST_TIMEOUT_MS = 2_000;
 
 /** How to stop. */
 export interface StopOptions {
-  /** How long the others go on showing this node's presences; default is the node's option `handoffMs`. */
+  /** How long the others go on showing this node's presences. Default: that of a drain, or else the node's option `handoffMs`. */
   readonly handoffMs?: number;
 }
+
+/** Sends all clients of one server to other nodes; settles when they are gone. */
+export type Drainer = (options: DrainOptions) => Promise<void>;
 
 /** A topic that broadcasts are wanted of. */
 export interface TopicSubscription {
@@ -100,6 +108,10 @@ export class PresentlyNode implements ServedNode {
   #announceReady: () => void = () => undefined;
   readonly #whenReady: Promise<void>;
   #graceTimer: NodeJS.Timeout | undefined;
+  readonly #drainers = new Set<Drainer>();
+  #draining: Promise<void> | undefined;
+  /** How long the presences of clients that were sent away wait for them. */
+  #drainedHandoffMs: number | undefined;
   #stopping: Promise<void> | undefined;
   #announceStop: (cause: StopCause) => void = () => undefined;
   #announceStopping: () => void = () => undefined;
@@ -459,6 +471,7 @@ export class PresentlyNode implements ServedNode {
   /** Why it is not ready, for people. */
   get notReadyReason(): string | undefined {
     if (this.stopping) return "the node is stopping";
+    if (this.#draining !== undefined) return "the node is draining";
     if (this.#ready) return undefined;
     if (this.#startedAt === undefined) return "the node is starting";
     // As the replica counts them: a link that it has not heard of yet is one that it has not caught up on.
@@ -491,6 +504,38 @@ export class PresentlyNode implements ServedNode {
       this.#graceTimer?.refresh();
     }
     this.#linksWhileBehind = synced ? 0 : links;
+  }
+
+  /**
+   * Sends the clients of everything that is attached to other nodes, a batch at a time; settles when they are gone. The
+   * node is not ready from here on, and counts as before: stop it then. What a client has tracked stays for `handoffMs`, so
+   * that whoever comes back elsewhere in that time was never away. Further calls return the same promise.
+   *
+   * @throws {InvalidArgumentError} (rejects) for an option that cannot be used
+   */
+  drain(options: DrainOptions = {}): Promise<void> {
+    this.#draining ??= Promise.all([...this.#drainers].map((drainer) => drainer(options))).then(
+      () => undefined,
+    );
+    return this.#draining;
+  }
+
+  /** Has `drain` call `drainer`, which sends the clients of one server away; until the returned function is called. */
+  onDrain(drainer: Drainer): () => void {
+    this.#drainers.add(drainer);
+    return () => void this.#drainers.delete(drainer);
+  }
+
+  /**
+   * Says that clients are being sent away and come back elsewhere within `handoffMs`. Returns that time, or its default.
+   *
+   * @throws {InvalidArgumentError} for a time that cannot be used
+   */
+  handOffFor(handoffMs = this.#config.handoffMs || DRAINED_HANDOFF_MS): number {
+    if (!Number.isSafeInteger(handoffMs) || handoffMs < 0)
+      throw new InvalidArgumentError("handoffMs", `must be an integer of at least 0, not ${handoffMs}`);
+    this.#drainedHandoffMs = Math.max(this.#drainedHandoffMs ?? 0, handoffMs);
+    return handoffMs;
   }
 
   /** Whether `stop` was called. */
@@ -556,7 +601,10 @@ export class PresentlyNode implements ServedNode {
     void this.#stop("superseded", { handoffMs: 0 });
   }
 
-  #stop(cause: StopCause, { handoffMs = this.#config.handoffMs }: StopOptions): Promise<void> {
+  #stop(
+    cause: StopCause,
+    { handoffMs = this.#drainedHandoffMs ?? this.#config.handoffMs }: StopOptions,
+  ): Promise<void> {
     this.#stopping ??= this.#shutDown(handoffMs).finally(() => this.#announceStop(cause));
     return this.#stopping;
   }

@@ -54,6 +54,19 @@ describe("a session that drops", () => {
     expectEverywhere(cluster, ["+alice", "-alice left"]);
   });
 
+  test("may be told another time than its own", () => {
+    for (const own of [0, 1_000, 10 * LINGER_MS]) {
+      const { cluster, session } = clusterWith({ lingerMs: own }, "alice");
+      for (const refused of [-1, Number.NaN])
+        expect(() => session.drop(refused)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+      session.drop(LINGER_MS);
+      cluster.time.advance(LINGER_MS - 100);
+      expectEverywhere(cluster, ["+alice"]);
+      cluster.time.advance(200);
+      expectEverywhere(cluster, ["+alice", "-alice left"]);
+    }
+  });
+
   test("that has no lingerMs, or tracks nothing, closes", () => {
     const { cluster, session } = clusterWith({}, "alice");
     session.drop();

@@ -16,17 +16,15 @@ export class Session implements EntryHolder {
   /** Kept by `LocalPresences`. */
   held: Entry | Set<Entry> | undefined = undefined;
   /** How long what it tracks stays after `drop`. */
-  readonly lingerMs: number;
+  lingerMs: number;
   private state: "open" | "dropped" | "closed" = "open";
   private readonly owner: LocalPresences;
   private removedListeners: Set<(presence: Presence) => void> | undefined = undefined;
 
   /** @throws {InvalidArgumentError} for an option that cannot be used */
   constructor(owner: LocalPresences, { lingerMs = 0 }: SessionOptions = {}) {
-    if (!Number.isSafeInteger(lingerMs) || lingerMs < 0)
-      throw new InvalidArgumentError("lingerMs", `must be an integer of at least 0, not ${lingerMs}`);
     this.owner = owner;
-    this.lingerMs = lingerMs;
+    this.lingerMs = checkLinger(lingerMs);
   }
 
   /**
@@ -87,9 +85,13 @@ export class Session implements EntryHolder {
    * its lingering entries are lost with the others; when it stops, its hand-off is theirs.
    *
    * Idempotent. Cost: O(entries of this session).
+   *
+   * @param lingerMs default is the session's
+   * @throws {InvalidArgumentError} for a time that cannot be used
    */
-  drop(): void {
+  drop(lingerMs = this.lingerMs): void {
     if (this.state !== "open") return;
+    this.lingerMs = checkLinger(lingerMs);
     if (this.lingerMs === 0 || this.size === 0) {
       this.close();
       return;
@@ -130,4 +132,10 @@ export class Session implements EntryHolder {
   private assertOpen(): void {
     if (this.state !== "open") throw new ClosedError("this session");
   }
+}
+
+function checkLinger(lingerMs: number): number {
+  if (!Number.isSafeInteger(lingerMs) || lingerMs < 0)
+    throw new InvalidArgumentError("lingerMs", `must be an integer of at least 0, not ${lingerMs}`);
+  return lingerMs;
 }

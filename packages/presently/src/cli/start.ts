@@ -125,6 +125,9 @@ function upLine({ name, meshUrl, httpUrl }: PresentlyNode): string {
 function stopper(starting: Promise<PresentlyNode>, log: Log): () => Promise<void> {
   return async () => {
     const node = await starting;
+    await node.drain().catch((error: unknown) => {
+      log.error({ error: String(error) }, "clients could not be sent to other nodes: stopping without");
+    });
     await node.stop();
     log.info({}, `presently ${node.name} has stopped`);
   };

@@ -1,12 +1,28 @@
-/** Sends the clients of a server to other nodes, not all at once: they would all come there at once. */
+/**
+ * Sends the clients of a server to other nodes, not all at once: they would all come there at once.
+ *
+ * A drain is the beginning of a hand-off. What a client has tracked stays here for `handoffMs` from when it is sent away,
+ * and is taken over by the node to which it comes, so that nobody counts it twice or sees it go.
+ */
 import { InvalidArgumentError } from "@presently/replica";
+
+/** A drain takes at most this many batches, unless it is told how large they are. */
+const BATCHES_MAX = 50;
+
+/** The least number of connections in a batch, unless it is told. */
+const BATCH_SIZE = 1_000;
 
 /** How to drain. */
 export interface DrainOptions {
-  /** Connections that are closed at a time. Default 1,000. */
+  /** Connections that are closed at a time. Default 1,000, or a fiftieth of all if that is more. */
   readonly batchSize?: number;
-  /** Pause between two batches. Default 100. */
+  /** Pause between two batches. Default 100 ms. */
   readonly intervalMs?: number;
+  /**
+   * How long what a client has tracked waits for it to come back, at any node. Default 10,000, or the node's `handoffMs` if
+   * that is not 0. `stop` hands off for as long, unless it is told otherwise.
+   */
+  readonly handoffMs?: number;
 }
 
 /** What is drained. */
@@ -15,25 +31,34 @@ export interface Drained<Connection> {
   readonly begin: () => void;
   /** Those that are open. */
   readonly connections: () => readonly Connection[];
-  /** Takes one out of them. */
-  readonly sendAway: (connection: Connection) => void;
+  /** Takes some out of them. What they track lingers for `handoffMs`. */
+  readonly sendAway: (connections: readonly Connection[], handoffMs: number) => void;
+}
+
+/** What a drain needs of its node. */
+export interface DrainingNode {
+  handOffFor(handoffMs: number | undefined): number;
 }
 
 /**
  * Sends all away, a batch at a time; settles when nobody is left.
  *
- * @throws {InvalidArgumentError} for an empty batch; nothing has begun then
+ * @throws {InvalidArgumentError} for an option that cannot be used; nothing has begun then
  */
 export async function drain<Connection>(
+  node: DrainingNode,
   { begin, connections, sendAway }: Drained<Connection>,
-  { batchSize = 1_000, intervalMs = 100 }: DrainOptions = {},
+  { batchSize, intervalMs = 100, handoffMs }: DrainOptions = {},
 ): Promise<void> {
-  if (!(batchSize >= 1)) throw new InvalidArgumentError("batchSize", "must be at least 1");
+  if (batchSize !== undefined && !(batchSize >= 1))
+    throw new InvalidArgumentError("batchSize", `must be at least 1, not ${batchSize}`);
+  const lingerMs = node.handOffFor(handoffMs);
   begin();
+  const size = batchSize ?? Math.max(BATCH_SIZE, Math.ceil(connections().length / BATCHES_MAX));
   for (;;) {
     const open = connections();
-    for (const connection of open.slice(0, batchSize)) sendAway(connection);
-    if (open.length <= batchSize) return;
+    sendAway(open.slice(0, size), lingerMs);
+    if (open.length <= size) return;
     await new Promise((resolve) => setTimeout(resolve, intervalMs));
   }
 }

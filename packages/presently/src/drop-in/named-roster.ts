@@ -113,8 +113,8 @@ class NamedSession implements RosterSession {
     this.#session.close();
   }
 
-  drop(): void {
-    this.#session.drop();
+  drop(lingerMs?: number): void {
+    this.#session.drop(lingerMs);
   }
 
   onRemoved(listener: (presence: Presence) => void): () => void {
