@@ -1,6 +1,8 @@
 /** Where log lines go: one JSON object a line for machines, one readable line for a person at a terminal. */
 import { pino } from "pino";
-import pinoPretty from "pino-pretty";
+import { prettyFactory } from "pino-pretty";
+import { tellDroppedLines } from "./dropped-lines.ts";
+import { type LineOutput, standardOutput } from "./standard-output.ts";
 
 /** The levels of `logLevel`, from the least important line on; `silent` writes nothing. */
 export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
@@ -23,31 +25,44 @@ export interface LoggerOptions {
   readonly base: Readonly<Record<string, unknown>>;
   /** One readable line, in colour, instead of JSON. */
   readonly pretty: boolean;
+  /** Default: standard output. */
+  readonly output?: LineOutput;
 }
 
 /**
- * A logger that writes to standard output before each call returns, so that the last line before an exit is there.
+ * A logger that writes to standard output, and never blocks or throws: see `LineOutput`. A line that can be written is there
+ * before the call returns.
  *
- * A field named `secret` or `secrets` is blacked out, at any place where one could be by mistake.
+ * An error under `error` or `err` is logged with its type, message and stack. A field named `secret` or `secrets` is
+ * blacked out, at any place where one could be by mistake.
  */
-export function createLogger({ level, base, pretty }: LoggerOptions): Log {
-  const options = {
-    level,
-    base,
-    redact: { paths: ["secret", "secrets", "*.secret", "*.secrets"], censor: "[secret]" },
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
-  };
-  return pretty
-    ? pino(
-        options,
-        pinoPretty({
-          sync: true,
-          colorize: true,
-          translateTime: "HH:MM:ss.l",
-          ignore: "node",
-          hideObject: true,
-        }),
-      )
-    : pino(options, pino.destination({ dest: 1, sync: true }));
+export function createLogger({ level, base, pretty, output = standardOutput() }: LoggerOptions): Log {
+  const form = pretty ? readable() : (line: string) => line;
+  const logger = pino(
+    {
+      level,
+      base,
+      redact: { paths: ["secret", "secrets", "*.secret", "*.secrets"], censor: "[secret]" },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label: string) => ({ level: label }) },
+      serializers: { err: pino.stdSerializers.err, error: pino.stdSerializers.err },
+    },
+    { write: (line) => output.write(form(line), tellDropped) },
+  );
+  const tellDropped = (count: number) => tellDroppedLines(logger, count);
+  return logger;
+}
+
+/** The form of a line for a person at a terminal: the message, and the stack if it is about an error. */
+function readable(): (line: string) => string {
+  return prettyFactory({
+    colorize: true,
+    translateTime: "HH:MM:ss.l",
+    ignore: "node",
+    hideObject: true,
+    messageFormat: ({ msg, error, err }) => {
+      const stack = ((error ?? err) as { readonly stack?: unknown } | undefined)?.stack;
+      return typeof stack === "string" ? `${msg}\n${stack}` : String(msg);
+    },
+  });
 }

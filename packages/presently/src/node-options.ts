@@ -109,9 +109,12 @@ export interface NodeOptions extends Omit<ReplicaOptions, "incarnation" | "rando
   readonly readyGraceMs?: number;
   /** Least important line that the node's own logger writes; default `warn`. */
   readonly logLevel?: LogLevel;
-  /** Takes the log lines instead of the node's own logger; a pino logger fits. */
+  /**
+   * Takes the log lines instead of the node's own logger; a pino logger fits. A line that it throws at, or whose promise it
+   * rejects, is dropped and counted (`presently_log_lines_dropped_total`).
+   */
   readonly log?: Log;
-  /** Told of everything that is worth a log line, with the facts as fields. Must not throw. */
+  /** Told of everything that is worth a log line, with the facts as fields. What it throws is a line in the log. */
   readonly onNotice?: (notice: NodeNotice) => void;
 }
 

@@ -242,6 +242,50 @@ describe("a node", () => {
   });
 });
 
+describe("a node whose log always throws", () => {
+  const broken = () => {
+    throw new Error("ENOSPC: no space left on device, write");
+  };
+  const log = { debug: broken, info: broken, warn: broken, error: broken };
+
+  test("tells every watcher every change, and counts the lines that it lost", async () => {
+    const a = await start("a", { log });
+    const told: number[] = [];
+    a.watch("room", () => {
+      throw new Error("a fault of the application");
+    });
+    a.watch("room", ({ number }) => told.push(number));
+    const session = a.session();
+    session.track("room", "alice");
+    session.track("room", "bob");
+    expect(told).toEqual([0, 1, 2]);
+    expect(a.logLinesDropped).toBeGreaterThanOrEqual(3);
+  });
+
+  test("shows who comes on other nodes, and nobody of one that has gone", async () => {
+    const a = await start("a", { log, mesh: { port: 0 } });
+    const b = await start("b", { log, mesh: { port: 0, peers: [a.meshUrl!] } });
+    b.session().track("room", "bob");
+    await eventually(() => expect(keysAt(a, "room")).toEqual(["bob"]));
+    await b.stop();
+    await eventually(() => expect(keysAt(a, "room")).toEqual([]));
+  });
+});
+
+test("an observer whose promise rejects is a line in the log, and no unhandled rejection", async () => {
+  const lines: unknown[] = [];
+  const note = (facts: object) => void lines.push(facts);
+  const fault = new Error("the observer is broken");
+  await start("a", {
+    mesh: { port: 0 },
+    log: { debug: note, info: note, warn: note, error: note },
+    onNotice: async () => {
+      throw fault;
+    },
+  });
+  await eventually(() => expect(lines).toContainEqual({ error: fault }));
+});
+
 describe("a start that fails", () => {
   test.each(["mesh", "http"] as const)(
     "because the %s port is taken says so, and leaves nothing behind",

@@ -20,6 +20,7 @@ import {
   type ReplicaListener,
   type ReplicaOptions,
   type ReplicaReport,
+  reportRejection,
   type Session,
   type SessionOptions,
   type SyncProgress,
@@ -35,13 +36,15 @@ import { systemClock } from "./clock.ts";
 import { resolveConfig } from "./config.ts";
 import type { DrainOptions } from "./drop-in/drain.ts";
 import { EVICTION_CHANNEL, type Eviction, evictEverywhere } from "./eviction.ts";
+import { GuardedLog } from "./guarded-log.ts";
 import type { LinkReport, ServedNode } from "./http/served-node.ts";
 import { HttpServer } from "./http/server.ts";
-import { createLogger, type Log } from "./logger.ts";
+import { createLogger } from "./logger.ts";
 import { meshTransport } from "./mesh-transport.ts";
 import type { NodeConfig, NodeOptions } from "./node-options.ts";
 import type { NodeNotice } from "./notice.ts";
 import { notReadyReason } from "./readiness.ts";
+import { standardOutput } from "./standard-output.ts";
 import type { NodeTransport, TlsFiles, TransportFactory } from "./transport.ts";
 
 /** How long frames that are on their way out may take when the node stops. */
@@ -94,7 +97,7 @@ export async function createNode(options: NodeOptions): Promise<PresentlyNode> {
 /** One running node. All reads are synchronous and from local memory. */
 export class PresentlyNode implements ServedNode {
   readonly #config: NodeConfig;
-  readonly #log: Log;
+  readonly #log: GuardedLog;
   readonly #endpoint: Endpoint;
   readonly #transport: NodeTransport;
   readonly #clients: ClientAddresses;
@@ -138,8 +141,9 @@ export class PresentlyNode implements ServedNode {
   private constructor(config: NodeConfig) {
     this.#config = config;
     this.#clients = new ClientAddresses(config.http?.trustedProxies ?? []);
-    this.#log =
-      config.log ?? createLogger({ level: config.logLevel, base: { node: config.name }, pretty: false });
+    this.#log = new GuardedLog(
+      config.log ?? createLogger({ level: config.logLevel, base: { node: config.name }, pretty: false }),
+    );
     this.#whenReady = new Promise((resolve) => {
       this.#announceReady = resolve;
     });
@@ -378,7 +382,7 @@ export class PresentlyNode implements ServedNode {
   onRequest(channel: string, handler: (payload: unknown, from: ReplicaId) => unknown): () => void {
     return this.#endpoint.replica.messenger.onRequest(channel, (payload, from, responder) => {
       const failed = (error: unknown) => {
-        this.#log.warn({ channel, from, error: String(error) }, "a request could not be answered");
+        this.#log.warn({ channel, from, error }, "a request could not be answered");
         responder.fail(error instanceof Error ? error.message : String(error));
       };
       // The handler runs at once, so that requests of one node are begun in the order in which it sent them.
@@ -451,6 +455,11 @@ export class PresentlyNode implements ServedNode {
   /** Requests over HTTP that were refused by `access` or for being too many, by the reason. */
   get refusedRequests(): Readonly<Record<string, number>> {
     return this.#http?.refused ?? {};
+  }
+
+  /** Lines that the node's log refused, and that the standard output of its process did not take; for metrics. */
+  get logLinesDropped(): number {
+    return this.#log.dropped + standardOutput().dropped;
   }
 
   /** Whether it has caught up with every peer that it can reach. Stays true until it stops. */
@@ -585,10 +594,11 @@ export class PresentlyNode implements ServedNode {
     this.#http?.post(notice);
     // Links and sync are what readiness hangs on, and each of their steps is a notice.
     if (!this.#ready) queueMicrotask(() => this.ready);
+    const failed = (error: unknown) => this.#log.error({ error }, "onNotice threw an error");
     try {
-      this.#config.onNotice?.(notice);
+      reportRejection(this.#config.onNotice?.(notice), failed);
     } catch (error) {
-      this.#log.error({ error: String(error) }, "onNotice threw an error");
+      failed(error);
     }
   }
 

@@ -2,6 +2,7 @@
 import type { ReplicaId } from "@presently/crdt";
 import { InvalidArgumentError, LimitError } from "./errors.ts";
 import { checkText, sizeOf } from "./limits.ts";
+import { reportRejection } from "./listener-call.ts";
 import type { ReplicaSettings } from "./options.ts";
 
 /** Told of every message on a channel, and of the replica that sent it. */
@@ -36,11 +37,14 @@ export class Channels {
   }
 
   deliver(channel: string, payload: unknown, from: ReplicaId): void {
-    for (const listener of this.listeners.get(channel) ?? []) {
+    const listeners = this.listeners.get(channel);
+    if (listeners === undefined) return;
+    const failed = (error: unknown) => this.failed(error, channel);
+    for (const listener of listeners) {
       try {
-        listener(payload, from);
+        reportRejection(listener(payload, from), failed);
       } catch (error) {
-        this.failed(error, channel);
+        failed(error);
       }
     }
   }

@@ -236,11 +236,7 @@ export class Content {
 
   private tellKicked(entry: Entry): void {
     this.locals.forget(entry);
-    try {
-      entry.session?.tellRemoved(entry);
-    } catch (error) {
-      this.listenerFailed(error, { ref: entry.ref });
-    }
+    entry.session?.tellRemoved(entry, (error) => this.listenerFailed(error, { ref: entry.ref }));
   }
 
   /** What a listener of the application threw is reported, and stops nobody else. */

@@ -1,4 +1,5 @@
 /** Who wants to know how many are on a topic, and nothing else: told of the newest count, now and then, whatever the changes were. */
+import { callListener } from "./listener-call.ts";
 import type { Millis } from "./outbox.ts";
 import type { CountListener, TopicCount } from "./presence.ts";
 
@@ -81,10 +82,6 @@ export class CountWatches {
   }
 
   private tell(topic: string, listener: CountListener, count: TopicCount): void {
-    try {
-      listener(count);
-    } catch (error) {
-      this.failed(error, topic);
-    }
+    callListener(listener, count, (error) => this.failed(error, topic));
   }
 }

@@ -3,6 +3,7 @@ import type { ReplicaId } from "@presently/crdt";
 import type { Clock } from "./clock.ts";
 import { decodeMessage, encodeMessage } from "./codec.ts";
 import { ProtocolError } from "./errors.ts";
+import { callListener } from "./listener-call.ts";
 import type { Message } from "./messages.ts";
 import type { TopicInterest } from "./messenger.ts";
 import type { Notice } from "./notice.ts";
@@ -19,6 +20,7 @@ export interface EndpointOptions {
   /** Called once, with the endpoint as its listener; it may start to call back as soon as `start` was called. */
   readonly transport: (listener: TransportListener, replica: ReplicaId) => Transport;
   readonly clock: Clock;
+  /** What it throws is counted among the listener errors. */
   readonly onNotice?: (notice: Notice) => void;
   /** The replica goes on under another id: the transport must open its links anew. */
   readonly onRenamed?: (replica: ReplicaId) => void;
@@ -52,7 +54,7 @@ export class Endpoint implements TransportListener {
       wake: (delayMs) => this.wake(this.clock.now() + delayMs),
       renamed: (replica) => this.later(() => options.onRenamed?.(replica)),
       superseded: (newest) => this.later(() => options.onSuperseded?.(newest)),
-      notice: (notice) => options.onNotice?.(notice),
+      notice: (notice) => this.notify(notice, options.onNotice),
     };
     this.replica = new Replica(options.replica, outbox);
     this.transport = options.transport(this, this.replica.id);
@@ -147,6 +149,14 @@ export class Endpoint implements TransportListener {
       frame ??= encodeMessage(message);
       this.transport.send(peer, frame);
     }
+  }
+
+  /** Comes in the middle of the replica's work, which must be finished whatever the listener does. */
+  private notify(notice: Notice, listener: EndpointOptions["onNotice"]): void {
+    if (listener === undefined) return;
+    callListener(listener, notice, () => {
+      this.replica.counters.listenerErrors++;
+    });
   }
 
   /** A transport may call back at once, and the replica must have finished its own call first. */

@@ -1,5 +1,6 @@
 /** Who wants to hear of the other replicas: what was noted during an input is told after it, once for each replica. */
 import type { ReplicaId } from "@presently/crdt";
+import { callListener } from "./listener-call.ts";
 import type { ReplicaStatus } from "./presence.ts";
 
 /** What is now believed of another replica. */
@@ -40,12 +41,6 @@ export class Followers {
     const changes = [...this.noted].map(this.look);
     this.noted.clear();
     for (const change of changes)
-      for (const listener of this.listeners) {
-        try {
-          listener(change);
-        } catch (error) {
-          this.failed(error);
-        }
-      }
+      for (const listener of this.listeners) callListener(listener, change, this.failed);
   }
 }

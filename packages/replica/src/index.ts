@@ -14,6 +14,7 @@ export {
   ProtocolError,
 } from "./errors.ts";
 export type { ReplicaChange, ReplicaListener } from "./followers.ts";
+export { callListener, reportRejection } from "./listener-call.ts";
 export type { Message } from "./messages.ts";
 export { type BroadcastOptions, Messenger, type TopicInterest } from "./messenger.ts";
 export type { Notice, NoticeType } from "./notice.ts";

@@ -6,6 +6,7 @@ import type { ReplicaId } from "@presently/crdt";
 import { checkMessage } from "./channels.ts";
 import { InvalidArgumentError, PresentlyError } from "./errors.ts";
 import { checkText } from "./limits.ts";
+import { reportRejection } from "./listener-call.ts";
 import type { ReplyMessage, RequestMessage } from "./messages.ts";
 import type { ReplicaSettings } from "./options.ts";
 import type { Millis } from "./outbox.ts";
@@ -142,11 +143,14 @@ export class Requests {
         if (end()) answer("failed", reason.slice(0, REASON_LENGTH_MAX));
       },
     };
-    try {
-      handler(payload, from, responder);
-    } catch (error) {
+    const failed = (error: unknown) => {
       this.failed(error, channel);
       responder.fail(error instanceof Error ? error.message : "its handler threw");
+    };
+    try {
+      reportRejection(handler(payload, from, responder), failed);
+    } catch (error) {
+      failed(error);
     }
   }
 

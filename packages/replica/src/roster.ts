@@ -3,6 +3,7 @@ import { CountWatches } from "./count-watches.ts";
 import { Entry } from "./entry.ts";
 import { LimitError } from "./errors.ts";
 import { KeyIndex } from "./key-index.ts";
+import { reportRejection } from "./listener-call.ts";
 import type { Millis } from "./outbox.ts";
 import type {
   CountListener,
@@ -311,7 +312,9 @@ export class Roster {
   private tell(subscription: Subscription, change: Parameters<Watcher>[0]): void {
     if (!subscription.active) return;
     try {
-      subscription.watcher(change);
+      const returned: unknown = subscription.watcher(change);
+      if (returned !== undefined)
+        reportRejection(returned, (error) => this.listener.failed(error, change.topic));
     } catch (error) {
       this.listener.failed(error, change.topic);
     }

@@ -2,6 +2,7 @@
 import type { Entry } from "./entry.ts";
 import { type EntryHolder, heldCount } from "./entry-bag.ts";
 import { ClosedError, InvalidArgumentError } from "./errors.ts";
+import { callListener } from "./listener-call.ts";
 import type { LocalPresences } from "./local-presences.ts";
 import type { Meta, Presence } from "./presence.ts";
 
@@ -124,9 +125,9 @@ export class Session implements EntryHolder {
     return () => void this.removedListeners?.delete(listener);
   }
 
-  /** Called by the replica once another one has removed `entry`. */
-  tellRemoved(entry: Entry): void {
-    for (const listener of this.removedListeners ?? []) listener(entry);
+  /** Called by the replica once another one has removed `entry`. `failed` is told what a listener threw. */
+  tellRemoved(entry: Entry, failed: (error: unknown) => void): void {
+    for (const listener of this.removedListeners ?? []) callListener(listener, entry, failed);
   }
 
   private assertOpen(): void {

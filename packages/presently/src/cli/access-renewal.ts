@@ -15,7 +15,7 @@ export function renewTokens(node: PresentlyNode, access: ReadyAccess, file: stri
       access.renewTokens(readTokens(file));
       log.info({}, "the API tokens were read again");
     } catch (error) {
-      log.error({ error: String(error) }, "the new API tokens cannot be used: the old ones go on");
+      log.error({ error }, "the new API tokens cannot be used: the old ones go on");
     }
   });
 }

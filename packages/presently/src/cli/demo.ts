@@ -2,6 +2,8 @@
 import { once } from "node:events";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Demo, startDemo } from "../demo/index.ts";
+import { standardOutput } from "../standard-output.ts";
+import { outliveReader } from "./output.ts";
 
 const NODES_MAX = 9;
 
@@ -36,7 +38,8 @@ export function addDemoCommand(program: Command): void {
 }
 
 async function runDemo(flags: DemoFlags): Promise<void> {
-  const print = (line: string) => process.stdout.write(`${line}\n`);
+  outliveReader();
+  const print = (line: string) => standardOutput().write(`${line}\n`);
   // Listened for before anything is started, so that Ctrl-C during the start leaves nothing behind either. A second one
   // ends this process at once; the nodes see that it is gone, and leave.
   const interruption = Promise.race(["SIGINT", "SIGTERM", "SIGHUP"].map((signal) => once(process, signal)));

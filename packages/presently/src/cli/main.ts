@@ -10,6 +10,7 @@ import { addEvictCommand } from "./evict.ts";
 import { endingOf } from "./failure.ts";
 import { addFuzzCommand } from "./fuzz.ts";
 import { addListCommand } from "./list.ts";
+import { endWithReader } from "./output.ts";
 import { addStartCommand } from "./start.ts";
 import { addTopicsCommand } from "./topics.ts";
 import { addWatchCommand } from "./watch.ts";
@@ -43,7 +44,7 @@ export function createProgram(): Command {
  * @param words  what follows `presently`
  */
 export async function main(words: readonly string[]): Promise<void> {
-  endQuietlyWithReader();
+  endWithReader();
   try {
     const program = createProgram();
     if (words.length === 0) program.outputHelp();
@@ -53,14 +54,6 @@ export async function main(words: readonly string[]): Promise<void> {
     if (line !== undefined) process.stderr.write(`${line}\n`);
     process.exitCode = exitCode;
   }
-}
-
-/** `presently topics | head` closes our output early: that is how such a pipe ends, and no failure. */
-function endQuietlyWithReader(): void {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit(0);
-  });
 }
 
 function versionOfPackage(): string {

@@ -24,7 +24,7 @@ export function renewCertificates(
       const tls = read();
       if (tls !== undefined) node.renewTls(tls);
     } catch (error) {
-      log.error({ error: String(error) }, "the new certificates cannot be used: the old ones go on");
+      log.error({ error }, "the new certificates cannot be used: the old ones go on");
     }
   };
   whenFilesChange(node, files, renew);

@@ -10,6 +10,7 @@ import { renewTokens } from "./access-renewal.ts";
 import { addExtensionOptions, checkExtensions, loadExtensions, servedPaths } from "./extensions.ts";
 import { CommandError, EXIT, endingOf } from "./failure.ts";
 import { addNatsOptions, loadNats } from "./nats-flags.ts";
+import { outliveReader } from "./output.ts";
 import { runGroup } from "./processes/group.ts";
 import { checkGroup, optionsOfSlot, processesIn } from "./processes/orders.ts";
 import { isGroupMember, Membership } from "./processes/worker.ts";
@@ -33,6 +34,7 @@ export function addStartCommand(program: Command): void {
 }
 
 async function start(given: Record<string, unknown>): Promise<void> {
+  outliveReader();
   if (isGroupMember()) {
     await endingWith(() => serve(given, () => Membership.begin()));
     return;
@@ -145,7 +147,7 @@ function stopOnSignals(signals: readonly NodeJS.Signals[], stop: () => Promise<v
       stopping = true;
       log.info({ signal }, `${signal}: leaving the cluster; a second one ends the process at once`);
       stop().catch((error: unknown) => {
-        log.error({ error: String(error) }, "stopping failed: ending at once");
+        log.error({ error }, "stopping failed: ending at once");
         process.exit(1);
       });
     });

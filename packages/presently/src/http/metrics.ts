@@ -89,6 +89,9 @@ function registryOf(node: ServedNode): Registry {
   addLinks(registry, node);
   addCounters(registry, node);
   addRequests(registry, node);
+  counter(registry, "log_lines_dropped", "Lines of the log that could not be written.", [], (metric) =>
+    metric.inc(node.logLinesDropped),
+  );
   return registry;
 }
 

@@ -81,11 +81,19 @@ export class NoticeBoard {
   }
 }
 
+/** An error as JSON has nothing to say otherwise; its stack is of use to the log, and to nobody here. */
+function plain(_name: string, fact: unknown): unknown {
+  if (!(fact instanceof Error)) return fact;
+  const { name, message, code } = fact as NodeJS.ErrnoException;
+  return { name, message, code };
+}
+
 /** A fact may be of any size and kind; what cannot be sent as it is, is left out. */
 function bounded(notice: NoticeJson): NoticeJson {
   const message = notice.message.slice(0, NOTICE_CHARACTERS_MAX);
   try {
-    if (JSON.stringify(notice.facts).length <= NOTICE_CHARACTERS_MAX) return { ...notice, message };
+    const facts = JSON.stringify(notice.facts, plain);
+    if (facts.length <= NOTICE_CHARACTERS_MAX) return { ...notice, message, facts: JSON.parse(facts) };
   } catch {
     // A cycle, or a BigInt: of use to the log, and to nobody here.
   }

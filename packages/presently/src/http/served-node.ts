@@ -50,6 +50,8 @@ export interface ServedNode {
   readonly refused: Readonly<Record<string, number>>;
   /** Requests over HTTP that were refused by access or for being too many, by the reason. */
   readonly refusedRequests: Readonly<Record<string, number>>;
+  /** Lines of the log that could not be written. */
+  readonly logLinesDropped: number;
   session(): Session;
   list(topic: string): readonly Presence[];
   topics(prefix?: string): readonly TopicSummary[];

@@ -164,7 +164,7 @@ export class HttpServer {
       this.#server.listen({ host, port }, () => {
         this.#server.off("error", failed);
         this.#server.on("error", (error) => {
-          this.#log.error({ type: "http-server-error", error: error.message }, `http: ${error.message}`);
+          this.#log.error({ type: "http-server-error", error }, `http: ${error.message}`);
         });
         resolve();
       });
@@ -174,9 +174,7 @@ export class HttpServer {
   /** Never throws: the end of every request is a reply, a stream, or a connection that is gone. */
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // A client that goes away while we write is an everyday event, and the `close` that follows is what counts.
-    response.on("error", (error) =>
-      this.#log.debug({ error: error.message }, "http: response not delivered"),
-    );
+    response.on("error", (error) => this.#log.debug({ error }, "http: response not delivered"));
     for (const [name, value] of Object.entries(this.#origins.headersFor(request))) {
       response.setHeader(name, value);
     }
@@ -231,8 +229,7 @@ export class HttpServer {
         "http: refused",
       );
     } else {
-      const stack = error instanceof Error ? error.stack : String(error);
-      this.#log.error({ type: "http-failed", method: request.method, error: stack }, "http: request failed");
+      this.#log.error({ type: "http-failed", method: request.method, error }, "http: request failed");
     }
     return reply;
   }

@@ -86,7 +86,7 @@ function closeUnaccepted({ process: child }: Worker): void {
 function processOf(worker: Worker, log: Log): WorkerProcess {
   closeUnaccepted(worker);
   // What is sent to a process that has just ended goes nowhere, and its end is told by `exit`.
-  worker.on("error", (error) => log.debug({ error: error.message }, "a process was not reached"));
+  worker.on("error", (error) => log.debug({ error }, "a process was not reached"));
   return {
     pid: worker.process.pid,
     send: (message) => {
