@@ -258,12 +258,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: "a pull that waits for ever",
     file: PULLER,
     find: "if (now < deadline) return deadline;",
-    put: "if (now < deadline || this.pull !== undefined) return Number.POSITIVE_INFINITY;",
+    put: "if (now < deadline || this.current !== undefined) return Number.POSITIVE_INFINITY;",
   },
   {
     name: "a lost link that leaves its pull under way",
     file: PULLER,
-    find: "if (this.pull?.peer.id === peer) this.pull = undefined;",
+    find: "if (this.current?.peer.id === peer) this.current = undefined;",
     put: "",
   },
 ];

@@ -1,39 +1,13 @@
-import { ObservedRemoveSet, type ReplicaId, replicaId } from "@presently/crdt";
+import { replicaId } from "@presently/crdt";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { GIVERS, run, SETTINGS, Side, type Step } from "../test/givers.ts";
 import { decodeMessage, encodeMessage } from "./codec.ts";
-import { Entry } from "./entry.ts";
 import { Giver } from "./giver.ts";
 import type { PullMessage, SyncMessage } from "./messages.ts";
-import { resolveReplicaOptions } from "./options.ts";
 import { Peer } from "./peer.ts";
 import { Puller } from "./puller.ts";
 
-const SETTINGS = resolveReplicaOptions({ name: "x", incarnation: 1, frameBytesTarget: 60 });
-const GIVERS = ["a", "b", "c"].map((name) => replicaId(name, 1));
-
-/** Sets that change, and hear of each other's changes in part. */
-class Side {
-  /** What a reader would see, by the listener's calls alone. */
-  readonly shown = new Map<string, Entry>();
-  readonly set: ObservedRemoveSet<Entry>;
-
-  constructor(id: ReplicaId, logSizeMax: number) {
-    const nameOf = (origin: ReplicaId, number: number) => `${origin} ${number}`;
-    this.set = new ObservedRemoveSet<Entry>(
-      id,
-      {
-        inserted: (entry, origin, number) => this.shown.set(nameOf(origin, number), entry),
-        deleted: (_, origin, number) => expect(this.shown.delete(nameOf(origin, number))).toBe(true),
-      },
-      { logSizeMax },
-    );
-  }
-}
-
-type Step =
-  | { do: "add" | "update" | "remove"; at: number; nth: number }
-  | { do: "hear"; at: number; from: number; share: number };
 const at = fc.nat(GIVERS.length - 1);
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({
@@ -45,34 +19,6 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 /** Parts that come before the link with a giver breaks; the giver who is asked next. */
 const turn = fc.record({ giver: at, parts: fc.nat(6), steps: fc.array(step, { maxLength: 4 }) });
-
-function run(sides: readonly Side[], { do: what, ...step }: Step): void {
-  const { set } = sides[step.at]!;
-  if (what === "hear" && "from" in step) {
-    const from = sides[step.from]!.set;
-    for (const id of from.originIds()) {
-      const deltas = from.deltasSince(id, set.vectorOf(id)) ?? [];
-      for (const delta of deltas.slice(0, step.share)) set.apply(delta);
-    }
-    return;
-  }
-  if (!("nth" in step)) return;
-  const own = [...set.entriesOf(set.replica).keys()];
-  const dots = GIVERS.flatMap((origin) =>
-    [...set.entriesOf(origin).keys()].map((number) => ({ origin, number })),
-  );
-  const number = set.nextNumber;
-  const previous = own[step.nth % Math.max(1, own.length)];
-  if (what === "add") set.add(new Entry(set.replica, number, "t", `k${step.nth}`, {}, 0, number));
-  else if (what === "update" && previous !== undefined) {
-    const { root } = set.entriesOf(set.replica).get(previous)!;
-    set.update(previous, new Entry(set.replica, number, "t", `k${step.nth}`, {}, previous, root));
-  } else if (what === "remove" && dots.length > 0) {
-    const dot = dots[step.nth % dots.length]!;
-    set.remove([{ origin: dot.origin, numbers: [dot.number] }]);
-  }
-  set.takeDelta();
-}
 
 /** Asks one giver, over the wire, and takes in as much of the answer as comes before the link breaks. */
 function pull(asker: Side, puller: Puller, pulls: PullMessage[], giver: Side, parts: number): void {
@@ -106,6 +52,7 @@ test("whoever answers and wherever the link breaks, the asker ends with all that
           linked: () => false,
           timedOut: () => undefined,
           merged: (_, complete) => outcomes.push(complete),
+          progressed: () => undefined,
           finished: () => undefined,
         });
         for (const [index, step] of steps.entries()) {

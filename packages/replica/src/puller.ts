@@ -24,10 +24,13 @@ export interface PullerListener {
   timedOut(peer: ReplicaId): void;
   /** A full state was merged, or could not be because something that it calls live was not handed over. */
   merged(peer: ReplicaId, complete: boolean): void;
+  /** Another `PROGRESS_STEP` entries of a full state have come. */
+  progressed(progress: SyncProgress): void;
   /** Everything that the pull asked for has come. */
   finished(peer: ReplicaId): void;
 }
 
+/** A pull, and what has come of its answer. */
 interface Pull {
   readonly id: number;
   readonly peer: Peer;
@@ -36,37 +39,45 @@ interface Pull {
   readonly vector: Map<ReplicaId, EventNumber>;
   readonly live: Map<ReplicaId, { ranges: EventNumber[]; hash: number }>;
   ranges: number;
-  /** Entries that had been received before it, and that it is to bring; undefined while that is not known. */
-  readonly receivedBefore: number;
+  /** Entries that were staged before it, and that it is to bring; undefined while that is not known. */
+  readonly stagedBefore: number;
   expected: number | undefined;
 }
 
+/** Entries of a full sync between two reports of progress. */
+const PROGRESS_STEP = 50_000;
+/** Pulls without an answer that are remembered. */
+const GIVEN_UP_MAX = 32;
+
 export class Puller {
-  private pull: Pull | undefined = undefined;
-  private lastId = 0;
+  private current: Pull | undefined = undefined;
+  private lastId: number;
+  /** Pulls that were given up for their time, oldest first: their answers may still be on their way. */
+  private readonly givenUp = new Map<number, Pull>();
   /** How far the entries of a broken-off full sync have come, so that the next sender need not repeat them. */
   private readonly staged = new Map<ReplicaId, EventNumber>();
-  /** Of each peer the first pull that was given up for its time, and whose answer may still be on its way. */
-  private readonly givenUp = new Map<ReplicaId, number>();
   private readonly set: ObservedRemoveSet<Entry>;
   private readonly settings: ReplicaSettings;
   private readonly listener: PullerListener;
-  /** Entries received by full syncs so far, for progress reports. */
-  entriesReceived = 0;
-  /** Of these, those that belong to states which are merged. */
-  private entriesMerged = 0;
-  /** As of the last part of an answer. */
-  lastProgress: SyncProgress | undefined = undefined;
+  /** Entries that full syncs have brought since the last merge. */
+  private entriesStaged = 0;
 
-  constructor(set: ObservedRemoveSet<Entry>, settings: ReplicaSettings, listener: PullerListener) {
+  /** @param lastId the newest pull that was sent over the links that are up: an answer to it is none to a new one */
+  constructor(
+    set: ObservedRemoveSet<Entry>,
+    settings: ReplicaSettings,
+    listener: PullerListener,
+    lastId = 0,
+  ) {
     this.set = set;
     this.settings = settings;
     this.listener = listener;
+    this.lastId = lastId;
   }
 
   /** Pulls from one of these peers if it has what we lack and nothing is under way. */
   consider(peers: Iterable<Peer>, now: Millis): void {
-    if (this.pull !== undefined) return;
+    if (this.current !== undefined) return;
     for (const peer of peers) {
       if (peer.diverges || this.lacks(peer)) {
         this.start(peer, now);
@@ -92,11 +103,11 @@ export class Puller {
 
   /** Asks this peer now, unless a pull is under way already. */
   start(peer: Peer, now: Millis): void {
-    if (this.pull !== undefined) return;
+    if (this.current !== undefined) return;
     const id = ++this.lastId;
-    this.pull = {
+    this.current = {
       ...{ id, peer, progressAt: now, vector: new Map(), live: new Map(), ranges: 0 },
-      ...{ receivedBefore: this.entriesReceived, expected: undefined },
+      ...{ stagedBefore: this.entriesStaged, expected: undefined },
     };
     const vector = [...this.set.vector()];
     const staged = [...this.staged];
@@ -104,70 +115,78 @@ export class Puller {
     peer.diverges = false;
   }
 
+  /** The last pull that was sent. */
+  get newestId(): number {
+    return this.lastId;
+  }
+
   /** How far the full state is that is on its way here; undefined if none is. */
   get progress(): SyncProgress | undefined {
-    return this.pull?.expected === undefined ? undefined : this.lastProgress;
+    return this.current?.expected === undefined ? undefined : this.progressOf(this.current);
+  }
+
+  private progressOf({ peer, stagedBefore, expected = 0 }: Pull): SyncProgress {
+    const { entriesStaged: entriesReceived } = this;
+    // What an earlier answer brings late may be among what this one brings.
+    return {
+      from: peer.id,
+      entriesReceived,
+      entriesExpected: Math.max(entriesReceived, stagedBefore + expected),
+    };
   }
 
   /** The link with a peer is gone. */
   abandon(peer: ReplicaId): void {
-    this.givenUp.delete(peer);
-    if (this.pull?.peer.id === peer) this.pull = undefined;
+    for (const [id, pull] of this.givenUp) if (pull.peer.id === peer) this.givenUp.delete(id);
+    if (this.current?.peer.id === peer) this.current = undefined;
   }
 
-  /** A part of an answer. */
+  /**
+   * A part of an answer, in time or late. On a link so slow that a frame takes longer than `pullTimeoutMs` every part
+   * comes late: it counts all the same, or each pull would ask for the same again, for ever.
+   */
   receive(from: ReplicaId, message: SyncMessage, now: Millis): void {
-    const pull = this.pull;
-    if (pull === undefined || pull.id !== message.pull || pull.peer.id !== from) {
-      this.receiveLate(from, message, now);
-      return;
-    }
-    pull.progressAt = now;
+    const { current } = this;
+    const pull = current?.id === message.pull ? current : this.givenUp.get(message.pull);
+    if (pull === undefined || pull.peer.id !== from) return;
+    // Whoever still answers an earlier pull has not come to this one.
+    if (current?.peer.id === from) current.progressAt = now;
+    this.forgetBefore(pull);
     if (message.full) pull.expected = message.expected;
-    this.take(message);
+    this.take(pull, message);
     this.collect(pull, message);
-    this.noteProgress(pull);
     if (!message.last) return;
-    this.pull = undefined;
+    if (pull === current) this.current = undefined;
+    this.givenUp.delete(pull.id);
     if (message.full) this.merge(pull, message.pending);
     this.listener.finished(from);
   }
 
-  /**
-   * A part of an answer that we no longer waited for. On a link so slow that one frame takes longer than `pullTimeoutMs`
-   * every part comes late: what they bring counts all the same, or each pull would ask for the same again, for ever. Only
-   * the state as a whole is not merged by them: the pull after them will bring what is left of it.
-   */
-  private receiveLate(from: ReplicaId, message: SyncMessage, now: Millis): void {
-    const first = this.givenUp.get(from);
-    if (first === undefined || message.pull < first || message.pull > this.lastId) return;
-    if (this.pull?.peer.id === from) this.pull.progressAt = now;
-    this.take(message);
+  /** Answers come in the order of the pulls: what has not come of the earlier ones never will. */
+  private forgetBefore({ id, peer }: Pull): void {
+    for (const [earlier, pull] of this.givenUp)
+      if (earlier < id && pull.peer.id === peer.id) this.givenUp.delete(earlier);
   }
 
-  private take(message: SyncMessage): void {
+  private take(pull: Pull, message: SyncMessage): void {
     for (const delta of message.deltas) {
       if (!this.listener.knows(delta.origin)) continue;
       checkRemovals(this.set, delta.removals, this.settings);
       this.set.apply(delta);
     }
     checkRemovals(this.set, message.pending, this.settings);
+    const before = this.entriesStaged;
     for (const entries of message.entries) this.stage(entries.origin, entries);
-  }
-
-  private noteProgress({ peer, expected = 0, receivedBefore }: Pull): void {
-    this.lastProgress = {
-      from: peer.id,
-      entriesReceived: this.entriesReceived - this.entriesMerged,
-      entriesExpected: receivedBefore - this.entriesMerged + expected,
-    };
+    if (Math.floor(this.entriesStaged / PROGRESS_STEP) > Math.floor(before / PROGRESS_STEP))
+      this.listener.progressed(this.progressOf(pull));
   }
 
   private stage(origin: ReplicaId, entries: SyncMessage["entries"][number]): void {
     if (!this.listener.knows(origin) || entries.numbers.length === 0) return;
+    const before = this.set.aheadOf(origin);
     this.set.stage(entries);
     this.staged.set(origin, Math.max(this.staged.get(origin) ?? 0, entries.numbers.at(-1)!));
-    this.entriesReceived += entries.numbers.length;
+    this.entriesStaged += this.set.aheadOf(origin) - before;
   }
 
   private collect(pull: Pull, message: SyncMessage): void {
@@ -179,7 +198,6 @@ export class Puller {
           `a sync has more than syncRangesMax (${this.settings.syncRangesMax}) ranges`,
         );
       }
-      if (!this.listener.knows(replica) && replica !== this.set.replica) continue;
       pull.vector.set(replica, vector);
       const known = pull.live.get(replica);
       if (known === undefined) pull.live.set(replica, { ranges: [...ranges], hash });
@@ -189,24 +207,34 @@ export class Puller {
 
   private merge(pull: Pull, pending: readonly Removal[]): void {
     const { vector, live } = pull;
+    // Only now: who becomes known between two parts of its dots would lack the first of them.
+    for (const replica of vector.keys())
+      if (!this.listener.knows(replica) && replica !== this.set.replica) vector.delete(replica);
     const outcome = this.set.merge({ vector, live, pending, entries: [] });
     this.staged.clear();
     // What is late from now on goes on from a place that is no longer marked.
     this.givenUp.clear();
-    this.entriesMerged = this.entriesReceived;
+    this.entriesStaged = 0;
     this.listener.merged(pull.peer.id, outcome === "merged");
   }
 
   /** Gives up a pull that makes no progress; answers when it next wants to be called. */
   tick(now: Millis): Millis {
-    if (this.pull === undefined) return Number.POSITIVE_INFINITY;
-    const deadline = this.pull.progressAt + this.settings.pullTimeoutMs;
+    if (this.current === undefined) return Number.POSITIVE_INFINITY;
+    const deadline = this.current.progressAt + this.settings.pullTimeoutMs;
     if (now < deadline) return deadline;
-    const { id, peer } = this.pull;
-    this.pull = undefined;
-    if (!this.givenUp.has(peer.id)) this.givenUp.set(peer.id, id);
-    this.listener.timedOut(peer.id);
+    this.giveUp(this.current);
     return Number.POSITIVE_INFINITY;
+  }
+
+  private giveUp(pull: Pull): void {
+    this.current = undefined;
+    this.givenUp.set(pull.id, pull);
+    for (const oldest of this.givenUp.keys()) {
+      if (this.givenUp.size <= GIVEN_UP_MAX) break;
+      this.givenUp.delete(oldest);
+    }
+    this.listener.timedOut(pull.peer.id);
   }
 
   /** Whether everything that the peer claims is here. */

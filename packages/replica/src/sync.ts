@@ -13,11 +13,8 @@ import type { Millis, Outbox } from "./outbox.ts";
 import type { Peer } from "./peer.ts";
 import type { Peers } from "./peers.ts";
 import type { SyncProgress } from "./presence.ts";
-import { Puller } from "./puller.ts";
+import { Puller, type PullerListener } from "./puller.ts";
 import { checkRemovals } from "./removal-bounds.ts";
-
-/** Entries of a full sync between two progress notices. */
-const PROGRESS_STEP = 50_000;
 
 export class Sync {
   private puller: Puller;
@@ -59,7 +56,7 @@ export class Sync {
 
   /** The set is another one: what was under way belonged to the one before. */
   restart(): void {
-    this.puller = this.newPuller();
+    this.puller = this.newPuller(this.puller.newestId);
     this.giver = this.newGiver();
   }
 
@@ -84,14 +81,8 @@ export class Sync {
 
   /** @throws {ProtocolError} for an answer that is larger than is allowed */
   receive(peer: Peer, message: SyncMessage, now: Millis): void {
-    const steps = Math.floor(this.puller.entriesReceived / PROGRESS_STEP);
     this.gossip.touch();
     this.puller.receive(peer.id, message, now);
-    if (Math.floor(this.puller.entriesReceived / PROGRESS_STEP) > steps) {
-      const { entriesReceived, entriesExpected } = this.puller.lastProgress!;
-      const message = `${entriesReceived} of ${entriesExpected} entries received so far, now from ${peer.id}`;
-      this.say("sync-progress", "info", message, peer.id);
-    }
   }
 
   /** Takes in a heartbeat, and what its digest shows of who lacks what. */
@@ -175,8 +166,8 @@ export class Sync {
     }
   }
 
-  private newPuller(): Puller {
-    return new Puller(this.content.set, this.settings, {
+  private newPuller(lastId = 0): Puller {
+    const listener: PullerListener = {
       send: (peer, message) => {
         this.counters.pullsSent++;
         this.outbox.send([peer], message);
@@ -195,13 +186,18 @@ export class Sync {
         if (!complete)
           this.say("sync-progress", "warn", `the state from ${peer} was incomplete: asking again`, peer);
       },
+      progressed: ({ from, entriesReceived, entriesExpected }) => {
+        const message = `${entriesReceived} of ${entriesExpected} entries received so far, now from ${from}`;
+        this.say("sync-progress", "info", message, from);
+      },
       finished: (peer) => {
         this.pullWanted = true;
         this.noteCatchingUp();
         // Whether both now agree should not wait for the next heartbeat.
         this.answered = peer;
       },
-    });
+    };
+    return new Puller(this.content.set, this.settings, listener, lastId);
   }
 
   private newGiver(): Giver {
