@@ -191,7 +191,7 @@ test("history comes by place and by time, and an impossible place is refused", a
 });
 
 describe("a token", () => {
-  const secret = "a secret of signer and server";
+  const secret = "a secret of signer and server, long enough";
   /** Made by hand, as a server in any other language makes it. */
   const token = (ext: unknown, livesS = 3_600, key = secret) => {
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");

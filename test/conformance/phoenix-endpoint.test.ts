@@ -91,7 +91,7 @@ test("the page of the node is told of the client, and handed it as it came from 
 });
 
 test("where clients need a token, the page has none, and is told of no client", async () => {
-  const { node } = await start({ tokenSecret: "a secret of signer and server" });
+  const { node } = await start({ tokenSecret: "a secret of signer and server, long enough" });
   expect((await fetch(`${node.httpUrl}/phoenix.json`)).status).toBe(404);
 });
 
@@ -113,7 +113,7 @@ test("a client without a name is refused", async () => {
 
 test("with a secret, clients are who their token says", async () => {
   const { createHmac } = await import("node:crypto");
-  const tokenSecret = "a secret of signer and server";
+  const tokenSecret = "a secret of signer and server, long enough";
   const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const tokenFor = (claims: object, secret = tokenSecret) => {
     const content = `${encode({ alg: "HS256" })}.${encode(claims)}`;

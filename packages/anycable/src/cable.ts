@@ -17,6 +17,7 @@ import {
   Permissions,
   RosterNames,
   type RosterOptions,
+  requireSharedSecret,
 } from "presently/drop-in";
 import { Admission } from "./admission.ts";
 import type { ChannelDefinition } from "./channel-definition.ts";
@@ -106,7 +107,7 @@ export class Cable<Identifiers = unknown> {
   constructor(node: PresentlyNode, options: CableOptions<Identifiers> = {}) {
     const { secret, publicStreams = false, onNotice: notice = warnOfNotice } = options;
     for (const name of ["secret", "streamsSecret", "apiSecret"] as const)
-      if (options[name] === "") throw new InvalidArgumentError(name, "must not be empty");
+      if (options[name] !== undefined) requireSharedSecret(name, options[name]);
     const limits = resolveLimits(options.limits);
     const durations = resolveDurations(options);
     const clocks = { now: () => performance.now(), wallClock: () => Date.now() };

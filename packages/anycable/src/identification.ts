@@ -1,6 +1,6 @@
 /** Who connects: by a token, or by what the application finds in the request. */
 import type { IncomingHttpHeaders } from "node:http";
-import { InvalidArgumentError, type JwtVerdict, jwtVerifier } from "presently";
+import { type JwtVerdict, type JwtVerifier, jwtVerifier } from "presently";
 import type { Identity } from "presently/drop-in";
 import { CommandError } from "./errors.ts";
 import { isMap, parseJson } from "./json.ts";
@@ -34,8 +34,12 @@ export type Identified =
   | { readonly refused: "unauthorized" | "token_expired" };
 
 const TOKEN_CHARACTERS_MAX = 16_384;
-/** As every AnyCable server takes them. */
-const ALGORITHMS = ["HS256", "HS384", "HS512"] as const;
+/** As every AnyCable server takes them, and the bytes that a secret needs for them (RFC 7518, 3.2). */
+const ALGORITHMS = [
+  ["HS256", 32],
+  ["HS384", 48],
+  ["HS512", 64],
+] as const;
 
 export interface IdentificationOptions {
   readonly jwtSecret?: string | undefined;
@@ -49,14 +53,10 @@ export type Identify = (info: ConnectionInfo, sid: string) => Promise<Identified
  * A token decides if there is one; then the application, if it has a say. With a secret and without `authenticate`,
  * clients need a token; without both, everybody may connect whom the node's `access` lets in.
  *
- * @throws {InvalidArgumentError} for an empty secret
+ * @throws {InvalidArgumentError} for a secret of fewer than 32 bytes, or a key that cannot be used
  */
 export function identification({ jwtSecret, authenticate }: IdentificationOptions): Identify {
-  if (jwtSecret === "") throw new InvalidArgumentError("jwtSecret", "must not be empty");
-  const verify =
-    jwtSecret === undefined
-      ? undefined
-      : jwtVerifier({ secret: jwtSecret, sharedSecretAlgorithms: ALGORITHMS });
+  const verify = jwtSecret === undefined ? undefined : verifierOf(jwtSecret);
   return async (info, sid) => {
     if (verify !== undefined && info.token !== undefined) return identifiersOf(await verify(info.token));
     if (authenticate !== undefined) {
@@ -67,6 +67,12 @@ export function identification({ jwtSecret, authenticate }: IdentificationOption
     if (verify !== undefined) return { refused: "unauthorized" };
     return { identifiers: info.identity === undefined ? { sid } : { id: info.identity.id } };
   };
+}
+
+function verifierOf(secret: string): JwtVerifier {
+  const [shortest, ...longer] = ALGORITHMS;
+  const usable = longer.filter(([, bytesMin]) => Buffer.byteLength(secret) >= bytesMin);
+  return jwtVerifier({ secret, sharedSecretAlgorithms: [shortest, ...usable].map(([name]) => name) });
 }
 
 /**

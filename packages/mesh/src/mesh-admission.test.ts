@@ -58,6 +58,20 @@ test("a cluster changes its secret one node at a time, without a link refused", 
   expect(a.mesh.refused).toEqual({});
 });
 
+describe("with a secret that can be guessed", () => {
+  test.each(["0.0.0.0", "::", "10.1.2.3", "example.com"])("a mesh does not listen on %s", (host) => {
+    for (const secrets of [["0123456789abcde"], ["0123456789abcdef0123456789abcdef", "old"]])
+      expect(() => meshes.make("a", { host, secrets })).toThrow(
+        expect.objectContaining({ code: "INVALID_CONFIGURATION" }),
+      );
+    meshes.make("a", { host, secrets: ["0123456789abcdef"] });
+  });
+
+  test("a mesh listens on loopback", () => {
+    meshes.make("a", { host: "127.0.0.1", secrets: ["s"] });
+  });
+});
+
 describe("without a secret", () => {
   test.each(["0.0.0.0", "::", "10.1.2.3", "example.com"])("a mesh does not listen on %s", (host) => {
     expect(() => meshes.make("a", { host, secrets: [] })).toThrow(SecretRequiredError);

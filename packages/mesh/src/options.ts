@@ -61,7 +61,8 @@ export interface MeshOptions {
   readonly replica: ReplicaId;
   /**
    * The cluster's secrets, in order of preference: one, and during a change of secret both the new and the old. Random
-   * and long: 32 bytes from a generator. Default none, which is allowed on loopback only.
+   * and long: 32 bytes from a generator. Default none, which is allowed on loopback only, as are
+   * secrets of fewer than 16 bytes.
    */
   readonly secrets?: readonly string[];
   /** The name or IP address to listen on. Default 127.0.0.1. */
@@ -130,6 +131,9 @@ export type Settings = Required<Omit<MeshOptions, Hooks | "protocol">> &
     /** The names among the peers. */
     readonly names: readonly PeerName[];
   };
+
+/** The fewest bytes of a secret where other machines reach the mesh. Whoever sees a handshake can guess at leisure. */
+export const SECRET_BYTES_MIN = 16;
 
 /** Whether the text is a peer that can be dialled: an address, or a name to look up. */
 export function isPeer(text: string): boolean {
@@ -224,6 +228,11 @@ function checkContradictions(settings: Settings): void {
   const { secrets, host, peers, names, addressesMax, dialMinMs, dialMaxMs, frameBytesMax, maxBufferedBytes } =
     settings;
   if (secrets.length === 0 && !isLoopback(host)) throw new SecretRequiredError(host);
+  if (!isLoopback(host) && secrets.some((secret) => Buffer.byteLength(secret) < SECRET_BYTES_MIN))
+    throw new ConfigurationError(
+      `host ${host} can be reached by other machines, and one of secrets has fewer than ${SECRET_BYTES_MIN} bytes: ` +
+        "make one with openssl rand -hex 32, or listen on 127.0.0.1",
+    );
   if (settings.tls !== undefined) checkTls(settings.tls, settings.advertise);
   const peersCount = peers.length + names.length;
   if (peersCount > addressesMax) throw new LimitError("addressesMax", addressesMax, `${peersCount} peers`);

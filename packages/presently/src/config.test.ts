@@ -103,6 +103,9 @@ describe("the configuration", () => {
     ["an unknown option of TLS", withTls({ cert, key, certs: "" }), /^mesh.tls.certs is not an option/],
     ["an unknown log level", { name: "a", logLevel: "loud" }, /^logLevel "loud" must be one of debug, info/],
     ["an empty secret", { name: "a", secret: "" }, /^secret must be/],
+    ["a secret that is no text", { name: "a", secret: 7 }, /^secret must be/],
+    ["a certificate for a secret", { name: "a", secret: cert }, /^secret holds a key in PEM/],
+    ["the lines of one", { name: "a", secret: cert.split("\n") }, /^secret holds a key in PEM/],
     ["an incarnation below 0", { name: "a", incarnation: -1 }, /^incarnation -1 must be/],
   ])("refuses %s", (_, options, message) => {
     expect(() => resolve(options)).toThrow(InvalidArgumentError);
@@ -119,6 +122,16 @@ describe("the configuration", () => {
     [{ http: { port: 1, bodyBytesMax: 100 } }, "metaBytesMax 8192", "http.bodyBytesMax 100"],
     [{ mesh, http: { port: 7001 } }, "mesh.port", "http.port"],
     [{ mesh: { port: 1, host: "0.0.0.0" } }, "mesh.host 0.0.0.0", "secret"],
+    [
+      { mesh: { port: 1, host: "::" }, secret: "0123456789abcde" },
+      "mesh.host ::",
+      "secret has fewer than 16",
+    ],
+    [
+      { mesh: { port: 1, host: "10.0.0.1" }, secret: ["0123456789abcdef", "s"] },
+      "mesh.host 10",
+      "secret has",
+    ],
     [withTls({ cert, key, requestClientCertificate: true }), "requestClientCertificate", "mesh.tls.ca"],
     [withTls({ cert, key: authority.issue("a.test").key }), "mesh.tls.key", "mesh.tls.cert"],
     [{ mesh: { port: 1, advertise: "ws://a:1", tls: { cert, key } } }, "mesh.advertise ", "mesh.tls.cert"],

@@ -1,7 +1,8 @@
 /** The checks that refuse a configuration before anything starts, and the defaults. */
-import { checkTls, isPeer } from "@presently/mesh";
+import { checkTls, isPeer, SECRET_BYTES_MIN } from "@presently/mesh";
 import { ConfigurationError, InvalidArgumentError } from "@presently/replica";
 import { ClientAddresses } from "./access/client-address.ts";
+import { requireSharedSecret } from "./access/shared-secret.ts";
 import { isLoopback } from "./address.ts";
 import { logLevels } from "./logger.ts";
 import type { HttpConfig, MeshConfig, NodeConfig, NodeOptions } from "./node-options.ts";
@@ -33,7 +34,7 @@ export function resolveConfig(options: NodeOptions, naming: OptionNaming = (path
     onNotice: options.onNotice,
     transport: options.transport,
     access: options.access,
-    secrets: readSecrets(options.secret),
+    secrets: readSecrets(options.secret, naming("secret")),
     mesh,
     http: http && {
       ...http,
@@ -139,13 +140,10 @@ function printable(value: unknown): string {
 }
 
 /** The value itself stays out of the message: it is a secret. */
-function readSecrets(secret: NodeOptions["secret"]): readonly string[] {
+function readSecrets(secret: NodeOptions["secret"], name: string): readonly string[] {
   if (secret === undefined) return [];
   const secrets: readonly unknown[] = Array.isArray(secret) ? secret : [secret];
-  if (!secrets.every((one): one is string => typeof one === "string" && one !== "")) {
-    throw new InvalidArgumentError("secret", "must be a text, or a list of texts, that is not empty");
-  }
-  return secrets;
+  return secrets.map((one) => requireSharedSecret(name, one));
 }
 
 /** What a value must be besides its kind. */
@@ -231,6 +229,15 @@ function checkContradictions(config: NodeConfig, naming: OptionNaming): void {
         "give all nodes one, or listen on 127.0.0.1",
     );
   }
+  if (
+    mesh &&
+    !isLoopback(mesh.host) &&
+    secrets.some((secret) => Buffer.byteLength(secret) < SECRET_BYTES_MIN)
+  )
+    throw new ConfigurationError(
+      `${naming("mesh.host")} ${mesh.host} can be reached by other machines, and a ${naming("secret")} has fewer than ` +
+        `${SECRET_BYTES_MIN} bytes: make one with openssl rand -hex 32, or listen on 127.0.0.1`,
+    );
   if (mesh && http && mesh.port !== 0 && mesh.port === http.port && mesh.host === http.host) {
     throw new ConfigurationError(
       `${naming("mesh.port")} and ${naming("http.port")} are both ${mesh.port}: give each a port of its own`,

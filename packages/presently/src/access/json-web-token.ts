@@ -5,12 +5,14 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { InvalidArgumentError } from "@presently/replica";
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose";
+import { holdsPem, pemBlocks, requireSharedSecret } from "./shared-secret.ts";
 
 /** How the signature of a token is checked, and what else must be true of it. */
 export interface JwtRules {
   /**
-   * The text that signer and server share (HS256), or the signer's public key in PEM: RSA (RS256), curve P-256 (ES256) or
-   * Ed25519 (EdDSA). Of several, any one may have signed: so a secret is changed without a stop.
+   * The text that signer and server share (HS256, 32 bytes or more), or the signer's public key or certificate in PEM: RSA
+   * (RS256), curve P-256 (ES256) or Ed25519 (EdDSA). Of several, any one may have signed: so a secret is changed without a
+   * stop. A public key in another form is refused: as a shared secret it would be known to everybody.
    */
   readonly secret: string | readonly string[];
   /** Who must have issued it (`iss`); default anybody. */
@@ -21,7 +23,7 @@ export interface JwtRules {
   readonly clockToleranceMs?: number | undefined;
   /** Claims that it must have, `exp` for example; default none. */
   readonly requiredClaims?: readonly string[] | undefined;
-  /** Algorithms for a shared secret; default HS256. A key has one only. */
+  /** Algorithms for a shared secret; default HS256. HS384 needs 48 bytes, HS512 64. A key has one only. */
   readonly sharedSecretAlgorithms?: readonly ("HS256" | "HS384" | "HS512")[] | undefined;
 }
 
@@ -47,7 +49,7 @@ const DEFAULT_SHARED = ["HS256"] as const;
 /**
  * Makes a verifier. The drop-ins use it for the tokens of their protocols, and so may an `authenticate` of your own.
  *
- * @throws {InvalidArgumentError} for an empty secret, a private key, or a key of another kind
+ * @throws {InvalidArgumentError} for an empty or short secret, a private key, or a key of another kind or form
  */
 export function jwtVerifier(rules: JwtRules): JwtVerifier {
   const {
@@ -57,6 +59,14 @@ export function jwtVerifier(rules: JwtRules): JwtVerifier {
     audience,
     requiredClaims,
   } = rules;
+  if (
+    sharedSecretAlgorithms.length === 0 ||
+    sharedSecretAlgorithms.some((name) => !Object.hasOwn(SHARED_BYTES_MIN, name))
+  )
+    throw new InvalidArgumentError(
+      "token sharedSecretAlgorithms",
+      "must be a list of HS256, HS384 and HS512",
+    );
   const keys = [rules.secret].flat().map((secret) => keyOf(secret, sharedSecretAlgorithms));
   if (keys.length === 0) throw new InvalidArgumentError("token secret", "must not be an empty list");
   const listOf = (texts: string | readonly string[]) => [texts].flat() as string[];
@@ -82,31 +92,51 @@ export function jwtVerifier(rules: JwtRules): JwtVerifier {
   };
 }
 
+/** Bytes that a shared secret needs at least: as many as the hash has (RFC 7518, 3.2). */
+const SHARED_BYTES_MIN = { HS256: 32, HS384: 48, HS512: 64 } as const;
+
+/** RSA keys with fewer bits are refused when a token is checked, which is too late (RFC 7518, 3.3). */
+const RSA_BITS_MIN = 2_048;
+
 function keyOf(secret: string, shared: NonNullable<JwtRules["sharedSecretAlgorithms"]>): Key {
-  if (typeof secret !== "string" || secret === "")
-    throw new InvalidArgumentError("token secret", "must be a text that is not empty");
-  if (!secret.startsWith("-----BEGIN "))
-    return { key: new TextEncoder().encode(secret), algorithms: [...shared] };
-  if (/^-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(secret))
-    throw new InvalidArgumentError(
-      "token secret",
-      "is a private key: give the public key that belongs to it",
-    );
-  const key = publicKeyIn(secret);
+  if (typeof secret === "string" && holdsPem(secret)) return publicKeyOf(secret);
+  const bytesMin = Math.max(...shared.map((algorithm) => SHARED_BYTES_MIN[algorithm]));
+  const text = requireSharedSecret("token secret", secret, bytesMin);
+  return { key: new TextEncoder().encode(text), algorithms: [...shared] };
+}
+
+function publicKeyOf(text: string): Key {
+  const key = publicKeyIn(text);
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
-  if (type === "rsa") return { key, algorithms: ["RS256"] };
+  if (type === "rsa" && (details?.modulusLength ?? 0) >= RSA_BITS_MIN) return { key, algorithms: ["RS256"] };
   if (type === "ec" && details?.namedCurve === "prime256v1") return { key, algorithms: ["ES256"] };
   if (type === "ed25519") return { key, algorithms: ["EdDSA"] };
   throw new InvalidArgumentError(
     "token secret",
-    "must be an RSA key, one on curve P-256 or an Ed25519 key, if it is a key",
+    "holds a key that cannot be used: give an RSA key of 2048 bits or more, one on curve P-256 or an Ed25519 key",
   );
 }
 
-function publicKeyIn(pem: string): KeyObject {
+/** The one key in a text; what stands around it is ignored, as OpenSSL does. */
+function publicKeyIn(text: string): KeyObject {
+  if (/PRIVATE\s+KEY/i.test(text))
+    throw new InvalidArgumentError(
+      "token secret",
+      "is a private key: give the public key that belongs to it",
+    );
+  const [block, another] = pemBlocks(text);
+  if (another !== undefined)
+    throw new InvalidArgumentError(
+      "token secret",
+      "holds several keys: give each of them as a text of a list",
+    );
   try {
-    return createPublicKey(pem);
+    // Indented in a file of YAML, for example.
+    if (block !== undefined) return createPublicKey(block.replaceAll(/^[ \t]+|[ \t]+$/gm, ""));
   } catch (cause) {
-    throw new InvalidArgumentError("token secret", "looks like a key, but is none in PEM", { cause });
+    throw new InvalidArgumentError("token secret", NOT_PEM, { cause });
   }
+  throw new InvalidArgumentError("token secret", NOT_PEM);
 }
+
+const NOT_PEM = "looks like a key in PEM and cannot be read: give it whole, with its line breaks";

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
@@ -9,7 +10,7 @@ import { createApiToken, hashApiToken } from "../access/api-token.ts";
 import { createNode, type PresentlyNode } from "../node.ts";
 import { readAccess } from "./access-flags.ts";
 import { renewTokens } from "./access-renewal.ts";
-import { endingOf } from "./failure.ts";
+import { endingOf, UsageError } from "./failure.ts";
 import { createProgram } from "./main.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -21,7 +22,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-function file(name: string, content: string): string {
+function file(name: string, content: string | Buffer): string {
   const path = join(directory, name);
   writeFileSync(path, content);
   return path;
@@ -44,6 +45,8 @@ const failureOf = (...words: readonly string[]) =>
 
 describe("flags of access", () => {
   const secret = "a secret of signer and server, long enough";
+  const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+  const olderSecret = "an older secret of these, as long as the new one";
 
   test("that are not there leave everything to everybody", () => {
     expect(readAccess({})).toBeUndefined();
@@ -54,7 +57,7 @@ describe("flags of access", () => {
     const entry = `- { id: ci, hash: "${hashApiToken(token)}", scopes: [inspect] }\n`;
     const access = readAccess({
       accessTokensFile: file("tokens.yaml", entry),
-      accessJwtSecretFile: file("secrets", `an older secret\n${secret}\n`),
+      accessJwtSecretFile: file("secrets", `${olderSecret}\n${secret}\n`),
       accessJwtIssuer: "shop",
       accessJwtId: "user_id",
       accessJwtScope: ["watch:*"],
@@ -67,8 +70,43 @@ describe("flags of access", () => {
     expect(await who(undefined)).toMatchObject({ id: "anonymous", claims: { presently: ["watch:lobby"] } });
     const user = await who(handmadeToken({ ...claims, iss: "shop" }, secret));
     expect(user).toMatchObject({ id: "7", claims: { presently: ["watch:*"] } });
-    expect(await who(handmadeToken({ ...claims, iss: "shop" }, "an older secret"))).toBeDefined();
+    expect(await who(handmadeToken({ ...claims, iss: "shop" }, olderSecret))).toBeDefined();
     expect(await who(handmadeToken({ ...claims, iss: "other" }, secret))).toBeUndefined();
+  });
+
+  test.each<[string, (pem: string, der: Buffer) => string | Buffer]>([
+    ["text before it", (pem) => `Bag Attributes: none\n${pem}`],
+    ["a byte order mark", (pem) => `\ufeff${pem}`],
+    ["blanks before each line", (pem) => pem.replaceAll(/^/gm, "  ")],
+    ["no last line", (pem) => pem.replace(/-----END.*/s, "")],
+    ["neither first nor last line", (pem) => pem.replaceAll(/-----.*-----\n/g, "")],
+    ["no first line and a secret behind it", (pem) => `${pem.replace(/.*\n/, "")}${secret}\n`],
+    ["16 bits for a character", (pem) => Buffer.from(`\ufeff${pem}`, "utf16le")],
+    ["no text at all, as DER", (_, der) => der],
+  ])("take no line of a public key for a secret: %s", async (_, written) => {
+    const pem = publicKey.export({ type: "spki", format: "pem" }) as string;
+    const path = file("key", written(pem, publicKey.export({ type: "spki", format: "der" })));
+    let access: ReturnType<typeof readAccess>;
+    try {
+      access = readAccess({ accessJwtSecretFile: path });
+    } catch (error) {
+      expect(error).toBeInstanceOf(UsageError);
+      return;
+    }
+    const content = readFileSync(path, "utf8");
+    for (const known of [
+      content,
+      content.trim(),
+      pem,
+      pem.trim(),
+      ...pem.split("\n"),
+      ...content.split("\n"),
+    ]) {
+      if (known === "") continue;
+      const token = handmadeToken({ sub: "admin", exp: secondsFromNow(60) }, known);
+      const shown = { protocol: "http", token, params: {}, headers: {}, address: undefined } as const;
+      expect(await access?.authenticate(shown)).toBeUndefined();
+    }
   });
 
   test.each([

@@ -4,8 +4,11 @@ import { PresentlyError } from "@presently/replica";
 import { parse } from "yaml";
 import type { ApiToken } from "../access/api-token.ts";
 import { createAccess, type JwtAccess, type ReadyAccess } from "../access/create-access.ts";
+import { holdsPem, pemBlocks, requireSharedSecret } from "../access/shared-secret.ts";
 import { UsageError } from "./failure.ts";
-import { readSecretFile } from "./secret-file.ts";
+import { readSecretFile, readSecretLines } from "./secret-file.ts";
+
+const JWT_SECRET_FLAG = "--access-jwt-secret-file";
 
 type Flags = Readonly<Record<string, unknown>>;
 
@@ -26,12 +29,12 @@ export function readAccess(flags: Flags): ReadyAccess | undefined {
   const { accessJwtSecretFile: secretFile, accessTokensFile: tokensFile, accessAnonymous: anonymous } = flags;
   if (secretFile === undefined)
     for (const [name, flag] of Object.entries(ofJwt))
-      if (flags[name] !== undefined) throw new UsageError(`${flag} needs --access-jwt-secret-file`);
+      if (flags[name] !== undefined) throw new UsageError(`${flag} needs ${JWT_SECRET_FLAG}`);
   const jwt = secretFile === undefined ? undefined : jwtOf(String(secretFile), flags);
   const tokens = tokensFile === undefined ? undefined : readTokens(String(tokensFile));
   if (jwt === undefined && tokens === undefined && anonymous === undefined) return undefined;
   // Each apart first, so that an error names what it is about.
-  if (jwt !== undefined) inUse("--access-jwt-secret-file", secretFile, () => createAccess({ jwt }));
+  if (jwt !== undefined) inUse(JWT_SECRET_FLAG, secretFile, () => createAccess({ jwt }));
   if (tokens !== undefined) inUse("--access-tokens-file", tokensFile, () => createAccess({ tokens }));
   return inUse("--access-anonymous", anonymous, () =>
     createAccess({
@@ -72,7 +75,7 @@ function jwtOf(secretFile: string, flags: Flags): JwtAccess {
     accessJwtScope: scopes,
   } = flags;
   return {
-    secret: secretsIn(readSecretFile(secretFile, "--access-jwt-secret-file")),
+    secret: secretsIn(secretFile),
     ...(issuer === undefined ? {} : { issuer: String(issuer) }),
     ...(audience === undefined ? {} : { audience: String(audience) }),
     ...(id === undefined ? {} : { id: String(id) }),
@@ -80,10 +83,16 @@ function jwtOf(secretFile: string, flags: Flags): JwtAccess {
   };
 }
 
-/** Keys in PEM one after the other, or secrets a line. */
-function secretsIn(text: string): string[] {
-  const keys = text.match(/-----BEGIN [^-]+-----[\s\S]*?-----END [^-]+-----/g);
-  return keys ?? text.split(/\r?\n/).filter((line) => line !== "");
+/** Keys in PEM one after the other, or secrets a line. A key in another form is none of them: its lines are no secrets. */
+function secretsIn(path: string): readonly string[] {
+  const text = readSecretFile(path, JWT_SECRET_FLAG);
+  if (holdsPem(text)) {
+    const keys = pemBlocks(text);
+    return keys.length > 0 ? keys : [text];
+  }
+  // All of it at once: what is no key in PEM may be one in several lines of something else.
+  inUse(JWT_SECRET_FLAG, path, () => requireSharedSecret("token secret", text));
+  return readSecretLines(path, JWT_SECRET_FLAG);
 }
 
 function inUse<T>(flag: string, value: unknown, make: () => T): T {

@@ -44,7 +44,7 @@ export const accessTable: readonly CommandOptionSpec[] = [
     "access.jwtSecretFile",
     "--access-jwt-secret-file",
     "path",
-    "File with the secret (HS256), or the public key in PEM (RS256, ES256, EdDSA), of JSON web tokens that are let in. Several, one a line: any of them.",
+    "File with the secret (HS256, 32 bytes or more), or the public key in PEM (RS256, ES256, EdDSA), of JSON web tokens that are let in. Several, one a line: any of them.",
   ),
   text(
     "access.jwtIssuer",
@@ -129,7 +129,7 @@ export const extensionTable: readonly CommandOptionSpec[] = [
     "phoenix.tokenSecretFile",
     "--phoenix-token-secret-file",
     "path",
-    "File with the secret (HS256) or the public key in PEM (RS256, ES256) that clients' tokens are signed with; without it, clients say themselves who they are.",
+    "File with the secret (HS256, 32 bytes or more) or the public key in PEM (RS256, ES256, EdDSA) that clients' tokens are signed with; without it, clients say themselves who they are.",
   ),
   text(
     "faye.path",

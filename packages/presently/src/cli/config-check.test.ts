@@ -105,7 +105,12 @@ logLevel: loud
   });
 
   test("finds nothing wrong with a file that needs a name or a secret from elsewhere", () => {
-    expect(problemsOf("mesh: {host: 0.0.0.0, port: 7001}\n", { PRESENTLY_SECRET: "s" })).toEqual([]);
+    expect(
+      problemsOf("mesh: {host: 0.0.0.0, port: 7001}\n", { PRESENTLY_SECRET: "0123456789abcdef" }),
+    ).toEqual([]);
+    expect(
+      problemsOf("mesh: {host: 0.0.0.0, port: 7001}\n", { PRESENTLY_SECRET: "0123456789abcde" }),
+    ).toEqual([expect.stringContaining("has fewer than 16 bytes: make one with openssl rand -hex 32")]);
     expect(problemsOf("mesh: {host: 0.0.0.0, port: 7001}\n")).toEqual([
       expect.stringContaining("mesh.host 0.0.0.0 can be reached by other machines"),
     ]);

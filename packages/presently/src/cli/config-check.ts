@@ -29,6 +29,9 @@ export interface ConfigReport {
 /** Stands in for a name that is given on the command line. */
 const ANY_NAME = "any";
 
+/** Stands in for a secret whose file is wrong. */
+const ANY_SECRET = "any secret of sufficient length";
+
 /** More mistakes than a file has fields are none of the file's. */
 const ATTEMPTS_MAX = 1_000;
 
@@ -76,7 +79,7 @@ function withoutMistakes(
     try {
       // A secret file that is wrong is one mistake, and not also a missing secret.
       const secret =
-        has(given, "secretFile") && !has(fields, "secretFile") ? { PRESENTLY_SECRET: "any" } : {};
+        has(given, "secretFile") && !has(fields, "secretFile") ? { PRESENTLY_SECRET: ANY_SECRET } : {};
       combined = combine(fields, {}, { ...environment, ...secret });
       const { options, flags } = combined;
       // A transport is made of flags, and is checked with those.

@@ -17,6 +17,7 @@ import {
 import { UsageError } from "./failure.ts";
 import { isRecord, valueAt } from "./fields.ts";
 import { addFlags, attributeOf, flagOf } from "./option-flags.ts";
+import { readSecretLines } from "./secret-file.ts";
 
 /** Where the HTTP API listens when nobody says where. The clients ask there by default. */
 const DEFAULT_HTTP = "127.0.0.1:4001";
@@ -222,11 +223,7 @@ function readSecret(file: unknown, fromEnvironment: string | undefined): string 
   if (typeof file !== "string") throw new UsageError("secretFile must be the path of a file");
   if (fromEnvironment)
     throw new UsageError("--secret-file and PRESENTLY_SECRET are both given: keep one of them");
-  const secrets = readTextFile(file, "--secret-file")
-    .split(/\r?\n/)
-    .filter((line) => line !== "");
-  if (secrets.length === 0) throw new UsageError(`--secret-file ${file} is empty`);
-  return secrets;
+  return readSecretLines(file, "--secret-file");
 }
 
 function readTextFile(path: string, flag: string): string {

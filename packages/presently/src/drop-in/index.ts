@@ -2,6 +2,7 @@
 
 export type { Access, Action, Credentials, Identity, Protocol } from "../access/access.ts";
 export { bearerTokenOf } from "../access/bearer-token.ts";
+export { requireSharedSecret } from "../access/shared-secret.ts";
 export { admitUpgrade } from "./admit-upgrade.ts";
 export { attach, type Handlers } from "./attachment.ts";
 export { Attachments } from "./attachments.ts";

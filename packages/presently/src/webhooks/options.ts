@@ -1,5 +1,6 @@
 /** What webhooks are configured with. */
 import { ConfigurationError, InvalidArgumentError } from "@presently/replica";
+import { requireSharedSecret } from "../access/shared-secret.ts";
 import type { logLevels } from "../logger.ts";
 
 /** `join` and `leave` are of a key, `occupied` and `vacated` of a topic: its first key, and its last. */
@@ -74,8 +75,7 @@ export function resolveWebhookOptions(options: WebhookOptions): WebhookSettings 
   const { url, secret, topics, events = WEBHOOK_EVENTS, onNotice = warnOfNotice } = options;
   if (!/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : ""))
     throw new InvalidArgumentError("webhooks.url", "must be an http or https URL");
-  if (typeof secret !== "string" || secret === "")
-    throw new InvalidArgumentError("webhooks.secret", "must be a non-empty text: receivers check with it");
+  requireSharedSecret("webhooks.secret", secret);
   if (!Array.isArray(topics) || topics.length === 0 || topics.some((topic) => !isPattern(topic)))
     throw new InvalidArgumentError(
       "webhooks.topics",

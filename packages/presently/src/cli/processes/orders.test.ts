@@ -66,7 +66,7 @@ test.each<[string, Partial<NodeOptions>, string]>([
   ["the port of the API among those of the mesh", { mesh: { port: 3_999 } }, "http.port is one of them"],
   [
     "a mesh on all addresses of which none is told",
-    { secret: "s", mesh: { host: "0.0.0.0", port: 7_001 } },
+    { secret: "0123456789abcdef", mesh: { host: "0.0.0.0", port: 7_001 } },
     "needs --advertise",
   ],
   ["a name without room for a number", { name: "n".repeat(63) }, "must be 1 to 64 letters"],
