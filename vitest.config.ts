@@ -30,6 +30,7 @@ const project = (name: string, include: string[], options: object = {}) => ({
 
 export default defineConfig({
   test: {
+    // One run for all, one group after the other: a failure in one keeps none of the others from running.
     projects: [
       project(
         "unit",
@@ -48,11 +49,13 @@ export default defineConfig({
         testTimeout: 120_000,
         hookTimeout: 60_000,
         maxWorkers: 2,
+        sequence: { groupOrder: 1 },
       }),
       project("browser", ["test/browser/**/*.test.ts"], {
         testTimeout: 120_000,
         hookTimeout: 60_000,
         fileParallelism: false,
+        sequence: { groupOrder: 2 },
       }),
     ],
   },

@@ -8,7 +8,8 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type CableNode, startCableNodes } from "../conformance/anycable-client.ts";
 import { eventually } from "../helpers/eventually.ts";
-import { BROWSER_MISSING, browserSuitesRun, launchChromium } from "./chromium.ts";
+import { has } from "../helpers/programs.ts";
+import { launchChromium } from "./chromium.ts";
 
 /** Folders of the packages that the page imports, as the package manager laid them out. */
 function folderOf(name: string, from: string): string {
@@ -51,9 +52,7 @@ const html = `<!doctype html><meta charset="utf-8"><title>room</title><link rel=
   window.cut = () => cable.transport.ws.close();
 </script>`;
 
-if (!browserSuitesRun) console.warn(`@anycable/web is not tested in a browser: ${BROWSER_MISSING}`);
-
-describe.runIf(browserSuitesRun)("@anycable/web in a browser", () => {
+describe.runIf(has("chromium"))("@anycable/web in a browser", () => {
   let browser: Browser;
   let nodes: CableNode[] = [];
   const pages: Page[] = [];

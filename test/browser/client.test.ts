@@ -5,11 +5,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { ClientPage } from "../helpers/client-page.ts";
 import { ClientWorld, portOf, socketUrl } from "../helpers/client-world.ts";
 import { eventually } from "../helpers/eventually.ts";
-import { BROWSER_MISSING, browserSuitesRun, launchChromium } from "./chromium.ts";
+import { has } from "../helpers/programs.ts";
+import { launchChromium } from "./chromium.ts";
 
-if (!browserSuitesRun) console.warn(`the client is not tested in a browser: ${BROWSER_MISSING}`);
-
-describe.runIf(browserSuitesRun)("the client in a browser", () => {
+describe.runIf(has("chromium"))("the client in a browser", () => {
   let browser: Browser;
   let site: ClientPage;
   const world = new ClientWorld();

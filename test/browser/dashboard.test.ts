@@ -6,7 +6,8 @@ import type { Demo } from "presently/demo";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
 import { send, topicPath } from "../helpers/http.ts";
-import { BROWSER_MISSING, browserSuitesRun, launchChromium } from "./chromium.ts";
+import { has } from "../helpers/programs.ts";
+import { launchChromium } from "./chromium.ts";
 import { DashboardTab } from "./dashboard-tab.ts";
 import { Client, heal, startTestDemo } from "./demo-cluster.ts";
 
@@ -20,9 +21,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "on call": ["Grace"],
 };
 
-if (!browserSuitesRun) console.warn(`the dashboard is not tested: ${BROWSER_MISSING}`);
-
-describe.runIf(browserSuitesRun)("the dashboard", () => {
+describe.runIf(has("chromium"))("the dashboard", () => {
   let browser: Browser;
   let tabs: DashboardTab[] = [];
   let nodes: PresentlyNode[] = [];

@@ -3,7 +3,8 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type FayeNode, startFayeNodes } from "../conformance/faye-client.ts";
 import { eventually } from "../helpers/eventually.ts";
-import { BROWSER_MISSING, browserSuitesRun, launchChromium } from "./chromium.ts";
+import { has } from "../helpers/programs.ts";
+import { launchChromium } from "./chromium.ts";
 
 const html = `<!doctype html><meta charset="utf-8"><title>lobby</title><link rel="icon" href="data:,">
 <ul id="users"></ul><ul id="messages"></ul>
@@ -62,9 +63,7 @@ interface FayeWindow {
   };
 }
 
-if (!browserSuitesRun) console.warn(`Faye is not tested in a browser: ${BROWSER_MISSING}`);
-
-describe.runIf(browserSuitesRun)("the browser client of Faye", () => {
+describe.runIf(has("chromium"))("the browser client of Faye", () => {
   let browser: Browser;
   let nodes: FayeNode[] = [];
   const pages: Page[] = [];

@@ -3,16 +3,15 @@ import type { Browser } from "playwright-core";
 import type { Demo } from "presently/demo";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
-import { BROWSER_MISSING, browserSuitesRun, launchChromium } from "./chromium.ts";
+import { has } from "../helpers/programs.ts";
+import { launchChromium } from "./chromium.ts";
 import { Client, heal, reportOf, startTestDemo } from "./demo-cluster.ts";
 import { PageTab, type TabOptions } from "./page-tab.ts";
 
 /** The default of `--down-after-ms`: a node that nobody hears of for longer is believed down. */
 const DOWN_AFTER_MS = 5_000;
 
-if (!browserSuitesRun) console.warn(`the page is not tested: ${BROWSER_MISSING}`);
-
-describe.runIf(browserSuitesRun)("the page", () => {
+describe.runIf(has("chromium"))("the page", () => {
   let browser: Browser;
   let demo: Demo;
   let tabs: PageTab[] = [];

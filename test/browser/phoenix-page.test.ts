@@ -2,13 +2,12 @@
 import type { Browser } from "playwright-core";
 import { type Demo, startDemo } from "presently/demo";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { BROWSER_MISSING, browserSuitesRun, launchChromium } from "./chromium.ts";
+import { has } from "../helpers/programs.ts";
+import { launchChromium } from "./chromium.ts";
 import { heal } from "./demo-cluster.ts";
 import { PageTab } from "./page-tab.ts";
 
-if (!browserSuitesRun) console.warn(`the page is not tested as a client of phoenix.js: ${BROWSER_MISSING}`);
-
-describe.runIf(browserSuitesRun)("the page", () => {
+describe.runIf(has("chromium"))("the page", () => {
   let browser: Browser;
   let demo: Demo | undefined;
   const tabs: PageTab[] = [];

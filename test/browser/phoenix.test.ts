@@ -5,7 +5,8 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type PhoenixNode, startPhoenixNodes } from "../conformance/phoenix-client.ts";
 import { eventually } from "../helpers/eventually.ts";
-import { BROWSER_MISSING, browserSuitesRun, launchChromium } from "./chromium.ts";
+import { has } from "../helpers/programs.ts";
+import { launchChromium } from "./chromium.ts";
 
 const clientModule = readFileSync(
   createRequire(import.meta.url)
@@ -45,13 +46,11 @@ const html = `<!doctype html><meta charset="utf-8"><title>lobby</title><link rel
     );
 </script>`;
 
-if (!browserSuitesRun) console.warn(`phoenix.js is not tested in a browser: ${BROWSER_MISSING}`);
-
 interface Assigns {
   readonly userId: string;
 }
 
-describe.runIf(browserSuitesRun)("phoenix.js in a browser", () => {
+describe.runIf(has("chromium"))("phoenix.js in a browser", () => {
   let browser: Browser;
   let nodes: PhoenixNode<Assigns>[] = [];
   const pages: Page[] = [];

@@ -6,7 +6,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import type { Browser } from "playwright-core";
 import type { Demo } from "presently/demo";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { browserSuitesRun, launchChromium } from "./chromium.ts";
+import { has } from "../helpers/programs.ts";
+import { launchChromium } from "./chromium.ts";
 import { Client, heal, startTestDemo } from "./demo-cluster.ts";
 import { PageTab } from "./page-tab.ts";
 
@@ -23,7 +24,7 @@ const PEOPLE: readonly (readonly [name: string, node: string, device: string, mi
   ["Freya Lund", "n1", "desktop · Chrome", 8],
 ];
 
-describe.runIf(browserSuitesRun)("the picture of the page", () => {
+describe.runIf(has("chromium"))("the picture of the page", () => {
   let browser: Browser;
   let demo: Demo;
   const clients: Client[] = [];

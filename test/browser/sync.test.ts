@@ -5,13 +5,14 @@ import { LinkProxy } from "presently/demo";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
 import { send } from "../helpers/http.ts";
-import { browserSuitesRun, launchChromium } from "./chromium.ts";
+import { has } from "../helpers/programs.ts";
+import { launchChromium } from "./chromium.ts";
 import { PageTab } from "./page-tab.ts";
 
 const ENTRIES = 60_000;
 const PAD = "x".repeat(100);
 
-describe.runIf(browserSuitesRun)("the page of a node that is being brought up to date", () => {
+describe.runIf(has("chromium"))("the page of a node that is being brought up to date", () => {
   let browser: Browser;
   let holder: PresentlyNode;
   let fresh: PresentlyNode | undefined;

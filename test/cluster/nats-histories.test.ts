@@ -5,8 +5,9 @@ import { createNode, type PresentlyNode } from "presently";
 import { LinkProxy } from "presently/demo";
 import { afterEach, describe, expect, test } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
-import { NatsServer, natsSuitesRun } from "../helpers/nats.ts";
+import { NatsServer } from "../helpers/nats.ts";
 import { freePort } from "../helpers/processes.ts";
+import { has } from "../helpers/programs.ts";
 import { type ScriptProcess, startScript } from "../helpers/script-process.ts";
 import type { NatsNodeOptions } from "./nats-node.ts";
 
@@ -89,7 +90,7 @@ async function whole(keys: readonly string[], seats: readonly Seat[]): Promise<v
   }
 }
 
-describe.runIf(natsSuitesRun)("over NATS", () => {
+describe.runIf(has("nats-server"))("over NATS", () => {
   test("a server that is gone for longer than every time-out leaves each alone, and its next life brings all back", async () => {
     const only = await server();
     const { url } = only;

@@ -5,8 +5,9 @@ import { createNode, type PresentlyNode } from "presently";
 import { afterEach, describe, expect, test } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
 import { send, topicPath } from "../helpers/http.ts";
-import { NatsServer, natsSuitesRun } from "../helpers/nats.ts";
+import { NatsServer } from "../helpers/nats.ts";
 import { freePort, startNode } from "../helpers/processes.ts";
+import { has } from "../helpers/programs.ts";
 import { type ScriptProcess, startScript } from "../helpers/script-process.ts";
 import type { NatsNodeOptions } from "./nats-node.ts";
 
@@ -64,7 +65,7 @@ async function agree(keys: readonly string[], where: readonly PresentlyNode[] = 
     );
 }
 
-describe.runIf(natsSuitesRun)("nodes over NATS", () => {
+describe.runIf(has("nats-server"))("nodes over NATS", () => {
   test("find each other, agree, talk, and notice a crash by what the server says of it", async () => {
     const server = await startServer();
     const { three } = await startThree(server.url);

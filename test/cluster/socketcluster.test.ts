@@ -5,8 +5,9 @@ import socketcluster from "socketcluster-client";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { hear } from "../conformance/socketcluster-cluster.ts";
 import { eventually } from "../helpers/eventually.ts";
-import { type MariaDb, mariadbSuitesRun, startMariaDb } from "../helpers/mariadb.ts";
+import { type MariaDb, startMariaDb } from "../helpers/mariadb.ts";
 import { freePort } from "../helpers/processes.ts";
+import { has } from "../helpers/programs.ts";
 import { type ScriptProcess, startScript } from "../helpers/script-process.ts";
 import type { SocketClusterServerOptions } from "./socketcluster-server.ts";
 
@@ -86,7 +87,7 @@ describe("three processes", () => {
   });
 });
 
-describe.runIf(mariadbSuitesRun)("the mirror", () => {
+describe.runIf(has("mariadbd"))("the mirror", () => {
   let database: MariaDb;
   let pool: Pool;
   beforeAll(async () => {

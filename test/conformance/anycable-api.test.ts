@@ -1,5 +1,4 @@
 /** Streams of several nodes with real clients, and the REST API beside them. */
-import { execFileSync } from "node:child_process";
 import type { Cable as Client } from "@anycable/core";
 import { apiSecretFrom, type CableOptions } from "@presently/anycable";
 import { createNode } from "presently";
@@ -160,8 +159,8 @@ describe("a stream", () => {
   test("may be signed by any language that has HMAC", async () => {
     const [a] = (await start(1, { publicStreams: false })) as [CableNode];
     const payload = Buffer.from('"room/42"').toString("base64");
-    const python = `import hmac; print(hmac.new(b"${secret}", b"${payload}", "sha256").hexdigest())`;
-    const signature = execFileSync("python3", ["-c", python], { encoding: "utf8" }).trim();
+    // From Python: hmac.new(b"s3Krit", payload, "sha256").hexdigest()
+    const signature = "f4f7b5d6a8d0a5ce9475af83855ad7396503ed3f56a7d41065b04d3ade045ccf";
     const cable = client(a.url);
     const channel = cable.streamFromSigned(`${payload}--${signature}`);
     await channel.ensureSubscribed();

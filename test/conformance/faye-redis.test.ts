@@ -8,8 +8,9 @@ import { join } from "node:path";
 import faye from "faye";
 import fayeRedis from "faye-redis";
 import type { Access } from "presently";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
+import { has, pathOf } from "../helpers/programs.ts";
 import { FayeNode, FayeTab, startFayeNodes } from "./faye-client.ts";
 import { WireClient } from "./faye-wire.ts";
 
@@ -17,101 +18,105 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const room = "/presence/room";
 let directory: string;
-let redis: ChildProcess;
+let redis: ChildProcess | undefined;
 let engine: { type: unknown; socket: string };
 
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "faye-redis-"));
-  const socket = join(directory, "socket");
-  engine = { type: fayeRedis, socket };
-  const options = ["--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no"];
-  redis = spawn("redis-server", options, { stdio: "ignore" });
-  await eventually(async () => {
-    const probe = connect(socket);
-    await once(probe, "connect");
-    probe.destroy();
+describe.runIf(has("redis-server"))("over Redis", () => {
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), "faye-redis-"));
+    const socket = join(directory, "socket");
+    engine = { type: fayeRedis, socket };
+    const options = ["--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no"];
+    redis = spawn(pathOf("redis-server"), options, { stdio: "ignore" });
+    await eventually(async () => {
+      const probe = connect(socket);
+      await once(probe, "connect");
+      probe.destroy();
+    });
   });
-});
 
-afterAll(async () => {
-  redis.kill();
-  await once(redis, "exit");
-  await rm(directory, { recursive: true, force: true });
-});
-
-test("each event is told once, to the clients of all servers", async () => {
-  const setup = { clustered: true };
-  const nodes = await startFayeNodes(["a", "b"], { bayeux: { engine }, setup });
-  const [a, b] = nodes as [FayeNode, FayeNode];
-  const alice = await new FayeTab(a.url, "alice", { n: 1 }).join(room);
-  const bob = await new FayeTab(b.url, "bob").join(room);
-  const carol = await new FayeTab(b.url, "carol").join(room);
-  for (const tab of [alice, bob, carol])
-    await eventually(() => expect(tab.ids(room)).toEqual(["alice", "bob", "carol"]));
-  await carol.client.disconnect();
-  for (const tab of [alice, bob]) await eventually(() => expect(tab.ids(room)).toEqual(["alice", "bob"]));
-  bob.client.unsubscribe(room);
-  await eventually(() => expect(alice.ids(room)).toEqual(["alice"]));
-  const heard: unknown[] = [];
-  await alice.client.subscribe("/chat", (data) => void heard.push(data));
-  await b.bayeux.getClient().publish("/chat", "hello");
-  await eventually(() => expect(heard).toEqual(["hello"]));
-  expect(alice.heard(room)).toEqual([
-    { subscribe: { alice: { id: "alice", data: { n: 1 } } } },
-    { subscribe: { bob: { id: "bob" } } },
-    { subscribe: { carol: { id: "carol" } } },
-    { unsubscribe: { carol: null } },
-    { unsubscribe: { bob: null } },
-  ]);
-  alice.close();
-  bob.close();
-  await Promise.all(nodes.map((node) => node.stop()));
-});
-
-test("access lets in, refuses and ends clients, and room comes back", async () => {
-  const expiresAtMs = Date.now() + 2_000;
-  const access: Access = {
-    authenticate: ({ token }) =>
-      token === undefined ? undefined : { id: token, claims: {}, ...(token === "short" && { expiresAtMs }) },
-    authorize: (_identity, action) => !("topic" in action && action.topic === "/secret"),
-  };
-  const node = await FayeNode.start(
-    { name: "c", access },
-    {
-      bayeux: { engine: { ...engine, namespace: "c" } },
-      protect: { clientsMax: 3 },
-      setup: { clustered: true },
-    },
-  );
-  const gone = new Set<string>();
-  node.bayeux.on("disconnect", (clientId) => void gone.add(clientId));
-  let handshakes = 0;
-  const client = new faye.Client(node.url, { retry: 0.1 });
-  client.addExtension({
-    outgoing(message, callback) {
-      if (message.channel === "/meta/handshake")
-        message.ext = { authToken: handshakes++ === 0 ? "short" : "long" };
-      if (message.channel === "/meta/subscribe") message.ext = { presence: { id: "alice" } };
-      callback(message);
-    },
+  afterAll(async () => {
+    redis?.kill();
+    if (redis !== undefined) await once(redis, "exit");
+    await rm(directory, { recursive: true, force: true });
   });
-  await client.subscribe(room, () => undefined);
-  await eventually(() => {
-    expect(handshakes).toBeGreaterThan(1);
-    expect(node.node.list(room).map(({ key }) => key)).toEqual(["alice"]);
+
+  test("each event is told once, to the clients of all servers", async () => {
+    const setup = { clustered: true };
+    const nodes = await startFayeNodes(["a", "b"], { bayeux: { engine }, setup });
+    const [a, b] = nodes as [FayeNode, FayeNode];
+    const alice = await new FayeTab(a.url, "alice", { n: 1 }).join(room);
+    const bob = await new FayeTab(b.url, "bob").join(room);
+    const carol = await new FayeTab(b.url, "carol").join(room);
+    for (const tab of [alice, bob, carol])
+      await eventually(() => expect(tab.ids(room)).toEqual(["alice", "bob", "carol"]));
+    await carol.client.disconnect();
+    for (const tab of [alice, bob]) await eventually(() => expect(tab.ids(room)).toEqual(["alice", "bob"]));
+    bob.client.unsubscribe(room);
+    await eventually(() => expect(alice.ids(room)).toEqual(["alice"]));
+    const heard: unknown[] = [];
+    await alice.client.subscribe("/chat", (data) => void heard.push(data));
+    await b.bayeux.getClient().publish("/chat", "hello");
+    await eventually(() => expect(heard).toEqual(["hello"]));
+    expect(alice.heard(room)).toEqual([
+      { subscribe: { alice: { id: "alice", data: { n: 1 } } } },
+      { subscribe: { bob: { id: "bob" } } },
+      { subscribe: { carol: { id: "carol" } } },
+      { unsubscribe: { carol: null } },
+      { unsubscribe: { bob: null } },
+    ]);
+    alice.close();
+    bob.close();
+    await Promise.all(nodes.map((node) => node.stop()));
   });
-  const wire = new WireClient(node.url);
-  const shakeHands = (ext: unknown) =>
-    wire.say("/meta/handshake", { version: "1.0", supportedConnectionTypes: ["long-polling"], ext });
-  expect((await shakeHands({})).error).toBe("403::Handshake denied");
-  for (let count = 0; count < 6; count++) {
-    const { clientId } = await shakeHands({ token: "guest" });
-    wire.clientId = clientId;
-    expect((await wire.subscribe("/secret")).error).toBe("403:/secret:Forbidden channel");
-    expect((await wire.say("/meta/disconnect")).successful).toBe(true);
-    await eventually(() => expect(gone).toContain(clientId));
-    wire.clientId = "";
-  }
-  client.disconnect();
-  await node.stop();
+
+  test("access lets in, refuses and ends clients, and room comes back", async () => {
+    const expiresAtMs = Date.now() + 2_000;
+    const access: Access = {
+      authenticate: ({ token }) =>
+        token === undefined
+          ? undefined
+          : { id: token, claims: {}, ...(token === "short" && { expiresAtMs }) },
+      authorize: (_identity, action) => !("topic" in action && action.topic === "/secret"),
+    };
+    const node = await FayeNode.start(
+      { name: "c", access },
+      {
+        bayeux: { engine: { ...engine, namespace: "c" } },
+        protect: { clientsMax: 3 },
+        setup: { clustered: true },
+      },
+    );
+    const gone = new Set<string>();
+    node.bayeux.on("disconnect", (clientId) => void gone.add(clientId));
+    let handshakes = 0;
+    const client = new faye.Client(node.url, { retry: 0.1 });
+    client.addExtension({
+      outgoing(message, callback) {
+        if (message.channel === "/meta/handshake")
+          message.ext = { authToken: handshakes++ === 0 ? "short" : "long" };
+        if (message.channel === "/meta/subscribe") message.ext = { presence: { id: "alice" } };
+        callback(message);
+      },
+    });
+    await client.subscribe(room, () => undefined);
+    await eventually(() => {
+      expect(handshakes).toBeGreaterThan(1);
+      expect(node.node.list(room).map(({ key }) => key)).toEqual(["alice"]);
+    });
+    const wire = new WireClient(node.url);
+    const shakeHands = (ext: unknown) =>
+      wire.say("/meta/handshake", { version: "1.0", supportedConnectionTypes: ["long-polling"], ext });
+    expect((await shakeHands({})).error).toBe("403::Handshake denied");
+    for (let count = 0; count < 6; count++) {
+      const { clientId } = await shakeHands({ token: "guest" });
+      wire.clientId = clientId;
+      expect((await wire.subscribe("/secret")).error).toBe("403:/secret:Forbidden channel");
+      expect((await wire.say("/meta/disconnect")).successful).toBe(true);
+      await eventually(() => expect(gone).toContain(clientId));
+      wire.clientId = "";
+    }
+    client.disconnect();
+    await node.stop();
+  });
 });

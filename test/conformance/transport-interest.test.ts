@@ -6,7 +6,8 @@ import type { Socket } from "phoenix";
 import { createNode, type NodeOptions, type PresentlyNode } from "presently";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
-import { NatsServer, natsSuitesRun } from "../helpers/nats.ts";
+import { NatsServer } from "../helpers/nats.ts";
+import { has } from "../helpers/programs.ts";
 import { CableNode, connectClient as connectCable } from "./anycable-client.ts";
 import { FayeNode } from "./faye-client.ts";
 import { connectClient, join, PhoenixNode } from "./phoenix-client.ts";
@@ -126,7 +127,7 @@ function cases(link: () => Link | Promise<Link>): void {
 }
 
 describe("over the mesh", () => cases(() => overMesh));
-describe.runIf(natsSuitesRun)("over NATS", () => cases(overNats));
+describe.runIf(has("nats-server"))("over NATS", () => cases(overNats));
 
 describe("a node where nobody is on the topic gets nothing of it", () => {
   test("of Phoenix, and a client that has joined gets what is broadcast anywhere from then on", async () => {

@@ -12,7 +12,8 @@ import {
 } from "@presently/testkit";
 import { LinkProxy } from "presently/demo";
 import { describe, expect, test, vi } from "vitest";
-import { NatsServer, natsSuitesRun } from "../helpers/nats.ts";
+import { NatsServer } from "../helpers/nats.ts";
+import { has } from "../helpers/programs.ts";
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
@@ -135,7 +136,7 @@ class NatsNetwork implements ConformanceNetwork {
   }
 }
 
-describe.runIf(natsSuitesRun)("NATS", () => {
+describe.runIf(has("nats-server"))("NATS", () => {
   const config = `max_payload: ${MAX_PAYLOAD}, authorization { user: presently, password: s3cret }`;
   const cases = transportConformance({
     createNetwork: async () => new NatsNetwork(await NatsServer.start(config)),

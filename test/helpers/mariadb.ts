@@ -4,18 +4,10 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { eventually } from "./eventually.ts";
-
-export const MARIADB_MISSING =
-  "found no mariadbd: install MariaDB (for example: apt-get install mariadb-server)";
-
-const server = find("mariadbd");
-const installer = find("mariadb-install-db");
-
-/** Whether the suites that need it run: if it is there, or if it must be there, which is so under CI. */
-export const mariadbSuitesRun = server !== undefined || Boolean(process.env.CI);
+import { pathOf } from "./programs.ts";
 
 export interface MariaDb {
   /** Where `root` is let in without a password, over this Unix socket only. */
@@ -25,7 +17,7 @@ export interface MariaDb {
 
 /** @throws when it is not installed */
 export async function startMariaDb(): Promise<MariaDb> {
-  if (server === undefined || installer === undefined) throw new Error(MARIADB_MISSING);
+  const [server, installer] = [pathOf("mariadbd"), pathOf("mariadb-install-db")];
   const folder = await mkdtemp(join(tmpdir(), "presently-mariadb-"));
   const data = join(folder, "data");
   const socketPath = join(folder, "socket");
@@ -61,9 +53,4 @@ export async function startMariaDb(): Promise<MariaDb> {
       await rm(folder, { recursive: true });
     },
   };
-}
-
-function find(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/bin"];
-  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }

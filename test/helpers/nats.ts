@@ -1,21 +1,13 @@
 /** A NATS server of its own for a test. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./processes.ts";
-
-export const NATS_MISSING = "found no nats-server: install it (for example: apt-get install nats-server)";
-
-const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/bin"];
-const executable = folders.map((folder) => join(folder, "nats-server")).find((path) => existsSync(path));
-
-/** Whether the suites that need it run: if it is there, or if it must be there, which is so under CI. */
-export const natsSuitesRun = executable !== undefined || Boolean(process.env.CI);
+import { pathOf } from "./programs.ts";
 
 export class NatsServer {
   readonly port: number;
@@ -46,7 +38,7 @@ export class NatsServer {
 
   /** Runs it, again, at the same address. */
   async restart(): Promise<void> {
-    if (executable === undefined) throw new Error(NATS_MISSING);
+    const executable = pathOf("nats-server");
     await this.kill();
     const child = spawn(executable, this.#words, { stdio: "ignore" });
     this.#child = child;

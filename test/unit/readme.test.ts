@@ -10,7 +10,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
-import { NatsServer, natsSuitesRun } from "../helpers/nats.ts";
+import { NatsServer } from "../helpers/nats.ts";
+import { has } from "../helpers/programs.ts";
 
 const TIMEOUT_MS = 60_000;
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -56,7 +57,7 @@ const needsNats = (path: string) => path.startsWith("packages/nats/");
 describe.each(readmes)("$path", ({ path, example }) => {
   test("has an example", () => expect(example, "the first ```ts block").toBeDefined());
 
-  test.runIf(!needsNats(path) || natsSuitesRun)(
+  test.runIf(!needsNats(path) || has("nats-server"))(
     "its example runs, and ends by itself",
     { timeout: TIMEOUT_MS },
     async () => {
