@@ -37,6 +37,9 @@ export default defineConfig({
         ["packages/*/src/**/*.test.ts", "test/unit/**/*.test.ts", "test/conformance/**/*.test.ts"],
         {
           exclude: ["**/*.property.test.ts"],
+          // Only what hangs takes this long: a busy machine is no failure.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           maxWorkers: 2,
         },
       ),
