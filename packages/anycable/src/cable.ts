@@ -124,7 +124,6 @@ export class Cable<Identifiers = unknown> {
       node,
       names,
       ttlMs: durations.presenceTtlMs,
-      now: clocks.now,
     });
     this.#channels.set(
       options.pubsubChannel ?? PUBSUB_CHANNEL,
@@ -307,7 +306,6 @@ export class Cable<Identifiers = unknown> {
     if (now - this.#tickedAt > STALL_MS) this.#sessions.excuse();
     this.#tickedAt = now;
     try {
-      this.#hub.tick();
       this.#sessions.tick();
       if (++this.#ticks % SWEEP_TICKS === 0) this.#streams.sweep();
     } catch (error) {

@@ -157,7 +157,7 @@ export class CommandDesk {
 
   #join(subscription: LiveSubscription, presence: PresenceRequest): MaybePromise<void> {
     const { presenceStream } = subscription;
-    const join = () => subscription.join(presence.id, presence.info);
+    const join = () => subscription.clientJoin(presence.id, presence.info);
     return presenceStream === undefined ? join() : this.#clearance.join(presenceStream, presence, join);
   }
 
@@ -176,8 +176,9 @@ export class CommandDesk {
 
   #unsubscribe(subscription: LiveSubscription): void {
     const { presenceStream, identifier } = subscription;
-    if (presenceStream !== undefined) this.#host.presence.unsubscribed(presenceStream, identifier);
+    // First of all it hears nothing more, not of its own leave either.
     this.drop(subscription);
+    if (presenceStream !== undefined) this.#host.presence.unsubscribed(presenceStream, identifier);
   }
 
   /** Ends a subscription, and tells the application. */

@@ -30,6 +30,8 @@ export class HeardStreams {
   readonly #restarts = new Map<string, number>();
   /** Where each ended when the connection broke. */
   #tails = new Map<string, Position>();
+  /** Where each ended when the connection broke, if everything since then was sent before the client asked for history. */
+  #replayedFrom = new Map<string, Position>();
   #phase: "waiting" | "live" | "paused" = "waiting";
 
   constructor(streams: Streams, limits: Limits, listener: Listener) {
@@ -77,6 +79,7 @@ export class HeardStreams {
         if (tail !== undefined) this.#tails.set(stream, tail);
       }
     }
+    this.#replayedFrom.clear();
     this.#phase = "paused";
     this.#stop();
   }
@@ -95,7 +98,8 @@ export class HeardStreams {
 
   /** Sends what the client has missed, and everything from then on. Answers whether all that it missed is known. */
   replay(history: HistoryRequest): boolean {
-    const missed = this.#missed(history);
+    const missed = this.#missed(history)?.filter((message) => !this.#wasReplayed(message));
+    this.#replayedFrom.clear();
     this.#goOn(missed ?? []);
     return missed !== undefined;
   }
@@ -104,7 +108,14 @@ export class HeardStreams {
   replayFromTails(): void {
     const missed: StreamMessage[] = [];
     for (const [stream, tail] of this.#tails) missed.push(...(this.#streams.log(stream).after(tail) ?? []));
+    this.#replayedFrom = new Map(this.#tails);
     this.#goOn(missed);
+  }
+
+  /** Everything behind the tail was sent when the connection was back; what was before it may have been lost on its way. */
+  #wasReplayed({ stream, position }: StreamMessage): boolean {
+    const tail = this.#replayedFrom.get(stream);
+    return tail !== undefined && tail.epoch === position.epoch && position.offset > tail.offset;
   }
 
   end(): void {

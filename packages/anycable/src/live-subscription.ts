@@ -155,13 +155,12 @@ export class LiveSubscription implements SubscriptionControl {
   }
 
   join(id: string | number, info: unknown): void {
-    const stream = this.#presenceStreamOrThrow();
-    this.#whenConfirmed(() => this.#host.presence.join(stream, this.identifier, String(id), info));
+    this.#join(String(id), info, true);
   }
 
   leave(): void {
     const { presenceStream: stream } = this;
-    if (stream !== undefined) this.#whenConfirmed(() => void this.#host.presence.leave(stream));
+    if (stream !== undefined) this.#whenConfirmed(() => this.#host.presence.leave(stream));
   }
 
   presence(): frames.PresenceRecord[] {
@@ -177,6 +176,11 @@ export class LiveSubscription implements SubscriptionControl {
   }
 
   // What the session does.
+
+  /** The client makes itself present. Errors as of `SessionPresence.join`. */
+  clientJoin(id: string, info: unknown): void {
+    this.#join(id, info, false);
+  }
 
   /** Tells the client that it is subscribed, and from then on what it is subscribed to. */
   confirm(history: HistoryRequest | undefined): void {
@@ -292,6 +296,12 @@ export class LiveSubscription implements SubscriptionControl {
   #endPresence(): void {
     this.#presence?.end();
     this.#presence = undefined;
+  }
+
+  #join(id: string, info: unknown, byServer: boolean): void {
+    const stream = this.#presenceStreamOrThrow();
+    const joining = { joinedBy: this.identifier, id, info, byServer };
+    this.#whenConfirmed(() => this.#host.presence.join(stream, joining));
   }
 
   #presenceStreamOrThrow(): string {

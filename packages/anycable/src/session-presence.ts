@@ -1,6 +1,10 @@
 /**
  * The presences of one session: at most one id on each stream, for as long as one of the subscriptions that joined it
  * lasts.
+ *
+ * A presence belongs to the connection on which it was joined. When that breaks it lingers for the time to live. A client that
+ * resumes joins again what it still wants; what it does not join again goes, since its `leave` may have been lost with the
+ * connection. What the server joined on its behalf the server joins again.
  */
 import type { Presence } from "presently";
 import type { RosterSession } from "presently/drop-in";
@@ -15,13 +19,28 @@ export interface HeldPresence {
   readonly said: StampedInfo;
   /** The subscriptions that joined it, by identifier. */
   readonly joinedBy: readonly string[];
+  /** Whether the application joined it, and not the client. */
+  readonly byServer: boolean;
 }
 
 interface Held {
   readonly id: string;
   said: StampedInfo;
   readonly joinedBy: Set<string>;
+  byServer: boolean;
   readonly stream: StreamPresence;
+  /** Whose entry it is: a session of this node, dropped if the entry lingers. Undefined if it lingers at another node. */
+  owner: RosterSession | undefined;
+}
+
+/** Somebody becomes present. */
+export interface Joining {
+  /** The subscription's identifier. */
+  readonly joinedBy: string;
+  readonly id: string;
+  readonly info: unknown;
+  /** Whether the application says so, and not the client. */
+  readonly byServer: boolean;
 }
 
 export interface SessionPresenceOptions {
@@ -44,41 +63,49 @@ export class SessionPresence implements PresenceHolder {
 
   /** The id of this session on a stream. */
   idOn(stream: string): string | undefined {
-    return this.#held.get(stream)?.id;
+    const held = this.#held.get(stream);
+    return held && !lingers(held) ? held.id : undefined;
   }
 
   /**
-   * Makes the session present. Again with the same id, it replaces the info, which is no event for anybody.
+   * Makes the session present. Again with the same id, it replaces the info, which is no event for anybody. A lingering
+   * presence of another id ends.
    *
-   * @param joinedBy the subscription's identifier
    * @throws {PresenceMismatchError} if it is present under another id
    * @throws {InvalidArgumentError} for an id or info that cannot be used
    * @throws {LimitError} beyond a bound of the node
    */
-  join(stream: string, joinedBy: string, id: string, info: unknown): void {
+  join(stream: string, { joinedBy, id, info, byServer }: Joining): void {
     const { hub, wallClock } = this.#options;
-    const held = this.#held.get(stream);
+    let held = this.#held.get(stream);
+    if (held !== undefined && held.id !== id && lingers(held)) {
+      this.leave(stream);
+      held = undefined;
+    }
     if (held !== undefined && held.id !== id) throw new PresenceMismatchError(stream);
     const presence = held?.stream ?? hub.hold(stream);
     try {
       // Later than every join of this id that is known, whatever the clocks of the nodes say.
       const at = Math.max(wallClock(), (presence.latest(id)?.at ?? 0) + 1);
-      this.#put(presence, { stream, id, said: { info, at }, joinedBy: [joinedBy] });
+      const said = { info, at };
+      this.#put(presence, { stream, id, said, joinedBy: [joinedBy], byServer });
     } catch (error) {
       if (held === undefined) hub.release(presence);
       throw error;
     }
   }
 
-  /** Ends the presence on a stream; answers whether there was one. */
-  leave(stream: string): boolean {
+  /** Ends the presence on a stream, if there is one. */
+  leave(stream: string): void {
     const held = this.#held.get(stream);
-    if (held === undefined) return false;
+    if (held === undefined) return;
+    // What lingers at another node is ended by taking its place.
+    if (held.owner === undefined && held.stream.has(held.id)) this.#track(stream, held);
     this.#held.delete(stream);
+    const { owner } = held;
     // A node that is stopping hands over what it has: that is no leave.
-    if (this.#owner?.closed === false) this.#owner.untrack(stream, held.id);
+    if (owner !== undefined && (!owner.closed || owner.dropped)) owner.untrack(stream, held.id);
     this.#release(held);
-    return true;
   }
 
   /** A subscription has ended: so does what it alone has joined. */
@@ -93,27 +120,31 @@ export class SessionPresence implements PresenceHolder {
     this.#owner = undefined;
   }
 
-  /** Makes present again what was when it dropped. Within the time to live that is no event for anybody. */
+  /** The connection is back: makes present again what the application had joined. The client joins the rest again. */
   resume(): void {
-    for (const { stream, id, said } of this.#held.values()) this.#track(stream.stream, id, said);
+    for (const [stream, held] of this.#held) {
+      if (held.byServer) this.#track(stream, held);
+    }
   }
 
-  /** Takes over what another node held of this session; `resume` makes it present. */
+  /** Takes over what another node held of this session, as lingering. */
   adopt(presences: Iterable<HeldPresence>): void {
-    for (const { stream, id, said, joinedBy } of presences) {
+    for (const { stream, id, said, joinedBy, byServer } of presences) {
       const presence = this.#options.hub.hold(stream);
-      this.#held.set(stream, { id, said, joinedBy: new Set(joinedBy), stream: presence });
+      const held = { id, said, joinedBy: new Set(joinedBy), byServer, stream: presence, owner: undefined };
+      this.#held.set(stream, held);
       presence.addHolder(this);
     }
   }
 
   /** What is held, for another node. */
   list(): HeldPresence[] {
-    return Array.from(this.#held.values(), ({ id, said, joinedBy, stream }) => ({
+    return Array.from(this.#held.values(), ({ id, said, joinedBy, byServer, stream }) => ({
       stream: stream.stream,
       id,
       said,
       joinedBy: [...joinedBy],
+      byServer,
     }));
   }
 
@@ -133,31 +164,40 @@ export class SessionPresence implements PresenceHolder {
     this.#owner.track(entry.topic, held.id, metaOf(latest));
   }
 
-  #put(presence: StreamPresence, { stream, id, said, joinedBy }: HeldPresence): void {
+  #put(presence: StreamPresence, { stream, id, said, joinedBy, byServer }: HeldPresence): void {
     const before = this.#held.get(stream);
     // Held before it is tracked: what watchers do meanwhile should find it.
-    const held: Held = before ?? { id, said, joinedBy: new Set(), stream: presence };
+    const held: Held = before ?? {
+      id,
+      said,
+      joinedBy: new Set(),
+      byServer,
+      stream: presence,
+      owner: undefined,
+    };
     const previously = held.said;
     held.said = said;
     this.#held.set(stream, held);
     try {
-      this.#track(stream, id, said);
+      this.#track(stream, held);
     } catch (error) {
       held.said = previously;
       if (before === undefined) this.#held.delete(stream);
       throw error;
     }
+    held.byServer ||= byServer;
     for (const identifier of joinedBy) held.joinedBy.add(identifier);
     presence.addHolder(this);
   }
 
-  #track(stream: string, id: string, said: StampedInfo): void {
+  #track(stream: string, held: Held): void {
     const { hub, ttlMs } = this.#options;
     if (this.#owner === undefined) {
       this.#owner = hub.roster.session({ lingerMs: ttlMs });
       this.#owner.onRemoved(({ topic }) => this.#removed(topic));
     }
-    this.#owner.track(stream, id, metaOf(said));
+    this.#owner.track(stream, held.id, metaOf(held.said));
+    held.owner = this.#owner;
   }
 
   /** An operator, or another node, took it away. */
@@ -172,4 +212,9 @@ export class SessionPresence implements PresenceHolder {
     held.stream.deleteHolder(this);
     this.#options.hub.release(held.stream);
   }
+}
+
+/** Whether its connection has broken, and nobody has joined it again. */
+function lingers({ owner }: Held): boolean {
+  return owner?.closed !== false;
 }

@@ -1,5 +1,6 @@
 import { createNode, type PresentlyNode } from "presently";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "../../../test/helpers/eventually.ts";
 import { TestCable } from "../test/sessions.ts";
 import { JsonText } from "./json.ts";
 
@@ -60,7 +61,16 @@ describe("time", () => {
 
   test("a client without pongs is disconnected where they are asked for, and this process' own stalls are excused", () => {
     start({ pongTimeoutMs: 5_000 });
-    const { session, outlet } = cable.open();
+    const { session, outlet } = cable.open({ pingIntervalMs: 20_000 });
+    // Nothing was asked before the first ping.
+    cable.now += 20_000;
+    session.tick();
+    expect(outlet.frames.at(-1)).toMatchObject({ type: "ping" });
+    cable.now += 5_000;
+    session.tick();
+    session.receive(JSON.stringify({ command: "pong" }));
+    cable.now += 15_000;
+    session.tick();
     cable.now += 5_001;
     session.excuse();
     session.tick();
@@ -100,10 +110,57 @@ describe("a resumed session", () => {
     await cable.services.streams.publish("room/42", new JsonText("3"));
     cable.services.streams.whisper("room/42", new JsonText('"now"'), undefined);
     expect(outlet.take().map(({ message }) => message)).toEqual(["now"]);
-    cable.now += 5_000;
+    cable.now += 250;
     session.tick();
     await cable.services.streams.publish("room/42", new JsonText("4"));
     expect(outlet.take().map(({ message }) => message)).toEqual([2, 3, 4]);
+    // Asked for late, the history is what those did not have.
+    const history = { since: 1, streams: {} };
+    session.receive(JSON.stringify({ command: "history", identifier: room, history }));
+    await eventually(() => expect(outlet.frames.at(-1)).toMatchObject({ type: "confirm_history" }));
+    expect(outlet.take().flatMap(({ message }) => message ?? [])).toEqual([1]);
+    session.end();
+  });
+
+  test("whose client does not join again is present for the time to live only, and can leave or change its id before", async () => {
+    start({ presenceTtlMs: 300 });
+    const ids = () => node.list("room/42").map(({ key }) => key);
+    const heard: string[] = [];
+    const watcher = cable.open();
+    watcher.session.receive(subscribe);
+    const sessions = ["stays", "leaves", "moves", "forgets"].map((id) => {
+      const { session } = cable.open();
+      session.receive(subscribe);
+      session.receive(join(id));
+      session.lost();
+      cable.resume(session);
+      return session;
+    });
+    expect(ids().sort()).toEqual(["forgets", "leaves", "moves", "stays"]);
+    watcher.outlet.take();
+    sessions[0]!.receive(join("stays"));
+    sessions[1]!.receive(JSON.stringify({ command: "leave", identifier: room }));
+    sessions[2]!.receive(join("moved"));
+    const told = () => {
+      for (const { message } of watcher.outlet.take()) heard.push(`${message.type} ${message.id}`);
+      return heard;
+    };
+    expect(told()).toEqual(["leave leaves", "leave moves", "join moved"]);
+    await eventually(() =>
+      expect(told()).toEqual(["leave leaves", "leave moves", "join moved", "leave forgets"]),
+    );
+    expect(ids().sort()).toEqual(["moved", "stays"]);
+    for (const session of [...sessions, watcher.session]) session.end();
+  });
+
+  test("hears nothing of its own leave once it has unsubscribed", () => {
+    const { session, outlet } = start().open();
+    session.receive(subscribe);
+    session.receive(join("7"));
+    outlet.take();
+    session.receive(JSON.stringify({ command: "unsubscribe", identifier: room }));
+    expect(outlet.take()).toEqual([]);
+    expect(node.count("room/42").keys).toBe(0);
     session.end();
   });
 

@@ -16,8 +16,11 @@ import { LiveSubscription, type SubscriptionState } from "./live-subscription.ts
 import { type HeldPresence, SessionPresence } from "./session-presence.ts";
 import type { SessionServices } from "./session-services.ts";
 
-/** How long a resumed subscription waits for its client to ask for history. */
-const HISTORY_WAIT_MS = 5_000;
+/**
+ * How long a resumed subscription waits for its client to ask for history, which clients do at once. What was missed then comes
+ * before what is new. A client that asks later is told only of what this did not send.
+ */
+const HISTORY_WAIT_MS = 250;
 const NEVER = Number.POSITIVE_INFINITY;
 /** Former names of a session, by which broadcasts may leave it out. */
 const SIDS_MAX = 8;
@@ -70,7 +73,8 @@ export class CableSession implements CommandHost {
   #pingAt = 0;
   /** Of the pings that have no answer, when the first was sent. */
   #unansweredSince = NEVER;
-  #pongAt = 0;
+  /** Of the protocol's pings that the client has not answered, when the first was sent. */
+  #pongDueSince = NEVER;
   #awayUntil = 0;
   #historyUntil = NEVER;
 
@@ -170,7 +174,7 @@ export class CableSession implements CommandHost {
       refused(this.#services.notice, error);
       return;
     }
-    if (command.type === "pong") this.#pongAt = now();
+    if (command.type === "pong") this.#pongDueSince = NEVER;
     else if (command.type === "ping") this.send(frames.PONG);
     else if (this.#desk.waiting >= limits.commandsWaitingMax)
       this.#expel(`more than ${limits.commandsWaitingMax} commands wait for a callback`);
@@ -239,7 +243,11 @@ export class CableSession implements CommandHost {
       this.lost();
       return;
     }
-    if (durations.pongTimeoutMs > 0 && this.#extended && time - this.#pongAt > durations.pongTimeoutMs) {
+    if (
+      durations.pongTimeoutMs > 0 &&
+      this.#extended &&
+      time - this.#pongDueSince > durations.pongTimeoutMs
+    ) {
       this.disconnect("no_pong", true);
       return;
     }
@@ -247,6 +255,7 @@ export class CableSession implements CommandHost {
     if (time < this.#pingAt) return;
     this.#pingAt = time + this.#connection.pingIntervalMs;
     this.#unansweredSince = Math.min(this.#unansweredSince, time);
+    this.#pongDueSince = Math.min(this.#pongDueSince, time);
     const number = ++this.#pings;
     for (const subscription of this.#desk.subscriptions.values()) subscription.pinged(number);
     this.#connection.outlet.ping(number);
@@ -256,7 +265,7 @@ export class CableSession implements CommandHost {
   /** This process stood still: what it did not hear in that time is nobody's fault. */
   excuse(): void {
     this.#unansweredSince = NEVER;
-    this.#pongAt = this.#services.now();
+    if (this.#pongDueSince !== NEVER) this.#pongDueSince = this.#services.now();
   }
 
   // Moving between nodes.
@@ -312,7 +321,7 @@ export class CableSession implements CommandHost {
     if (this.#sids.length > SIDS_MAX) this.#sids.shift();
     this.#extended = connection.extended;
     this.#unansweredSince = NEVER;
-    this.#pongAt = now();
+    this.#pongDueSince = NEVER;
     // Not all clients of a node that has just started are to be pinged at once.
     this.#pingAt = now() + connection.pingIntervalMs * (0.5 + random());
   }

@@ -1,5 +1,10 @@
-/** Presence of the streams of this node: a view of each that somebody needs, and who is told of its events. */
-import type { Presence, PresentlyNode, TopicChange } from "presently";
+/**
+ * Presence of the streams of this node: who is on each that somebody needs, and who is told of it.
+ *
+ * A person's info is that of their latest join, also when the session that said it has gone. One whose node is lost stays
+ * for the time to live, as one whose connection broke does.
+ */
+import type { People, PeopleChange, PersonEvent, Presence, PresentlyNode } from "presently";
 import { type Roster, type RosterNames, rosterOf } from "presently/drop-in";
 import {
   joinEvent,
@@ -9,8 +14,7 @@ import {
   presenceInfo,
 } from "./frames.ts";
 import type { JsonText } from "./json.ts";
-import type { StampedInfo } from "./presence-meta.ts";
-import { type PresenceEvent, PresenceView } from "./presence-view.ts";
+import { infoIn, type StampedInfo } from "./presence-meta.ts";
 import { SharedFrame } from "./shared-frame.ts";
 
 /** Events that are remembered for clients that come back; who has missed more subscribes anew. */
@@ -33,11 +37,11 @@ export interface PresenceHolder {
 
 export class StreamPresence {
   readonly stream: string;
-  readonly #view: PresenceView;
+  readonly #people: People;
+  /** What the latest join of each person said. */
+  readonly #latest = new Map<string, StampedInfo>();
   readonly #subscribers = new Set<PresenceSubscriber>();
   readonly #holders = new Set<PresenceHolder>();
-  readonly #unwatch: () => void;
-  readonly #now: () => number;
   readonly #ownReplica: () => string;
   /** Ids of the latest events, oldest first; the last one has the number `#number`. */
   #events: string[] = [];
@@ -45,17 +49,10 @@ export class StreamPresence {
   #info: JsonText | undefined;
   holds = 0;
 
-  constructor(
-    stream: string,
-    hub: Pick<PresenceHub, "roster" | "ownReplica">,
-    ttlMs: number,
-    now: () => number,
-  ) {
+  constructor(stream: string, hub: Pick<PresenceHub, "roster" | "ownReplica">, ttlMs: number) {
     this.stream = stream;
-    this.#view = new PresenceView(ttlMs);
-    this.#now = now;
     this.#ownReplica = () => hub.ownReplica;
-    this.#unwatch = hub.roster.watch(stream, (change) => this.#changed(change));
+    this.#people = hub.roster.watchPeople(stream, { graceMs: ttlMs }, (change) => this.#changed(change));
   }
 
   /** The number of the last event. */
@@ -64,11 +61,11 @@ export class StreamPresence {
   }
 
   get size(): number {
-    return this.#view.size;
+    return this.#latest.size;
   }
 
   records(): PresenceRecord[] {
-    return this.#view.records();
+    return Array.from(this.#latest, ([id, { info }]) => recordOf(id, info));
   }
 
   /** Who is present, as clients are told. Made once between two changes: asking costs a client nothing. */
@@ -78,21 +75,22 @@ export class StreamPresence {
   }
 
   has(id: string): boolean {
-    return this.#view.has(id);
+    return this.#latest.has(id);
   }
 
   ids(): Iterable<string> {
-    return this.#view.ids();
+    return this.#latest.keys();
   }
 
+  /** The info of an id, and its stamp; undefined if it is absent. */
   latest(id: string): StampedInfo | undefined {
-    return this.#view.latest(id);
+    return this.#latest.get(id);
   }
 
   /** What somebody who has missed it is told of an id: that it is here, or that it is not. */
   newsOf(id: string): PresenceNews {
-    const record = this.#view.record(id);
-    return news(record === undefined ? leaveEvent(id) : joinEvent(record));
+    const latest = this.#latest.get(id);
+    return news(latest === undefined ? leaveEvent(id) : joinEvent(recordOf(id, latest.info)));
   }
 
   /** Ids that had events behind this number; undefined if that is too long ago. */
@@ -115,40 +113,69 @@ export class StreamPresence {
     this.#holders.delete(holder);
   }
 
-  tick(): void {
-    this.#tell(this.#view.tick(this.#now()));
-  }
-
   close(): void {
-    this.#unwatch();
+    this.#people.end();
   }
 
-  #changed(change: TopicChange): void {
+  #changed(change: PeopleChange): void {
     this.#info = undefined;
-    this.#tell(this.#view.apply(change, this.#now()));
-    if (change.type === "diff" && this.#holders.size > 0)
-      for (const { presence } of change.leaves) this.#inherit(presence.key);
-  }
-
-  /** The latest join says the info also when its session has gone first; so somebody else's entry has to say it. */
-  #inherit(id: string): void {
-    const heir = this.#view.heir(id);
-    if (heir === undefined || heir.replica !== this.#ownReplica()) return;
-    const latest = this.#view.latest(id)!;
-    for (const holder of [...this.#holders]) holder.inherit(heir, latest);
-  }
-
-  #tell(events: readonly PresenceEvent[]): void {
-    if (events.length > 0) this.#info = undefined;
-    for (const event of events) {
-      this.#events.push(event.id);
-      this.#number++;
-      const told = news(event.type === "join" ? joinEvent(event) : leaveEvent(event.id));
-      for (const subscriber of [...this.#subscribers]) subscriber.presenceChanged(told);
+    if (change.type === "state") {
+      for (const { presences } of change.people) for (const presence of presences) this.#put(presence);
+      return;
     }
+    for (const event of change.events) this.#happened(event);
     // Cut seldom, so that an event costs no copy of the list.
     if (this.#events.length > 2 * EVENTS_KEPT) this.#events = this.#events.slice(-EVENTS_KEPT);
   }
+
+  #happened(event: PersonEvent): void {
+    const { key: id } = event;
+    if (event.type === "leave") {
+      this.#latest.delete(id);
+      this.#tell(id, leaveEvent(id));
+      return;
+    }
+    for (const presence of event.type === "join" ? event.presences : event.joins) this.#put(presence);
+    if (event.type === "join") {
+      this.#tell(id, joinEvent(recordOf(id, this.#latest.get(id)!.info)));
+      return;
+    }
+    for (const { after } of event.updates) this.#put(after);
+    if (event.leaves.length > 0 && this.#holders.size > 0) this.#inherit(id);
+  }
+
+  #put({ key, meta }: Presence): void {
+    const said = infoIn(meta);
+    const latest = this.#latest.get(key);
+    if (latest === undefined || said.at >= latest.at) this.#latest.set(key, said);
+  }
+
+  /**
+   * The entry that said the latest info may be gone while others of the id are left. The newest of them has to say it, so
+   * that nodes that start later find it: its owner takes the info over.
+   */
+  #inherit(id: string): void {
+    const latest = this.#latest.get(id)!;
+    let newest: Presence | undefined;
+    for (const entry of this.#people.get(id)?.presences ?? []) {
+      const { at } = infoIn(entry.meta);
+      if (at >= latest.at) return;
+      if (newest === undefined || at > infoIn(newest.meta).at) newest = entry;
+    }
+    if (newest === undefined || newest.replica !== this.#ownReplica()) return;
+    for (const holder of [...this.#holders]) holder.inherit(newest, latest);
+  }
+
+  #tell(id: string, event: JsonText): void {
+    this.#events.push(id);
+    this.#number++;
+    const told = news(event);
+    for (const subscriber of [...this.#subscribers]) subscriber.presenceChanged(told);
+  }
+}
+
+function recordOf(id: string, info: unknown): PresenceRecord {
+  return info === undefined ? { id } : { id, info };
 }
 
 function news(event: JsonText): PresenceNews {
@@ -159,8 +186,6 @@ export interface PresenceHubOptions {
   readonly node: PresentlyNode;
   readonly names: RosterNames;
   readonly ttlMs: number;
-  /** Milliseconds of a monotonic clock. */
-  readonly now: () => number;
 }
 
 export class PresenceHub {
@@ -180,10 +205,9 @@ export class PresenceHub {
 
   /** The presence of a stream, until `release` is called as often. @throws {LimitError} beyond `watchersMax` of the node */
   hold(stream: string): StreamPresence {
-    const { ttlMs, now } = this.#options;
     let held = this.#streams.get(stream);
     if (held === undefined) {
-      held = new StreamPresence(stream, this, ttlMs, now);
+      held = new StreamPresence(stream, this, this.#options.ttlMs);
       this.#streams.set(stream, held);
     }
     held.holds++;
@@ -204,9 +228,5 @@ export class PresenceHub {
     } finally {
       this.release(held);
     }
-  }
-
-  tick(): void {
-    for (const stream of this.#streams.values()) stream.tick();
   }
 }

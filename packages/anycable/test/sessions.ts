@@ -57,7 +57,7 @@ export class TestCable {
     this.services = {
       node,
       streams: new Streams({ node, limits, durations, notice, wallClock }),
-      hub: new PresenceHub({ node, names: new RosterNames(), ttlMs: durations.presenceTtlMs, now }),
+      hub: new PresenceHub({ node, names: new RosterNames(), ttlMs: durations.presenceTtlMs }),
       limits,
       durations,
       notice,

@@ -56,9 +56,9 @@ export class Session implements EntryHolder {
     return this.owner.update(this, topic, key, meta).ref;
   }
 
-  /** Takes the entry away; answers whether there was one. */
+  /** Takes the entry away, after `drop` one that still lingers. Returns true if there was one. */
   untrack(topic: string, key: string): boolean {
-    this.assertOpen();
+    if (this.state === "closed") throw new ClosedError("this session");
     return this.owner.untrack(this, topic, key);
   }
 
@@ -81,7 +81,7 @@ export class Session implements EntryHolder {
    * here or on any other node, takes the old entry's place: nobody is told of a leave or a join, only of an update, whose
    * `before` and `after` tell the metas and nodes. With a `lingerMs` of 0 it is `close`.
    *
-   * Every other call is a `ClosedError` from then on, but for `close`, which lets go at once. Each entry waits for one
+   * `untrack` and `close` still let go at once; every other call is a `ClosedError` from then on. Each entry waits for one
    * coming back: of two sessions with one key, both may drop and both return. When this node crashes, or is believed down,
    * its lingering entries are lost with the others; when it stops, its hand-off is theirs.
    *

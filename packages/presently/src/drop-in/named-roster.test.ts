@@ -113,3 +113,38 @@ test("who is removed at another node is told of by its own names", async () => {
   await other.stop();
   await one.stop();
 });
+
+test("people are told by the protocol's names, and those who have none are left out", () => {
+  const told: unknown[] = [];
+  const mine = roster.session();
+  mine.track("/presence/9", "7", { n: 1 });
+  const people = roster.watchPeople("/presence/9", {}, (change) => {
+    expect(change.topic).toBe("/presence/9");
+    if (change.type === "state") told.push(...change.people.map(({ key }) => `here ${key}`));
+    else
+      for (const event of change.events)
+        told.push(
+          event.type === "join"
+            ? `+${event.key} ${event.presences[0]?.key}`
+            : event.type === "leave"
+              ? `-${event.presence.key}`
+              : `=${event.key} ${event.updates[0]?.after.key}`,
+        );
+  });
+  const other = node.session();
+  other.track("room:9", "nobody");
+  mine.track("/presence/9", "8");
+  mine.update("/presence/9", "7", { n: 2 });
+  expect([people.size, people.get("7")?.presences[0]?.meta, people.get("x")]).toEqual([
+    2,
+    { n: 2 },
+    undefined,
+  ]);
+  expect(people.list().map(({ key }) => key)).toEqual(["7", "8"]);
+  mine.untrack("/presence/9", "7");
+  people.end();
+  mine.close();
+  other.close();
+  expect(told).toEqual(["here 7", "+8 8", "=7 7", "-7"]);
+  expect(roster.watchPeople("room:x", {}, () => undefined).size).toBe(0);
+});

@@ -2,10 +2,17 @@
 import type {
   Leave,
   Meta,
+  People,
+  PeopleChange,
+  PeopleListener,
+  PeopleOptions,
+  Person,
+  PersonEvent,
   Presence,
   Session,
   SessionOptions,
   TopicChange,
+  TopicDiff,
   Update,
   Watcher,
 } from "@presently/replica";
@@ -15,11 +22,11 @@ import type { RosterNames } from "./roster-names.ts";
 /** What a drop-in does with a session of its own. */
 export type RosterSession = Pick<
   Session,
-  "track" | "update" | "untrack" | "get" | "close" | "drop" | "onRemoved" | "closed" | "size"
+  "track" | "update" | "untrack" | "get" | "close" | "drop" | "onRemoved" | "closed" | "dropped" | "size"
 >;
 
 /** What a drop-in does with the presences of a node; a node is one. */
-export interface Roster extends Pick<PresentlyNode, "list" | "get" | "watch" | "batch"> {
+export interface Roster extends Pick<PresentlyNode, "list" | "get" | "watch" | "watchPeople" | "batch"> {
   session(options?: SessionOptions): RosterSession;
 }
 
@@ -62,6 +69,18 @@ class NamedRoster implements Roster {
     return () => undefined;
   }
 
+  watchPeople(name: string, options: PeopleOptions, listener: PeopleListener): People {
+    const topic = this.#names.topicOf(name);
+    if (topic !== undefined) {
+      const people = this.#node.watchPeople(topic, options, (change) =>
+        listener(translatedPeople(change, name, this.#names)),
+      );
+      return new NamedPeople(people, name, this.#names);
+    }
+    listener({ type: "state", topic: name, number: 0, people: [] });
+    return NOBODY;
+  }
+
   batch<T>(work: () => T): T {
     return this.#node.batch(work);
   }
@@ -82,6 +101,10 @@ class NamedSession implements RosterSession {
 
   get closed(): boolean {
     return this.#session.closed;
+  }
+
+  get dropped(): boolean {
+    return this.#session.dropped;
   }
 
   get size(): number {
@@ -126,18 +149,76 @@ class NamedSession implements RosterSession {
   }
 }
 
+class NamedPeople implements People {
+  readonly #people: People;
+  readonly #name: string;
+  readonly #names: RosterNames;
+
+  constructor(people: People, name: string, names: RosterNames) {
+    this.#people = people;
+    this.#name = name;
+    this.#names = names;
+  }
+
+  get size(): number {
+    return this.list().length;
+  }
+
+  get(id: string): Person | undefined {
+    const key = this.#names.keyOf(id);
+    const person = key === undefined ? undefined : this.#people.get(key);
+    return person && { key: id, presences: shown(person.presences, this.#name, this.#names) };
+  }
+
+  list(): readonly Person[] {
+    return shownPeople(this.#people.list(), this.#name, this.#names);
+  }
+
+  end(): void {
+    this.#people.end();
+  }
+}
+
+const NOBODY: People = { size: 0, get: () => undefined, list: () => [], end: () => undefined };
+
+function shownPeople(people: readonly Person[], name: string, names: RosterNames): Person[] {
+  return people.flatMap(({ key, presences }) => {
+    const id = names.idOf(key);
+    return id === undefined ? [] : [{ key: id, presences: shown(presences, name, names) }];
+  });
+}
+
+/** The same change by other names. */
+function translatedPeople(change: PeopleChange, name: string, names: RosterNames): PeopleChange {
+  if (change.type === "state")
+    return { ...change, topic: name, people: shownPeople(change.people, name, names) };
+  const events = change.events.flatMap((event): PersonEvent[] => {
+    const key = names.idOf(event.key);
+    if (key === undefined) return [];
+    if (event.type === "join") return [{ ...event, key, presences: shown(event.presences, name, names) }];
+    if (event.type === "leave") return [{ ...event, key, presence: renamed(event.presence, name, key) }];
+    const { joins, leaves, updates } = event;
+    return [{ type: "update", key, ...translatedParts({ joins, leaves, updates }, name, names) }];
+  });
+  return { ...change, topic: name, events };
+}
+
 /** The same change by other names. One that nobody may see is still told: changes are numbered without holes. */
 function translated(change: TopicChange, name: string, names: RosterNames): TopicChange {
   if (change.type === "state")
     return { ...change, topic: name, presences: shown(change.presences, name, names) };
+  return { ...change, topic: name, ...translatedParts(change, name, names) };
+}
+
+type Parts = Pick<TopicDiff, "joins" | "leaves" | "updates">;
+
+function translatedParts({ joins, leaves, updates }: Parts, name: string, names: RosterNames): Parts {
   return {
-    ...change,
-    topic: name,
-    joins: shown(change.joins, name, names),
-    leaves: change.leaves.flatMap(({ presence, reason }): Leave[] =>
+    joins: shown(joins, name, names),
+    leaves: leaves.flatMap(({ presence, reason }): Leave[] =>
       shown([presence], name, names).map((gone) => ({ presence: gone, reason })),
     ),
-    updates: change.updates.flatMap(({ before, after }): Update[] => {
+    updates: updates.flatMap(({ before, after }): Update[] => {
       const [was, is] = shown([before, after], name, names);
       return was === undefined || is === undefined ? [] : [{ before: was, after: is }];
     }),
