@@ -2,7 +2,7 @@
 import type { FayeNotice } from "@presently/faye";
 import faye from "faye";
 import type { Access, Action, Credentials, Identity } from "presently";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
 import { type BayeuxClient, FayeNode } from "./faye-client.ts";
 import { WireClient } from "./faye-wire.ts";
@@ -238,4 +238,69 @@ test("an address has no more clients than it may, and a client that goes makes r
   wire.clientId = first.clientId;
   await wire.say("/meta/disconnect");
   expect((await handshake()).successful).toBe(true);
+});
+
+describe.each(["websocket", "long-polling"])("over %s", (transport) => {
+  const RETRY_MS = 200;
+
+  /** A client whose pause after a refusal is known. */
+  function patient({ url }: FayeNode, token: string): BayeuxClient {
+    const client = new faye.Client(url, { retry: RETRY_MS / 1_000 });
+    if (transport !== "websocket") client.disable("websocket");
+    client.addExtension({
+      outgoing: (message, callback) => {
+        if (message.channel === "/meta/handshake") message.ext = { authToken: token };
+        callback(message);
+      },
+    });
+    clients.push(client);
+    return client;
+  }
+
+  test("a client that is refused waits for its own pause each time", async () => {
+    const door = new Door();
+    const asked: number[] = [];
+    const { authenticate } = door;
+    door.authenticate = (credentials) => {
+      asked.push(performance.now());
+      return authenticate.call(door, credentials);
+    };
+    const client = patient(await start(door), "bad");
+    client.connect(() => undefined);
+    await eventually(() => expect(asked.length).toBeGreaterThanOrEqual(8));
+    // Its timers may be late, and never more than a millisecond early.
+    for (const [index, at] of asked.slice(1).entries())
+      expect(at - asked[index]!).toBeGreaterThanOrEqual(RETRY_MS - 20);
+  });
+
+  test("so does one whose identity has expired", async () => {
+    const door = new Door();
+    const a = await start(door);
+    door.expiries.set("short", Date.now() + 500);
+    await patient(a, "short").subscribe("/chat", () => undefined);
+    await eventually(() => expect(door.asked.length).toBeGreaterThanOrEqual(2));
+    const refusedAt = performance.now();
+    const before = door.asked.length;
+    await eventually(() => expect(door.asked.length).toBeGreaterThanOrEqual(before + 4));
+    expect(performance.now() - refusedAt).toBeGreaterThanOrEqual(3 * (RETRY_MS - 20));
+  });
+
+  test("one that is let in and may not connect shakes hands seldom", async () => {
+    const door = new Door();
+    const a = await start(door);
+    a.bayeux.addExtension({
+      incoming: (
+        message: { channel: string; error?: string },
+        request: unknown,
+        callback: (m: object) => void,
+      ) => {
+        if (message.channel === "/meta/connect" && request !== null) message.error = "401::Unknown client";
+        callback(message);
+      },
+    });
+    const beganAt = performance.now();
+    patient(a, "alice").connect(() => undefined);
+    await eventually(() => expect(door.asked.length).toBeGreaterThanOrEqual(4));
+    expect(performance.now() - beganAt).toBeGreaterThanOrEqual(3 * 480);
+  });
 });

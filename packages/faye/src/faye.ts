@@ -13,6 +13,7 @@ export interface FayeMessage {
   subscription?: unknown;
   successful?: boolean;
   error?: string;
+  advice?: { readonly reconnect?: string; readonly interval?: number; readonly timeout?: number };
   data?: unknown;
   ext?: unknown;
 }

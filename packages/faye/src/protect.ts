@@ -9,6 +9,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import { InvalidArgumentError } from "presently";
 import { type CheckOrigin, originCheck, refuseUpgrade } from "presently/drop-in";
+import { advise } from "./advice.ts";
 import { ClientBounds } from "./client-bounds.ts";
 import type { FayeExtension, FayeServer } from "./faye.ts";
 import { badRequest, isWellFormed } from "./message-shape.ts";
@@ -105,6 +106,7 @@ function extensionFor(guard: SocketGuard, bounds: ClientBounds, depthMax: number
     },
     outgoing(message, request: IncomingMessage | null, callback) {
       if (request !== null) guard.sending(request);
+      advise(message);
       callback(message);
     },
   };

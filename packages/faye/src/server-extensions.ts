@@ -1,5 +1,6 @@
 /** The two extensions of the server: one for what comes in, which must be the last, and one for what goes out. */
 import { isReservedRoom } from "presently/drop-in";
+import { advise } from "./advice.ts";
 import type { FayeExtension, FayeMessage } from "./faye.ts";
 import { channelsOf, isMeta } from "./grammar.ts";
 import { matches, type Settings } from "./options.ts";
@@ -67,6 +68,7 @@ export function extensionsFor(
     },
     outgoing: {
       outgoing(message, _request, callback) {
+        advise(message);
         if (message.channel !== SUBSCRIBE) {
           // A copy for each of its receivers; only what no client could have published is put right.
           if (typeof message.channel === "string" && hasPresence(message.channel))
