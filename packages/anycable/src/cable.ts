@@ -10,6 +10,7 @@ import {
   type DrainOptions,
   drain,
   type Gate,
+  guardNotices,
   isReservedRoom,
   type OriginCheck,
   openGate,
@@ -105,7 +106,8 @@ export class Cable<Identifiers = unknown> {
 
   /** @throws {InvalidArgumentError} for an option that cannot be used */
   constructor(node: PresentlyNode, options: CableOptions<Identifiers> = {}) {
-    const { secret, publicStreams = false, onNotice: notice = warnOfNotice } = options;
+    const { secret, publicStreams = false } = options;
+    const notice = guardNotices(options.onNotice ?? warnOfNotice);
     for (const name of ["secret", "streamsSecret", "apiSecret"] as const)
       if (options[name] !== undefined) requireSharedSecret(name, options[name]);
     const limits = resolveLimits(options.limits);

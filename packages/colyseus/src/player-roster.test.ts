@@ -56,6 +56,32 @@ describe("a roster of players", () => {
     ]);
   });
 
+  test("tells who watches of the next player, whatever was thrown at the last one", async () => {
+    const errors: unknown[] = [];
+    const node = await createNode({ name: "game", logLevel: "silent" });
+    const onError = (error: unknown) => {
+      errors.push(error);
+      throw new Error("onError is broken as well");
+    };
+    const presence = new PresentlyPresence(node, { onError });
+    endings.push(
+      () => node.stop(),
+      () => presence.shutdown(),
+    );
+    const roster = await presence.roster("lobby");
+    const told: string[] = [];
+    const fault = new Error("a bug of the game");
+    roster.watch(({ id }) => {
+      told.push(id);
+      throw fault;
+    });
+    node.batch(() => {
+      for (const id of ["ann", "ben"]) roster.track(id, id);
+    });
+    expect(told).toEqual(["ann", "ben"]);
+    expect(errors).toEqual([fault, fault]);
+  });
+
   test("moves a client that takes another id, and is not changed by a client that was never there", async () => {
     const { roster } = await start();
     roster.track("s1", "guest");

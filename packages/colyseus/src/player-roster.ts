@@ -1,6 +1,6 @@
 /** Who is in a room of a game, on the same topic as the people of other protocols: what a `Room` tells of its players, and sees. */
 import type { Meta, Presence } from "presently";
-import { plain, type Roster, type RosterSession, saidAsMap } from "presently/drop-in";
+import { callListener, plain, type Roster, type RosterSession, saidAsMap } from "presently/drop-in";
 
 /** Somebody who is present, through whichever protocol. */
 export interface Player {
@@ -19,11 +19,19 @@ export class PlayerRoster {
   readonly name: string;
   readonly #roster: Roster;
   readonly #closed: (roster: PlayerRoster) => void;
+  readonly #failed: (error: unknown) => void;
   readonly #seats = new Map<string, Seat>();
   readonly #watches = new Set<() => void>();
 
-  constructor(name: string, roster: Roster, closed: (roster: PlayerRoster) => void) {
+  /** `failed` is told what a listener threw. */
+  constructor(
+    name: string,
+    roster: Roster,
+    closed: (roster: PlayerRoster) => void,
+    failed: (error: unknown) => void,
+  ) {
     this.name = name;
+    this.#failed = failed;
     this.#roster = roster;
     this.#closed = closed;
   }
@@ -67,9 +75,10 @@ export class PlayerRoster {
    * @throws {LimitError} beyond `watchersMax` of the node
    */
   watch(listener: (player: Player) => void): () => void {
+    const tell = (player: Player) => callListener(listener, player, this.#failed);
     const unwatch = this.#roster.watch(this.name, (change) => {
       if (change.type === "state") {
-        for (const player of players(change.presences)) listener(player);
+        for (const player of players(change.presences)) tell(player);
         return;
       }
       const ids = new Set([
@@ -77,7 +86,7 @@ export class PlayerRoster {
         ...change.updates.map(({ after }) => after.key),
         ...change.leaves.map(({ presence }) => presence.key),
       ]);
-      for (const id of ids) listener({ id, metas: this.#roster.get(this.name, id).map(metaOf) });
+      for (const id of ids) tell({ id, metas: this.#roster.get(this.name, id).map(metaOf) });
     });
     const end = () => {
       if (this.#watches.delete(end)) unwatch();

@@ -1,7 +1,7 @@
 /** The `Presence` interface of Colyseus over a key space and the broadcasts of a Presently node. */
 import { Keyspace } from "@presently/keyspace";
 import { ClosedError, InvalidArgumentError } from "presently";
-import { RosterNames, rosterOf } from "presently/drop-in";
+import { callListener, RosterNames, rosterOf } from "presently/drop-in";
 import { type Carrier, carrierOf, type Ground, gathered, localCarrier } from "./opening.ts";
 import { type LocalOptions, PRESENCE_DEFAULTS, type PresenceNode, type PresenceSettings } from "./options.ts";
 import { PlayerRoster } from "./player-roster.ts";
@@ -77,8 +77,11 @@ export class PresentlyPresence {
   async roster(name: string): Promise<PlayerRoster> {
     const node = await this.run((ground) => ground.node());
     if (this.state.closing !== undefined) throw new ClosedError("this presence");
-    const roster = new PlayerRoster(name, rosterOf(node, this.names), (closed) =>
-      this.rosters.delete(closed),
+    const roster = new PlayerRoster(
+      name,
+      rosterOf(node, this.names),
+      (closed) => this.rosters.delete(closed),
+      (error) => this.failed(error),
     );
     this.rosters.add(roster);
     return roster;
@@ -361,13 +364,13 @@ export class PresentlyPresence {
   }
 
   private open({ messenger, node, end }: Carrier): Ground {
-    const { keyspace: options, onError } = this.settings;
+    const { keyspace: options } = this.settings;
     const { messageBytesMax } = { ...PRESENCE_DEFAULTS, ...this.settings };
     const name = options?.name ?? "colyseus";
     const keyspace = new Keyspace(
       messenger,
       { ...options, name },
-      { onError: onError ?? ((error) => this.failed(error)) },
+      { onError: (error) => this.failed(error) },
     );
     this.state.ground = {
       messenger,
@@ -425,10 +428,13 @@ export class PresentlyPresence {
   }
 
   private failed(error: unknown): void {
-    const { onError } = this.settings;
-    if (onError !== undefined) onError(error);
-    else process.emitWarning(error instanceof Error ? error : String(error), "PresentlyPresence");
+    const { onError = warn } = this.settings;
+    callListener(onError, error, warn);
   }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error), "PresentlyPresence");
 }
 
 function handled<T>(outcome: Promise<T>): Promise<T> {

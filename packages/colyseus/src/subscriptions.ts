@@ -1,4 +1,5 @@
 /** Who listens to which topic in this process. */
+import { callListener } from "presently/drop-in";
 
 /** Told of each message of a topic. */
 // biome-ignore lint/complexity/noBannedTypes: the type that Colyseus declares for callbacks
@@ -67,12 +68,8 @@ export class Subscriptions {
   /** Tells all who listened when the message came, also those that one of them removes meanwhile. */
   deliver(topic: string, message: unknown): void {
     for (const callback of [...(this.callbacks.get(topic) ?? [])]) {
-      try {
-        const outcome = callback(message);
-        if (outcome instanceof Promise) outcome.catch((error) => this.failed(error, topic));
-      } catch (error) {
-        this.failed(error, topic);
-      }
+      const told = (text: unknown): unknown => callback(text);
+      callListener(told, message, (error) => this.failed(error, topic));
     }
   }
 }

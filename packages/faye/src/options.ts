@@ -1,6 +1,6 @@
 /** How presence is set up, and with what. */
 import { ConfigurationError, InvalidArgumentError, type PresentlyNode } from "presently";
-import { RosterNames, type RosterOptions } from "presently/drop-in";
+import { guardNotices, RosterNames, type RosterOptions } from "presently/drop-in";
 import type { PresenceEngine } from "./engine-store.ts";
 import { type LimitOptions, type Limits, resolveLimits } from "./limits.ts";
 import { type NoticeListener, warnOfNotice } from "./notice.ts";
@@ -105,7 +105,7 @@ export function resolveSettings(options: SetupOptions): Settings {
       "engine and roster exclude each other: an engine keeps channels by their own names",
     );
   const names = new RosterNames(options.roster);
-  const notice = options.onNotice ?? warnOfNotice;
+  const notice = guardNotices(options.onNotice ?? warnOfNotice);
   if (options.servers !== undefined) {
     const message = "options.servers is ignored: presence needs no Redis any more";
     notice({ type: "option-ignored", level: "warn", message });

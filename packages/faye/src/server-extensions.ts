@@ -13,7 +13,7 @@ import type { Subscriptions } from "./subscriptions.ts";
 const SUBSCRIBE = "/meta/subscribe";
 
 export interface ServerExtensionsOptions {
-  readonly settings: Pick<Settings, "channelRe" | "forgedEvents" | "names">;
+  readonly settings: Pick<Settings, "channelRe" | "forgedEvents" | "names" | "notice">;
   readonly publisher: Pick<Publisher, "claim">;
   readonly subscriptions: Subscriptions;
   readonly relay: Pick<Relay, "forward" | "whenEffective"> | undefined;
@@ -82,7 +82,14 @@ export function extensionsFor(
         const ready =
           withPresence.length === 0 ? effective : subscriptions.confirm(message, withPresence, effective);
         if (ready === undefined) callback(message);
-        else void ready.then(() => callback(message));
+        else
+          ready
+            .then(() => callback(message))
+            .catch((error: unknown) => {
+              // Extensions of the application are called here, long after Faye has called us.
+              const text = `a confirmation was not sent: ${String(error)}`;
+              settings.notice({ type: "message-failed", level: "error", message: text, error });
+            });
       },
     },
   };

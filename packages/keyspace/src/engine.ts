@@ -1,6 +1,7 @@
 /** What moves a key space: the store, its replication and its owners put together, and the timers that drive them. */
 import { nameOf, replicaId } from "@presently/crdt";
 import { ClosedError } from "presently";
+import { callListener } from "presently/drop-in";
 import { machineClock } from "./alone.ts";
 import { Confirmations } from "./confirmations.ts";
 import type { KeyChange } from "./key-table.ts";
@@ -50,8 +51,8 @@ export class Engine {
   constructor(messenger: Messenger, options: KeyspaceOptions, environment: KeyspaceEnvironment) {
     const settings = resolveKeyspaceOptions(options);
     const clock = environment.clock ?? machineClock;
-    const failed =
-      environment.onError ?? ((error) => process.emitWarning(String(error), "PresentlyKeyspace"));
+    const onError = environment.onError ?? warn;
+    const failed = (error: unknown) => callListener(onError, error, warn);
     const channel = `presently/keyspace/${settings.name}`;
     this.settings = settings;
     this.clock = clock;
@@ -188,7 +189,7 @@ export class Engine {
 
   private tell(change: KeyChange): void {
     if (change.type === "inserted" && change.item.kind === "element") this.waiting.wake();
-    for (const listener of this.listeners) this.guarded(() => listener(change));
+    for (const listener of this.listeners) callListener(listener, change, this.failed);
   }
 
   private guarded(work: () => void): void {
@@ -198,4 +199,8 @@ export class Engine {
       this.failed(error);
     }
   }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error), "PresentlyKeyspace");
 }

@@ -1,5 +1,6 @@
 import type { ReplicaId } from "presently";
 import { afterEach, describe, expect, test } from "vitest";
+import { eventually } from "../../../test/helpers/eventually.ts";
 import { aloneMessenger } from "./alone.ts";
 import { Keyspace } from "./keyspace.ts";
 import type { KeyspaceOptions } from "./options.ts";
@@ -83,6 +84,24 @@ describe("a key space alone", () => {
     keyspace.delete("k");
     expect(changes).toEqual(["inserted k 1", "inserted k 2", "deleted k 1"]);
     expect(errors).toHaveLength(4);
+  });
+
+  test("tells watchers of each change, though others reject and onError throws", async () => {
+    const errors: unknown[] = [];
+    const onError = (error: unknown) => {
+      errors.push(error);
+      throw new Error("onError is broken as well");
+    };
+    const keyspace = alone({}, { onError });
+    const fault = new Error("a watcher's own");
+    keyspace.watch(async () => {
+      throw fault;
+    });
+    const changes: string[] = [];
+    keyspace.watch(({ type }) => changes.push(type));
+    keyspace.setText("k", "1");
+    await eventually(() => expect(errors).toEqual([fault]));
+    expect(changes).toEqual(["inserted"]);
   });
 
   test("writes nothing after it has stopped, and can still be read", async () => {

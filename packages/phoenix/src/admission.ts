@@ -99,7 +99,7 @@ export class Admission {
       const assigns = connect === undefined ? {} : await this.#inTime(connect(info.params, info));
       if (assigns === undefined || assigns === null || assigns === false) return 403;
       callback = "id";
-      const socketId = id?.(assigns, info);
+      const socketId = await id?.(assigns, info);
       return closing() ? 503 : { serializer, info, assigns, socketId };
     } catch (error) {
       const message = `${callback} failed: a client was refused`;

@@ -8,7 +8,7 @@
  */
 
 import { LimitError } from "presently";
-import { Mailbox } from "presently/drop-in";
+import { Mailbox, reportRejection } from "presently/drop-in";
 import { Channel } from "./channel.ts";
 import { ChannelCalls } from "./channel-calls.ts";
 import type { EndReason } from "./channel-definition.ts";
@@ -113,9 +113,7 @@ export class ChannelServer implements Member {
       this.#heldBytes -= bytes;
       this.#options.host.letGo(bytes);
       if (message.event === EVENT.leave) return this.#leave(message);
-      const { definition, services } = this.#options;
-      const isFree = services.permissions === undefined || definition.publishes?.(message.event) === false;
-      return isFree ? this.#handle(message) : this.#handleIfAllowed(message);
+      return this.#needsPermission(message.event) ? this.#handleIfAllowed(message) : this.#handle(message);
     });
   }
 
@@ -224,7 +222,9 @@ export class ChannelServer implements Member {
 
   #joinerKey(): string | number | undefined {
     try {
-      return this.#presence.keyOf(this.#channel, this.params);
+      const key = this.#presence.keyOf(this.#channel, this.params);
+      reportRejection(key, (error) => this.#crash("presence", error));
+      return key;
     } catch (error) {
       this.#crash("presence", error);
       return undefined;
@@ -250,6 +250,18 @@ export class ChannelServer implements Member {
   }
 
   // Messages.
+
+  /** Whether the client must be allowed to publish. What `publishes` throws ends the channel. */
+  #needsPermission(event: string): boolean {
+    const { definition, services } = this.#options;
+    if (services.permissions === undefined) return false;
+    try {
+      return definition.publishes?.(event) !== false;
+    } catch (error) {
+      this.#crash("publishes", error, event);
+      return true;
+    }
+  }
 
   async #handleIfAllowed(message: Message): Promise<void> {
     const isAllowed = await this.#channel.may("publish");

@@ -1,4 +1,5 @@
 /** What goes over a channel that is joined, and what becomes of it when its code fails; without a socket. */
+import type { Permissions } from "presently/drop-in";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { eventually } from "../../../test/helpers/eventually.ts";
 import { connect, deferred, error, node, ok, serve, startNode, stopNode } from "../test/channels.ts";
@@ -234,5 +235,37 @@ describe("broadcasts", () => {
     board.exchange.broadcast("user:alice", "disconnect", {});
     expect(alice.closed?.code).toBe(1001);
     expect(bob.closed).toBeUndefined();
+  });
+});
+
+describe("callbacks that throw or reject end their channel, and nothing else", () => {
+  const fault = new Error("a bug of the application");
+  const everybody = { watch: async () => true, publish: async () => true, track: async () => true };
+
+  test("publishes", async () => {
+    const publishes = (event: string) => {
+      if (event === "wrong") throw fault;
+      return true;
+    };
+    const definition = { publishes, handleIn: () => ({ ok: {} }) };
+    const board = serve(definition, { permissions: everybody as unknown as Permissions });
+    const client = board.connect();
+    client.join("room:1");
+    client.join("room:2", "2");
+    await eventually(() => expect(client.received).toHaveLength(2));
+    client.send("1", "3", "room:1", "wrong");
+    client.send("2", "4", "room:2", "right");
+    await eventually(() => expect(client.received).toContainEqual(ok("2", "4", "room:2")));
+    expect(client.received).toContainEqual(["1", "1", "room:1", "phx_error", { reason: "channel_crash" }]);
+    expect(board.notices).toMatchObject([{ callback: "publishes", topic: "room:1", error: fault }]);
+  });
+
+  test("a key that is a promise", async () => {
+    const key = (async () => {
+      throw fault;
+    }) as unknown as () => string;
+    const board = serve({ presence: { key } });
+    board.connect().join("room:1");
+    await eventually(() => expect(board.notices).toContainEqual(expect.objectContaining({ error: fault })));
   });
 });

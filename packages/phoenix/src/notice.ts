@@ -11,7 +11,8 @@ export type Callback =
   | "fetch"
   | "handleMetas"
   | "presence"
-  | "dispatch";
+  | "dispatch"
+  | "publishes";
 
 /** Something that went wrong with a client, a callback or another node, with what is needed to find it. */
 export interface PhoenixNotice {

@@ -10,6 +10,7 @@ import {
   type DrainOptions,
   drain,
   type Gate,
+  guardNotices,
   type Handlers,
   isReservedRoom,
   openGate,
@@ -94,7 +95,7 @@ export class PhoenixSocket<Assigns = unknown> {
   constructor(node: PresentlyNode, options: PhoenixSocketOptions<Assigns> = {}) {
     this.#node = node;
     this.#limits = resolveLimits(options.limits);
-    this.#notice = options.onNotice ?? warnOfNotice;
+    this.#notice = guardNotices(options.onNotice ?? warnOfNotice);
     const names = new RosterNames(options.roster);
     const roster = rosterOf(node, names);
     this.#gate = openGate(node, {

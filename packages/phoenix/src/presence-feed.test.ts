@@ -418,6 +418,27 @@ test("dispatch takes the place of the fan-out", () => {
   expect(diffs(client).map(shape)).toEqual([{ joins: { alice: 1 }, leaves: {} }]);
 });
 
+test.each([
+  [
+    "throws",
+    () => {
+      throw new Error("a bug of the application");
+    },
+  ],
+  [
+    "rejects",
+    async () => {
+      throw new Error("a bug of the application");
+    },
+  ],
+])("a dispatch that %s is a notice, and the next diff is dispatched", async (_, dispatch) => {
+  const board = serve({ dispatch });
+  board.connect().join(topic);
+  for (const key of ["alice", "bob"]) node.session().track(topic, key);
+  const failed = { type: "callback-failed", callback: "dispatch", topic };
+  await eventually(() => expect(board.notices).toMatchObject([failed, failed]));
+});
+
 test("a state that is asked for again comes in order", () => {
   const channels: Channel[] = [];
   const client = serve({}, channels).connect();

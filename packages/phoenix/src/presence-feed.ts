@@ -12,6 +12,7 @@
  * A diff is encoded once for all.
  */
 import type { Presence, PresentlyNode, TopicDiff } from "presently";
+import { reportRejection } from "presently/drop-in";
 import type { PresenceDefinition } from "./channel-definition.ts";
 import { type Fetcher, fetchNothing } from "./fetcher.ts";
 import { EncodedJson, EVENT } from "./message.ts";
@@ -239,11 +240,14 @@ export class PresenceFeed {
       deliver();
       return;
     }
-    try {
-      dispatch(topic, diff, deliver);
-    } catch (error) {
+    const failed = (error: unknown) => {
       const message = `dispatch failed for a diff of topic ${JSON.stringify(topic)}`;
       notice({ type: "callback-failed", level: "error", message, callback: "dispatch", topic, error });
+    };
+    try {
+      reportRejection(dispatch(topic, diff, deliver), failed);
+    } catch (error) {
+      failed(error);
     }
   }
 

@@ -17,6 +17,7 @@ export interface SwitchboardOptions {
   readonly limits?: LimitOptions;
   /** The clock; default stands still. */
   readonly now?: () => number;
+  readonly permissions?: ConnectionServices["permissions"];
 }
 
 /** What a `PhoenixSocket` is made of, less its transports. */
@@ -63,6 +64,7 @@ export class Switchboard {
       now: options.now ?? (() => 0),
       definitionOf,
       isReserved: () => false,
+      permissions: options.permissions,
       ended: () => undefined,
     };
   }

@@ -3,6 +3,7 @@
  * should need in order to use this one.
  */
 import type { IncomingMessage } from "node:http";
+import { callListener } from "presently/drop-in";
 
 /** One consumer of an event stream. */
 export interface StreamConsumer<T> {
@@ -86,11 +87,19 @@ export interface SocketClusterServer {
   _processMiddlewareAction?(stream: unknown, action: SocketClusterAction, socket?: unknown): Promise<unknown>;
 }
 
-/** Calls `handle` with everything that comes on a stream from now on; returns what ends that. */
-export function consume<T>(stream: unknown, handle: (value: T) => void): () => void {
+/**
+ * Calls `handle` with everything that comes on a stream from now on; returns what ends that. What `handle` throws goes to
+ * `failed`, and what comes next is handled all the same.
+ */
+export function consume<T>(
+  stream: unknown,
+  handle: (value: T) => void,
+  failed: (error: unknown) => void,
+): () => void {
   const consumer = (stream as EventStream<T>).createConsumer();
   void (async () => {
-    for (let item = await consumer.next(); !item.done; item = await consumer.next()) handle(item.value);
+    for (let item = await consumer.next(); !item.done; item = await consumer.next())
+      callListener(handle, item.value, failed);
   })();
   return () => consumer.kill();
 }

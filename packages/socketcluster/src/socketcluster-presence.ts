@@ -83,12 +83,9 @@ export class SocketClusterPresence {
       this.publish(settings.scpUsercountChannel, count),
     );
     this.mirror = settings.mirror && this.openMirror(settings.mirror);
-    for (const event of EVENTS)
-      this.ends.push(consume<SocketEventData>(server.listener(event), ({ socket }) => this.follow(socket)));
-    this.ends.push(
-      consume<SocketEventData>(server.listener("closure"), ({ socket }) => this.doorkeeper?.left(socket)),
-    );
-    this.sweeper = setInterval(() => this.sockets.sweep(), server.pingInterval).unref();
+    for (const event of EVENTS) this.consumeEvent(event, (socket) => this.follow(socket));
+    this.consumeEvent("closure", (socket) => this.doorkeeper?.left(socket));
+    this.sweeper = setInterval(() => this.attempt(() => this.sockets.sweep()), server.pingInterval).unref();
     for (const socket of Object.values(server.clients)) this.follow(socket);
   }
 
@@ -125,6 +122,12 @@ export class SocketClusterPresence {
     await this.mirror?.close();
   }
 
+  private consumeEvent(event: SocketEvent, handle: (socket: SocketClusterSocket) => void): void {
+    const stream = this.server.listener(event);
+    const failed = (error: unknown) => this.warn(error);
+    this.ends.push(consume<SocketEventData>(stream, ({ socket }) => handle(socket), failed));
+  }
+
   /** Something has happened to a socket. */
   private follow(socket: SocketClusterSocket): void {
     // One whose client has gone while middleware was asked about its handshake is opened all the same, and for ever.
@@ -149,14 +152,16 @@ export class SocketClusterPresence {
     const ends: (() => void)[] = [];
     const answer = (name: string | false, work: (data: unknown) => Promise<unknown>) => {
       if (name === false) return;
-      const end = consume<ProcedureRequest>(socket.procedure(name), (request) => {
+      const serve = (request: ProcedureRequest) => {
         if (!this.guard.mayAsk(socket)) return request.error(new RefusedError(`${name} is asked too often`));
-        work(request.data).then(
-          (result) => request.end(result),
-          (error: Error) => request.error(error),
-        );
-      });
-      ends.push(end);
+        work(request.data)
+          .then(
+            (result) => request.end(result),
+            (error: Error) => request.error(error),
+          )
+          .catch((error: unknown) => this.warn(error));
+      };
+      ends.push(consume(socket.procedure(name), serve, (error) => this.warn(error)));
     };
     answer(userMapProcedure, () => this.answerUserMap(socket));
     answer(rosterProcedure, (channel) => this.answerRoster(socket, channel));

@@ -1,5 +1,6 @@
 /** What the drop-ins share: the parts of a server of clients that are the same in every protocol. */
 
+export { callListener, reportRejection } from "@presently/replica";
 export type { Access, Action, Credentials, Identity, Protocol } from "../access/access.ts";
 export { bearerTokenOf } from "../access/bearer-token.ts";
 export { requireSharedSecret } from "../access/shared-secret.ts";
@@ -18,6 +19,7 @@ export {
   type GateOptions,
   type RefusalReason,
 } from "./gate.ts";
+export { guardNotices } from "./guarded-notices.ts";
 export { type Charge, inCharge } from "./in-charge.ts";
 export { deeperThan } from "./json-depth.ts";
 export { Mailbox, type Task } from "./mailbox.ts";

@@ -1,6 +1,7 @@
 /** Tells an operator of refusals, and of no more than they can read: whoever is refused could fill a disk with it. */
 import type { Protocol } from "../access/access.ts";
 import type { NodeNotice } from "../notice.ts";
+import { guardNotices } from "./guarded-notices.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 /** A notice of a gate. Holds no token. */
@@ -24,7 +25,8 @@ export class RefusalNotices {
 
   constructor(protocol: Protocol, onNotice: (notice: GateNotice) => void) {
     this.#protocol = protocol;
-    this.#onNotice = onNotice;
+    // It must not decide who comes in.
+    this.#onNotice = guardNotices(onNotice);
   }
 
   /** A hook did not answer as it should. */
@@ -46,11 +48,6 @@ export class RefusalNotices {
     }
     const suppressed = this.#suppressed;
     this.#suppressed = 0;
-    try {
-      this.#onNotice({ ...facts, type, level: "warn", message, protocol: this.#protocol, suppressed });
-    } catch (error) {
-      // It must not decide who comes in.
-      process.emitWarning(`onNotice threw an error: ${String(error)}`, { type: "PresentlyWarning" });
-    }
+    this.#onNotice({ ...facts, type, level: "warn", message, protocol: this.#protocol, suppressed });
   }
 }

@@ -142,3 +142,18 @@ test("without options every name is its own topic, and every id its own key", ()
     "7",
   ]);
 });
+
+test("functions that throw are a broken mapping: an error of ours where it can be told, and nobody where it cannot", () => {
+  const cause = new TypeError("a bug of the application");
+  const broken = () => {
+    throw cause;
+  };
+  const names = new RosterNames({
+    topics: { toTopic: broken, fromTopic: broken },
+    ids: { toKey: (id) => id, fromKey: broken },
+  });
+  const error = expect.objectContaining({ code: "NAME_MAPPING_BROKEN", cause });
+  for (const ask of [() => names.topicOf("room"), () => names.subjectOf("room"), () => names.keyOf("alice")])
+    expect(ask).toThrow(error);
+  expect([names.nameOf("room"), names.idOf("alice")]).toEqual([undefined, undefined]);
+});

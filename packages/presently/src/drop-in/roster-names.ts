@@ -45,8 +45,8 @@ export interface RosterOptions {
 }
 
 /**
- * A name that has no counterpart in the cluster (`NAME_NOT_MAPPED`), or a mapping that is none: it gives an empty text or
- * no text at all, or does not lead back (`NAME_MAPPING_BROKEN`).
+ * A name that has no counterpart in the cluster (`NAME_NOT_MAPPED`), or an invalid mapping: it throws, returns an empty
+ * string or no string at all, or does not lead back (`NAME_MAPPING_BROKEN`).
  */
 export class RosterNameError extends PresentlyError {
   /** The option in question: `roster.topics` or `roster.ids`. */
@@ -59,8 +59,9 @@ export class RosterNameError extends PresentlyError {
     option: string,
     text: string,
     problem: string,
+    options?: ErrorOptions,
   ) {
-    super(code, `${option}: ${JSON.stringify(text)} ${problem}`);
+    super(code, `${option}: ${JSON.stringify(text)} ${problem}`, options);
     this.option = option;
     this.text = text;
   }
@@ -165,8 +166,20 @@ function prefixes({ prefix, inCluster }: PrefixNames): Mapping {
   return { toCluster: exchange(prefix, inCluster), fromCluster: exchange(inCluster, prefix) };
 }
 
-/** Functions of the application: what they give must lead back. Who is read is not shown where it does not, as nothing can be thrown there. */
-function checked(option: string, mapping: Mapping): Mapping {
+/**
+ * Functions of the application: what they return must lead back, and what they throw is a `RosterNameError`. Who is read is
+ * not shown in either case, as nothing can be thrown there.
+ */
+function checked(option: string, given: Mapping): Mapping {
+  const called = (translate: Translate) => (text: string) => {
+    try {
+      return translate(text);
+    } catch (cause) {
+      const problem = `cannot be mapped: ${String(cause)}`;
+      throw new RosterNameError("NAME_MAPPING_BROKEN", option, text, problem, { cause });
+    }
+  };
+  const mapping = { toCluster: called(given.toCluster), fromCluster: called(given.fromCluster) };
   return {
     toCluster: (name) => {
       const mapped = mapping.toCluster(name);
@@ -179,9 +192,14 @@ function checked(option: string, mapping: Mapping): Mapping {
       throw new RosterNameError("NAME_MAPPING_BROKEN", option, name, problem);
     },
     fromCluster: (text) => {
-      const name = mapping.fromCluster(text);
-      const leadsBack = typeof name === "string" && name !== "" && mapping.toCluster(name) === text;
-      return leadsBack ? name : undefined;
+      try {
+        const name = mapping.fromCluster(text);
+        const leadsBack = typeof name === "string" && name !== "" && mapping.toCluster(name) === text;
+        return leadsBack ? name : undefined;
+      } catch (error) {
+        if (error instanceof RosterNameError) return undefined;
+        throw error;
+      }
     },
   };
 }

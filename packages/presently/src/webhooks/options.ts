@@ -1,6 +1,7 @@
 /** What webhooks are configured with. */
 import { ConfigurationError, InvalidArgumentError } from "@presently/replica";
 import { requireSharedSecret } from "../access/shared-secret.ts";
+import { guardNotices } from "../drop-in/guarded-notices.ts";
 import type { logLevels } from "../logger.ts";
 
 /** `join` and `leave` are of a key, `occupied` and `vacated` of a topic: its first key, and its last. */
@@ -98,7 +99,7 @@ export function resolveWebhookOptions(options: WebhookOptions): WebhookSettings 
     throw new ConfigurationError(
       `webhooks.retryMinMs (${retryMinMs}) must not exceed webhooks.retryMaxMs (${retryMaxMs})`,
     );
-  return { ...durations, url, secret, topics, events: new Set(events), onNotice };
+  return { ...durations, url, secret, topics, events: new Set(events), onNotice: guardNotices(onNotice) };
 }
 
 function isPattern(topic: unknown): boolean {

@@ -140,6 +140,19 @@ test.each([
   await eventually(() => expect(receipts.map(({ topic }) => topic)).toEqual(posted));
 });
 
+test("an observer that throws keeps no event from being delivered", async () => {
+  const { url, receipts } = await endpoint((attempt) => (attempt <= 2 ? 503 : 200));
+  let told = 0;
+  const onNotice = () => {
+    told++;
+    throw new Error("the observer is broken");
+  };
+  await start(1, { url, topics: ["room"], events: ["join"], retryMinMs: 5, onNotice });
+  nodes[0]!.session().track("room", "1");
+  await eventually(() => expect(receipts.map(({ key }) => key)).toEqual(["1"]));
+  expect(told).toBe(2);
+});
+
 test("a failed attempt is made again with the same delivery, and events keep their order", async () => {
   const { url, receipts, deliveries } = await endpoint((attempt) => (attempt <= 2 ? 503 : 200));
   const notices: string[] = [];
