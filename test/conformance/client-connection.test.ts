@@ -137,13 +137,40 @@ test("a server that does not answer is given up in time, and tried again", async
   await new Promise((closed) => silent.close(closed));
 });
 
-test("a getToken that does not answer is given up in time, and asked again", async () => {
+test("a getToken that does not answer is given up in time, told, and asked again: it is no refusal", async () => {
   const node = await world.start(tokenOptions);
   let asked = 0;
-  const getToken = () => (++asked < 3 ? new Promise<string>(() => {}) : tokenFor("alice"));
-  const client = world.client(node, { getToken, connectTimeoutMs: 300 });
-  await client.join("room:1").whenJoined();
-  expect(asked).toBeGreaterThan(2);
+  const late: ((token: string) => void)[] = [];
+  const hangs = () => new Promise<string>((resolve) => late.push(resolve));
+  const getToken = () => (++asked < 10 ? hangs() : tokenFor("alice"));
+  const client = world.client(node, { getToken, connectTimeoutMs: 300, refusalsMax: 1 });
+  const told = new Set<unknown>();
+  client.on("error", ({ code, temporary }) => void told.add(`${code} ${temporary}`));
+  const room = client.join("room:1");
+  await eventually(() => expect(late.length).toBe(9));
+  // Tokens that come too late, and are no good, are nobody's.
+  for (const resolve of late) resolve("too late");
+  await room.whenJoined();
+  expect([...told]).toEqual(["TOKEN_FAILED true"]);
+  expect([client.status, client.error]).toEqual(["connected", undefined]);
+});
+
+test("why it is not connected is told by what failed last: the token, the server's word, or nothing that is known", async () => {
+  const node = await world.start(tokenOptions);
+  const port = portOf(node);
+  let tokens: "none" | "good" = "none";
+  const getToken = () => {
+    if (tokens === "none") throw new Error("the sign-in is away");
+    return tokenFor("alice");
+  };
+  const client = world.client(node, { getToken });
+  const room = client.join("room:1");
+  await eventually(() => expect(client.error?.code).toBe("TOKEN_FAILED"));
+  await world.stop(node);
+  tokens = "good";
+  await eventually(() => expect([client.status, client.error]).toEqual(["connecting", undefined]));
+  await world.start({ ...tokenOptions, port });
+  await room.whenJoined();
 });
 
 test("a server that is not there yet is found when it comes", async () => {

@@ -5,6 +5,7 @@ import type { PresentlyNode } from "presently";
 import { afterEach, expect, test, vi } from "vitest";
 import { BreakableWebSocket, ClientWorld, portOf, socketUrl } from "../helpers/client-world.ts";
 import { eventually } from "../helpers/eventually.ts";
+import { Wire } from "../helpers/wire.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -257,6 +258,34 @@ test("messages reach the others in order, with the key of their sender, and wait
   for (const large of ["x".repeat(60_000), "\u20ac".repeat(20_000)]) {
     await expect(alice.broadcast("n", large)).rejects.toMatchObject({ code: "LIMIT_REACHED" });
     await expect(alice.update({ large })).rejects.toMatchObject({ code: "LIMIT_REACHED" });
+  }
+});
+
+test("leaving settles when the server knows of it, and not before", async () => {
+  const node = await world.start();
+  const wire = await Wire.to(portOf(node));
+  try {
+    const client = world.clientOf(`ws://127.0.0.1:${wire.port}/socket`, { key: "alice" });
+    const room = await client.join("room:1").whenJoined();
+    const cutOff = await client.join("room:2").whenJoined();
+    let left = 0;
+    wire.hold("up");
+    const leaving = room.leave().then(() => void left++);
+    // Whatever the client does by itself, it has done by the time of an answer of somebody else.
+    await world.client(node, { key: "bob" }).join("room:1").whenJoined();
+    expect([left, node.get("room:1", "alice").length, room.status]).toEqual([0, 1, "left"]);
+    wire.release("up");
+    await leaving;
+    expect(node.get("room:1", "alice")).toEqual([]);
+    // The server learns of this one by the end of the connection.
+    wire.hold("up");
+    const cut = cutOff.leave();
+    expect(cutOff.leave()).toBe(cut);
+    BreakableWebSocket.breakAll(`ws://127.0.0.1:${wire.port}`);
+    await cut;
+  } finally {
+    await world.end();
+    await wire.close();
   }
 });
 

@@ -61,7 +61,12 @@ export class ClientWorld {
 
   /** A client that tries again at once, so that tests need not wait. */
   client(node: PresentlyNode, options: ClientOptions = {}): Client {
-    const client = createClient(socketUrl(node), {
+    return this.clientOf(socketUrl(node), options);
+  }
+
+  /** The same, of another way to a node. */
+  clientOf(url: string, options: ClientOptions = {}): Client {
+    const client = createClient(url, {
       transport: BreakableWebSocket,
       reconnectAfterMs: () => 20,
       rejoinAfterMs: () => 20,

@@ -124,17 +124,22 @@ class Attempt {
 
   #tookTooLong(): void {
     if (this.#settled) return;
-    if (this.#inner === undefined) this.#fail();
+    const { connectTimeoutMs } = this.#options;
+    if (this.#inner === undefined)
+      this.#fail({
+        cause: new Error(`getToken gave nothing within ${connectTimeoutMs} ms (connectTimeoutMs)`),
+      });
     else this.#inner.close();
   }
 
-  #fail(tokenError?: { readonly cause: unknown }): void {
+  /** There is nothing to connect with. */
+  #fail(tokenError: { readonly cause: unknown }): void {
     if (this.#settled) return;
     this.#settled = true;
     this.#abandoned = true;
     this.#stopTimer();
     this.#options.onFailed(tokenError);
-    this.onerror(tokenError?.cause ?? "timeout");
+    this.onerror(tokenError.cause);
     this.onclose({ code: ABNORMAL, reason: "", wasClean: false });
   }
 }

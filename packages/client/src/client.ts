@@ -43,6 +43,7 @@ export class Client {
   #error: ClientError | undefined;
   /** The token of the last attempt. */
   #token: string | undefined;
+  #tokensAsked = 0;
   /** Attempts that failed since the last one that did not. */
   #failures = 0;
   #refusals = 0;
@@ -157,14 +158,19 @@ export class Client {
       reconnectAfterMs: settings.reconnectAfterMs,
       rejoinAfterMs: settings.rejoinAfterMs,
     });
+    // phoenix.js does not connect again while its page is hidden. Who has another tab in front is still present.
+    Object.defineProperty(socket, "pageHidden", { get: () => false, set: () => {} });
     socket.onOpen(() => this.#opened(socket));
     socket.onClose(() => this.#lost());
     return socket;
   }
 
   async #askToken(getToken: () => string | Promise<string>): Promise<string> {
-    this.#token = await getToken();
-    return this.#token;
+    const asked = ++this.#tokensAsked;
+    const token = await getToken();
+    // One that was given up may come later than the next.
+    if (asked === this.#tokensAsked) this.#token = token;
+    return token;
   }
 
   #opened(socket: Socket): void {
@@ -189,9 +195,12 @@ export class Client {
       const message =
         "there is no connection without a token: getToken failed, or the address cannot be opened";
       this.#failed(new ClientError("TOKEN_FAILED", message, { temporary: true, cause: failure.cause }));
+      return;
     }
+    // There was a token this time.
+    if (this.#error?.code === "TOKEN_FAILED") this.#error = undefined;
     // Asked seldom, and not after the first: most often the server is only away for a moment.
-    else if (this.#failures > 1 && Number.isInteger(Math.log2(this.#failures))) void this.#askWhy();
+    if (this.#failures > 1 && Number.isInteger(Math.log2(this.#failures))) void this.#askWhy();
   }
 
   async #askWhy(): Promise<void> {

@@ -1,5 +1,6 @@
 /** One room: who is in it, and what this client says there. It outlives its connections. */
 import { type Channel, Presence, type Socket } from "phoenix";
+import { leaveChannel } from "./channel-leave.ts";
 import { Emitter, type Unsubscribe } from "./emitter.ts";
 import { ClientError } from "./errors.ts";
 import { joinRefusalOf } from "./join-refusal.ts";
@@ -42,7 +43,10 @@ export class Room<M extends Meta = Meta> {
   readonly #emitter = new Emitter<RoomEvents<M>>();
   readonly #messages = new Emitter<Record<string, [payload: never, key: string]>>();
   readonly #pushes = new Pushes();
+  #socket: Socket | undefined;
   #channel: Channel | undefined;
+  #leaving: Promise<void> | undefined;
+  readonly #abandoned = new AbortController();
   #key: string | undefined;
   #status: RoomStatus = "joining";
   #error: ClientError | undefined;
@@ -156,21 +160,28 @@ export class Room<M extends Meta = Meta> {
   }
 
   /** Ends being here; the others see it at once (after their `leaveDelayMs`). Settles when the server knows. Never rejects. */
-  async leave(): Promise<void> {
+  leave(): Promise<void> {
+    this.#leaving ??= this.#leave();
+    return this.#leaving;
+  }
+
+  async #leave(): Promise<void> {
     if (this.#ended) return;
     this.#emitter.emit("leaving");
+    const socket = this.#socket;
     const channel = this.#end("left");
-    if (channel === undefined) return;
-    this.#host.leaving.add(this);
-    await new Promise<void>((resolve) => {
-      this.#pushes.push(channel.leave(this.#host.settings.timeoutMs), () => resolve());
-    });
-    this.#host.leaving.delete(this);
+    if (channel === undefined || socket === undefined) return;
+    const { timeoutMs, clock } = this.#host.settings;
+    const { leaving } = this.#host;
+    leaving.add(this);
+    await leaveChannel({ channel, socket, timeoutMs, clock, signal: this.#abandoned.signal });
+    leaving.delete(this);
   }
 
   /** @internal The connection is there: joins, unless phoenix.js does so by itself. */
   connect(socket: Socket): void {
     if (this.#channel !== undefined || this.#ended) return;
+    this.#socket = socket;
     const channel = socket.channel(this.topic, () => ({ meta: this.#own.forJoin() }));
     this.#channel = channel;
     const presence = new Presence(channel);
@@ -201,6 +212,7 @@ export class Room<M extends Meta = Meta> {
     if (!this.#ended) this.#emitter.emit("leaving");
     const channel = this.#end("left");
     this.#pushes.giveUp();
+    this.#abandoned.abort();
     return channel;
   }
 

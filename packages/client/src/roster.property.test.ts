@@ -7,11 +7,12 @@ import { Roster, type RosterChange } from "./roster.ts";
 const LEAVE_DELAY_MS = 100;
 const keys = ["a", "b", "__proto__"];
 
-/** What the server may do: connections come and go, update, and come back with the reference of before. */
+/** What the server may do: connections come and go, update, come back with the reference of before, and are told twice. */
 const step = fc.oneof(
   fc.record({ type: fc.constant("come" as const), key: fc.constantFrom(...keys), n: fc.nat(2) }),
   fc.record({ type: fc.constantFrom("go" as const, "update" as const), at: fc.nat(9), n: fc.nat(2) }),
   fc.record({ type: fc.constant("return" as const), at: fc.nat(9) }),
+  fc.record({ type: fc.constant("again" as const), at: fc.nat(9) }),
   fc.record({ type: fc.constant("settle" as const), afterMs: fc.nat(150) }),
 );
 const history = fc.array(step, { size: "max", maxLength: 40 });
@@ -42,6 +43,10 @@ class World {
     else if (this.present.length > 0) {
       const index = action.at % this.present.length;
       const { key, meta } = this.present[index]!;
+      if (action.type === "again") {
+        this.roster.came(key, [meta]);
+        return;
+      }
       if (action.type === "update") {
         const next = { phx_ref: this.#ref(), phx_ref_prev: meta.phx_ref, n: action.n };
         this.present[index] = { key, meta: next };

@@ -5,6 +5,22 @@ import { Roster } from "./roster.ts";
 const roster = (leaveDelayMs = 1_000) => new Roster<{ name?: string }>({ leaveDelayMs, heldMax: 10 });
 const meta = (ref: string, fields: object = {}) => ({ phx_ref: ref, online_at: "1700000000", ...fields });
 
+test("a connection that is told twice has one seat, and gives it up once", () => {
+  const meta = { phx_ref: "1", name: "Bob" };
+  for (const settlesBetween of [false, true]) {
+    const roster = new Roster({ leaveDelayMs: 0, heldMax: 10 });
+    roster.came("bob", [meta]);
+    if (settlesBetween) roster.settle(0);
+    roster.came("bob", [meta]);
+    roster.settle(0);
+    expect(roster.people.map(({ key, metas }) => [key, metas.length])).toEqual([["bob", 1]]);
+    roster.came("bob", [meta]);
+    roster.gone("bob", [meta]);
+    roster.settle(0);
+    expect(roster.people).toEqual([]);
+  }
+});
+
 test("who comes back in time was never away: the same person, since the same time", () => {
   const list = roster();
   list.came("alice", [meta("1", { name: "A" })]);

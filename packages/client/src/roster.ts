@@ -33,7 +33,8 @@ interface Entry<M extends Meta> {
 }
 
 interface Change {
-  readonly came: WireMeta[];
+  /** By reference. */
+  readonly came: Map<string, WireMeta>;
   readonly gone: Set<string>;
 }
 
@@ -70,18 +71,19 @@ export class Roster<M extends Meta> {
     return next;
   }
 
-  /** These connections came. Shown from the next `settle` on. */
+  /** These connections came; one that is told twice is one. Shown from the next `settle` on. */
   came(key: string, metas: readonly WireMeta[]): void {
-    this.#changeOf(key).came.push(...metas);
+    const { came } = this.#changeOf(key);
+    for (const meta of metas) came.set(meta.phx_ref, meta);
   }
 
   /** These connections are gone. Shown from the next `settle` on. */
   gone(key: string, metas: readonly WireMeta[]): void {
     const change = this.#changeOf(key);
     for (const { phx_ref: ref } of metas) {
-      const index = change.came.findIndex((meta) => meta.phx_ref === ref);
-      if (index >= 0) change.came.splice(index, 1);
-      else change.gone.add(ref);
+      change.came.delete(ref);
+      // It may have a seat as well, if it was told twice.
+      change.gone.add(ref);
     }
   }
 
@@ -101,7 +103,7 @@ export class Roster<M extends Meta> {
   }
 
   #changeOf(key: string): Change {
-    const change = this.#changes.get(key) ?? { came: [], gone: new Set() };
+    const change = this.#changes.get(key) ?? { came: new Map(), gone: new Set() };
     this.#changes.set(key, change);
     return change;
   }
@@ -119,7 +121,7 @@ export class Roster<M extends Meta> {
     };
     const taken = new Set(seats.flatMap((seat) => (free.has(seat) ? [] : [seat.ref])));
     // Updates first, and connections of a node that could not be reached: they name their seat; the others may have any.
-    const unnamed = came.filter((wire) => {
+    const unnamed = [...came.values()].filter((wire) => {
       if (taken.has(wire.phx_ref)) return false;
       const named = [...free].find(({ ref }) => ref === wire.phx_ref || ref === wire.phx_ref_prev);
       if (named !== undefined) take(wire, named);

@@ -31,12 +31,17 @@ export class ChannelOutlet {
 
   /** Tells the client that this channel is no more, and not to come again. */
   get closeFrame(): Frame {
-    return this.#ownFrame(EVENT.close, {}, this.#join.joinRef);
+    return this.#ownFrame(EVENT.close, {}, this.#joinName);
   }
 
   /** Tells the client that this channel has failed; it joins again. */
   get crashFrame(): Frame {
-    return this.#ownFrame(EVENT.error, { reason: "channel_crash" }, this.#join.joinRef);
+    return this.#ownFrame(EVENT.error, { reason: "channel_crash" }, this.#joinName);
+  }
+
+  /** What the client knows its join by. In version 1 it has no other name than its own reference. */
+  get #joinName(): Ref {
+    return this.#join.joinRef ?? this.#join.ref;
   }
 
   /** @throws {FrameError} {TypeError} for an answer that has no frame */
