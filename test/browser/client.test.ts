@@ -6,6 +6,7 @@ import { ClientPage } from "../helpers/client-page.ts";
 import { ClientWorld, portOf, socketUrl } from "../helpers/client-world.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { has } from "../helpers/programs.ts";
+import { Wire } from "../helpers/wire.ts";
 import { launchChromium } from "./chromium.ts";
 
 describe.runIf(has("chromium"))("the client in a browser", () => {
@@ -26,11 +27,15 @@ describe.runIf(has("chromium"))("the client in a browser", () => {
   });
 
   async function open(node: PresentlyNode, name: string, options?: { shell: boolean }): Promise<Page> {
+    return await openAt(socketUrl(node), name, options);
+  }
+
+  async function openAt(socket: string, name: string, options?: { shell: boolean }): Promise<Page> {
     const context = await browser.newContext();
     const page = await context.newPage();
     page.on("pageerror", (error) => void errors.push(error.message));
     pages.push(page);
-    await page.goto(site.url(socketUrl(node), name, options));
+    await page.goto(site.url(socket, name, options));
     return page;
   }
 
@@ -98,6 +103,28 @@ describe.runIf(has("chromium"))("the client in a browser", () => {
       "Bob",
       "active",
     ]);
+  });
+
+  it("is back after its connection was cut, though another tab is in front", async () => {
+    const node = await world.start({ checkOrigin: false });
+    const wire = await Wire.to(portOf(node));
+    try {
+      const page = await openAt(`ws://127.0.0.1:${wire.port}/socket`, "Alice");
+      await allShow(["Alice active"]);
+      await hide(page, true);
+      await eventually(() => expect(node.list("room:42").map(({ meta }) => meta.status)).toEqual(["away"]));
+      const before = node.list("room:42")[0]!.ref;
+      wire.cut();
+      await eventually(() => {
+        const [alice, ...others] = node.list("room:42");
+        expect(alice!.ref).not.toBe(before);
+        expect([alice!.meta.status, others]).toEqual(["away", []]);
+      });
+      await hide(page, false);
+      await allShow(["Alice active"]);
+    } finally {
+      await wire.close();
+    }
   });
 
   it("shares a room between components, and leaves it when the last of them is gone, also in StrictMode", async () => {

@@ -43,8 +43,13 @@ export class Wire {
     }
   }
 
-  async close(): Promise<void> {
+  /** Breaks all connections. New ones are taken. */
+  cut(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.cut();
     await new Promise((closed) => this.#server.close(closed));
   }
 
