@@ -89,7 +89,7 @@ async function listed(node: string): Promise<string[]> {
 
 test("people of a crashed node who come back elsewhere were never away; a cut-off one shows the same again", async () => {
   const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`;
-  const words = ["--anycable", "/cable", "--anycable-secret-file", secretFile];
+  const words = ["--anycable", "/cable", "--anycable-secret-file", secretFile, "--anycable-noauth"];
   const hooks = ["--webhook", url, "--webhook-secret-file", secretFile, "--webhook-topic", "room/*"];
   cluster = await ProcessCluster.start(3, { words: [...words, ...hooks] });
   const [ann, bob, watcher] = [await enter("n1"), await enter("n2"), await enter("n3")];

@@ -28,7 +28,7 @@ import { type Authenticate, identification } from "./identification.ts";
 import { isMap, JsonText } from "./json.ts";
 import { type DurationOptions, type LimitOptions, resolveDurations, resolveLimits } from "./limits.ts";
 import { type NoticeListener, warnOfNotice } from "./notice.ts";
-import { PUBSUB_CHANNEL, pubsubChannel } from "./pubsub-channel.ts";
+import { PUBSUB_CHANNEL, pubsubChannel, TURBO_CHANNEL, turboChannel } from "./pubsub-channel.ts";
 import { RestApi } from "./rest-api.ts";
 import type { CableSession } from "./session.ts";
 import type { SessionServices } from "./session-services.ts";
@@ -45,11 +45,16 @@ export interface CableOptions<Identifiers> extends DurationOptions {
   readonly streamsSecret?: string;
   /** What callers of the REST API show. Default: what follows from `secret`; without both, the API is off. */
   readonly apiSecret?: string;
-  /** Clients need a token that is signed with it (HS256, HS384, HS512), unless `authenticate` is given too. */
+  /**
+   * Clients need a token that is signed with it (HS256, HS384, HS512), unless `authenticate` or `noauth` is given too. It has
+   * 32 bytes or more, unless it is `secret`, which the application may have had before.
+   */
   readonly jwtSecret?: string;
+  /** Lets clients in that show no token, although there is a `jwtSecret`; one that is shown must be good. Default false. */
+  readonly noauth?: boolean;
   /** The parameter of the token; header and sub-protocol work as well. Default `jid`. */
   readonly jwtParam?: string;
-  /** Lets clients in that have no token. Default: everybody, unless there is a `jwtSecret`. */
+  /** Lets clients in that have no token. Default: everybody, unless there is a `jwtSecret` without `noauth`. */
   readonly authenticate?: Authenticate<Identifiers>;
   /** Accepts the names of streams as clients say them, and has the REST API work without a secret if there is none. Default false. */
   readonly publicStreams?: boolean;
@@ -127,10 +132,12 @@ export class Cable<Identifiers = unknown> {
       names,
       ttlMs: durations.presenceTtlMs,
     });
+    const streamsSecret = options.streamsSecret ?? secret;
+    const turbo = turboChannel(streamsSecret);
     this.#channels.set(
       options.pubsubChannel ?? PUBSUB_CHANNEL,
       pubsubChannel({
-        secret: options.streamsSecret ?? secret,
+        secret: streamsSecret,
         isPublic: publicStreams,
         isReserved,
         presence: options.presence ?? true,
@@ -145,7 +152,8 @@ export class Cable<Identifiers = unknown> {
       durations,
       notice,
       permissions: Permissions.of(node.access, gate, names),
-      definitionOf: (channel) => this.#channels.get(channel),
+      definitionOf: (channel) =>
+        this.#channels.get(channel) ?? (channel === TURBO_CHANNEL ? turbo : undefined),
       ...clocks,
       random: Math.random,
     };
@@ -156,6 +164,8 @@ export class Cable<Identifiers = unknown> {
       sessions: this.#sessions,
       identify: identification({
         jwtSecret: options.jwtSecret,
+        jwtSecretBytesMin: options.jwtSecret === secret ? 1 : undefined,
+        noauth: options.noauth,
         authenticate: options.authenticate as Authenticate<unknown> | undefined,
       }),
       jwtParam: options.jwtParam ?? "jid",

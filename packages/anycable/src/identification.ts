@@ -43,6 +43,8 @@ const ALGORITHMS = [
 
 export interface IdentificationOptions {
   readonly jwtSecret?: string | undefined;
+  readonly jwtSecretBytesMin?: number | undefined;
+  readonly noauth?: boolean | undefined;
   readonly authenticate?: Authenticate<unknown> | undefined;
 }
 
@@ -51,12 +53,13 @@ export type Identify = (info: ConnectionInfo, sid: string) => Promise<Identified
 
 /**
  * A token decides if there is one; then the application, if it has a say. With a secret and without `authenticate`,
- * clients need a token; without both, everybody may connect whom the node's `access` lets in.
+ * clients need a token, unless `noauth` says otherwise; without both, everybody may connect whom the node's `access` lets in.
  *
  * @throws {InvalidArgumentError} for a secret of fewer than 32 bytes, or a key that cannot be used
  */
-export function identification({ jwtSecret, authenticate }: IdentificationOptions): Identify {
-  const verify = jwtSecret === undefined ? undefined : verifierOf(jwtSecret);
+export function identification(options: IdentificationOptions): Identify {
+  const { jwtSecret, jwtSecretBytesMin, authenticate, noauth = false } = options;
+  const verify = jwtSecret === undefined ? undefined : verifierOf(jwtSecret, jwtSecretBytesMin);
   return async (info, sid) => {
     if (verify !== undefined && info.token !== undefined) return identifiersOf(await verify(info.token));
     if (authenticate !== undefined) {
@@ -64,15 +67,18 @@ export function identification({ jwtSecret, authenticate }: IdentificationOption
       const isRefused = identifiers === undefined || identifiers === null || identifiers === false;
       return isRefused ? { refused: "unauthorized" } : { identifiers };
     }
-    if (verify !== undefined) return { refused: "unauthorized" };
+    if (verify !== undefined && !noauth) return { refused: "unauthorized" };
     return { identifiers: info.identity === undefined ? { sid } : { id: info.identity.id } };
   };
 }
 
-function verifierOf(secret: string): JwtVerifier {
+function verifierOf(secret: string, sharedSecretBytesMin: number | undefined): JwtVerifier {
   const [shortest, ...longer] = ALGORITHMS;
-  const usable = longer.filter(([, bytesMin]) => Buffer.byteLength(secret) >= bytesMin);
-  return jwtVerifier({ secret, sharedSecretAlgorithms: [shortest, ...usable].map(([name]) => name) });
+  const usable = longer.filter(
+    ([, bytesMin]) => Buffer.byteLength(secret) >= (sharedSecretBytesMin ?? bytesMin),
+  );
+  const sharedSecretAlgorithms = [shortest, ...usable].map(([name]) => name);
+  return jwtVerifier({ secret, sharedSecretAlgorithms, sharedSecretBytesMin });
 }
 
 /**

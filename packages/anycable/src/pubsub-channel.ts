@@ -4,6 +4,9 @@ import { verifyStream } from "./signed-stream.ts";
 
 export const PUBSUB_CHANNEL = "$pubsub";
 
+/** The channel of `turbo_stream_from` in Rails. */
+export const TURBO_CHANNEL = "Turbo::StreamsChannel";
+
 export interface PubsubOptions {
   /** Signs the names of streams; without it, no signed name is accepted. */
   readonly secret: string | undefined;
@@ -42,4 +45,10 @@ export function pubsubChannel({
       return undefined;
     },
   };
+}
+
+/** Turbo's streams: signed with the same secret, and without presence. Undefined without a secret: then there are none. */
+export function turboChannel(secret: string | undefined): ChannelDefinition | undefined {
+  if (secret === undefined) return undefined;
+  return pubsubChannel({ secret, isPublic: false, isReserved: () => true, presence: false, whisper: false });
 }

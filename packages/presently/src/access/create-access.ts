@@ -9,7 +9,7 @@ import { authorizeByScopes, hasScopes } from "./scoped-identity.ts";
 import { UsedTokens } from "./used-tokens.ts";
 
 /** Which JSON web tokens count, and what they are worth. */
-export interface JwtAccess extends Omit<JwtRules, "requiredClaims"> {
+export interface JwtAccess extends Omit<JwtRules, "requiredClaims" | "sharedSecretBytesMin"> {
   /** The claim that names the identity, or what finds the name among the claims; default `sub`. Numbers become texts. */
   readonly id?: string | ((claims: JWTPayload) => string | undefined);
   /** What a token may be used for that has neither the claim `presently` nor `scope`; default nothing. */

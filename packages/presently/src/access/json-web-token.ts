@@ -23,6 +23,11 @@ export interface JwtRules {
   readonly clockToleranceMs?: number | undefined;
   /** Claims that it must have, `exp` for example; default none. */
   readonly requiredClaims?: readonly string[] | undefined;
+  /**
+   * Bytes that a shared secret needs at least; default what its algorithms ask for: 32, 48 or 64. Fewer are for a secret that
+   * another system has made, where no other machine can guess.
+   */
+  readonly sharedSecretBytesMin?: number | undefined;
   /** Algorithms for a shared secret; default HS256. HS384 needs 48 bytes, HS512 64. A key has one only. */
   readonly sharedSecretAlgorithms?: readonly ("HS256" | "HS384" | "HS512")[] | undefined;
 }
@@ -59,6 +64,8 @@ export function jwtVerifier(rules: JwtRules): JwtVerifier {
     audience,
     requiredClaims,
   } = rules;
+  const { sharedSecretBytesMin = Math.max(...sharedSecretAlgorithms.map((name) => SHARED_BYTES_MIN[name])) } =
+    rules;
   if (
     sharedSecretAlgorithms.length === 0 ||
     sharedSecretAlgorithms.some((name) => !Object.hasOwn(SHARED_BYTES_MIN, name))
@@ -67,7 +74,9 @@ export function jwtVerifier(rules: JwtRules): JwtVerifier {
       "token sharedSecretAlgorithms",
       "must be a list of HS256, HS384 and HS512",
     );
-  const keys = [rules.secret].flat().map((secret) => keyOf(secret, sharedSecretAlgorithms));
+  const keys = [rules.secret]
+    .flat()
+    .map((secret) => keyOf(secret, sharedSecretAlgorithms, sharedSecretBytesMin));
   if (keys.length === 0) throw new InvalidArgumentError("token secret", "must not be an empty list");
   const listOf = (texts: string | readonly string[]) => [texts].flat() as string[];
   const options: JWTVerifyOptions = {
@@ -98,9 +107,12 @@ const SHARED_BYTES_MIN = { HS256: 32, HS384: 48, HS512: 64 } as const;
 /** RSA keys with fewer bits are refused when a token is checked, which is too late (RFC 7518, 3.3). */
 const RSA_BITS_MIN = 2_048;
 
-function keyOf(secret: string, shared: NonNullable<JwtRules["sharedSecretAlgorithms"]>): Key {
+function keyOf(
+  secret: string,
+  shared: NonNullable<JwtRules["sharedSecretAlgorithms"]>,
+  bytesMin: number,
+): Key {
   if (typeof secret === "string" && holdsPem(secret)) return publicKeyOf(secret);
-  const bytesMin = Math.max(...shared.map((algorithm) => SHARED_BYTES_MIN[algorithm]));
   const text = requireSharedSecret("token secret", secret, bytesMin);
   return { key: new TextEncoder().encode(text), algorithms: [...shared] };
 }

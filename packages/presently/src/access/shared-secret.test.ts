@@ -1,9 +1,12 @@
 import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { SignJWT } from "jose";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { jwtVerifier } from "./json-web-token.ts";
 import { requireSharedSecret } from "./shared-secret.ts";
+
+// Many keys are read and tokens signed, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 });
 
 const rsa = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 const ec = generateKeyPairSync("ec", { namedCurve: "P-256" });

@@ -1,4 +1,7 @@
 /** `presently start --anycable`: AnyCable's clients, and its REST API, at the node's HTTP address. */
+import { InvalidArgumentError } from "@presently/replica";
+import { requireSharedSecret } from "../access/shared-secret.ts";
+import { isLoopback } from "../address.ts";
 import type { PresentlyNode } from "../node.ts";
 import type { Extension } from "./extensions.ts";
 import { UsageError } from "./failure.ts";
@@ -14,28 +17,39 @@ interface AnyCablePackage {
       readonly path: string;
       readonly secret?: string;
       readonly publicStreams: boolean;
+      readonly noauth?: true;
       readonly onNotice: (notice: { level: "error" | "warn" | "debug"; message: string }) => void;
     },
   ): unknown;
 }
 
+/** Fewer bytes are for trying it out, with the short secret of an application that is there. */
+const SECRET_BYTES_MIN = 32;
+
 /** What the flags ask for. */
 interface AnyCableSettings {
   readonly path: string;
   readonly isPublic: boolean;
+  readonly noauth: boolean;
   readonly secret: string | undefined;
 }
 
 /**
  * Gives what the flags ask for; undefined if they do not ask for it.
  *
+ * @param httpHost where the HTTP server is to listen, as far as it is known
  * @throws {UsageError} for flags that cannot be used, alone or together
  */
-export function checkAnyCable(flags: Readonly<Record<string, unknown>>): AnyCableSettings | undefined {
+export function checkAnyCable(
+  flags: Readonly<Record<string, unknown>>,
+  httpHost?: string,
+): AnyCableSettings | undefined {
   const { anycable: path, anycablePublic: isPublic = false, anycableSecretFile: file, http } = flags;
+  const { anycableNoauth: noauth = false } = flags;
   if (path === undefined) {
     for (const [flag, value] of [
       ["--anycable-public", isPublic || undefined],
+      ["--anycable-noauth", noauth || undefined],
       ["--anycable-secret-file", file],
     ])
       if (value !== undefined)
@@ -53,7 +67,16 @@ export function checkAnyCable(flags: Readonly<Record<string, unknown>>): AnyCabl
       "--anycable needs --anycable-secret-file, or --anycable-public: nobody could subscribe to anything without",
     );
   const secret = file === undefined ? undefined : readSecretFile(String(file), "--anycable-secret-file");
-  return { path, isPublic: isPublic === true, secret };
+  if (secret !== undefined) {
+    const needed = httpHost === undefined || isLoopback(httpHost) ? 1 : SECRET_BYTES_MIN;
+    try {
+      requireSharedSecret(`--anycable-secret-file ${String(file)}`, secret, needed);
+    } catch (cause) {
+      if (!(cause instanceof InvalidArgumentError)) throw cause;
+      throw new UsageError(cause.message, { cause });
+    }
+  }
+  return { path, isPublic: isPublic === true, noauth: noauth === true, secret };
 }
 
 /**
@@ -63,10 +86,11 @@ export function checkAnyCable(flags: Readonly<Record<string, unknown>>): AnyCabl
 export async function loadAnyCable(
   flags: Readonly<Record<string, unknown>>,
   origins: OriginSettings,
+  httpHost?: string,
 ): Promise<readonly Extension[]> {
-  const settings = checkAnyCable(flags);
+  const settings = checkAnyCable(flags, httpHost);
   if (settings === undefined) return [];
-  const { path, isPublic, secret } = settings;
+  const { path, isPublic, noauth, secret } = settings;
   const plugIn = (await load("@presently/anycable", "--anycable")) as AnyCablePackage;
   return [
     (node, log) => {
@@ -74,6 +98,7 @@ export async function loadAnyCable(
         path,
         ...origins,
         publicStreams: isPublic,
+        ...(noauth ? { noauth } : {}),
         ...(secret === undefined ? {} : { secret }),
         onNotice: ({ level, message, ...facts }) => log[level](facts, `anycable: ${message}`),
       });

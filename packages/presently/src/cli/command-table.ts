@@ -148,13 +148,20 @@ export const extensionTable: readonly CommandOptionSpec[] = [
     flag: "--anycable-public",
     kind: "switch",
     default: false,
-    help: "Accept names of streams without a signature; and, without a secret, requests to the REST API without one. (default: no)",
+    help: "Accept clients without a token, and names of streams without a signature; and, without a secret, requests to the REST API without one. (default: no)",
+  },
+  {
+    path: "anycable.noauth",
+    flag: "--anycable-noauth",
+    kind: "switch",
+    default: false,
+    help: "Accept clients without a token; one that is shown must be good. (default: no)",
   },
   text(
     "anycable.secretFile",
     "--anycable-secret-file",
     "path",
-    "File with the secret that signs the names of streams, and from which that of the REST API follows.",
+    "File with the application's secret, 32 bytes or more where other machines reach the HTTP address: clients need a token that is signed with it, as have the names of streams (also Turbo's), and that of the REST API follows from it.",
   ),
   text(
     "webhook.url",

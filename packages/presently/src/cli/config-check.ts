@@ -55,7 +55,7 @@ export function checkConfig(
   const { config, flags } = withoutMistakes(fields, environment, note);
   for (const check of [checkNats, checkOrigins, checkFaye, checkAnyCable, checkPhoenix, loadWebhooks]) {
     try {
-      check(flags);
+      check(flags, config?.http?.host);
     } catch (error) {
       if (!(error instanceof PresentlyError)) throw error;
       const { path, message } = inWordsOfTheFile(error.message);

@@ -27,7 +27,7 @@ test.each([
   [{ phoenix: "socket" }, '--phoenix "socket" must begin with a slash'],
   [{ phoenix: "/socket", http: false }, "leave --no-http out"],
   [{ phoenix: "/socket", phoenixTokenSecretFile: "nowhere" }, "cannot be read (ENOENT)"],
-  [{ phoenix: "/socket", phoenixTokenSecretFile: emptyFile() }, "is empty"],
+  [{ phoenix: "/socket", phoenixTokenSecretFile: file("empty", "\n") }, "is empty"],
   [{ faye: "bayeux" }, '--faye "bayeux" must be a path'],
   [{ faye: "/bay eux" }, "must be a path"],
   [{ faye: "/bayeux", http: false }, "leave --no-http out"],
@@ -36,8 +36,17 @@ test.each([
   [{ anycable: "/cable" }, "--anycable needs --anycable-secret-file, or --anycable-public"],
   [{ anycable: "/cable", anycablePublic: true, http: false }, "leave --no-http out"],
   [{ anycable: "/a", anycablePublic: true, faye: "/a" }, "--anycable and --faye cannot both be served at /a"],
-  [{ anycable: "/cable", anycableSecretFile: emptyFile() }, "is empty"],
+  [{ anycable: "/cable", anycableSecretFile: file("empty", "\n") }, "is empty"],
   [{ anycablePublic: true }, "--anycable-public needs --anycable"],
+  [{ anycableNoauth: true }, "--anycable-noauth needs --anycable"],
+  [
+    { anycable: "/cable", anycableNoauth: true },
+    "--anycable needs --anycable-secret-file, or --anycable-public",
+  ],
+  [
+    { anycable: "/cable", anycableSecretFile: file("pem", "-----BEGIN PUBLIC KEY-----\n") },
+    "holds a key in PEM",
+  ],
   [{ origin: ["*"] }, "--origin needs --phoenix, --faye or --anycable"],
   [{ phoenix: "/socket", origin: ["https://shop.example", "shop"] }, '--origin "shop" must be https://host'],
   [{ faye: "/bayeux", origin: ["https://shop.example/path"] }, "must be https://host"],
@@ -48,6 +57,18 @@ test.each([
 ])("flags that cannot be used are refused: %j", async (flags, problem) => {
   await expect(loadExtensions(flags)).rejects.toThrow(UsageError);
   await expect(loadExtensions(flags)).rejects.toThrow(problem);
+});
+
+test("a short secret of AnyCable is for loopback only", async () => {
+  const flags = { anycable: "/cable", anycableSecretFile: file("short", "s3Krit\n") };
+  for (const host of ["127.0.0.1", "localhost", "::1"])
+    expect(await loadExtensions(flags, host)).toHaveLength(1);
+  for (const host of ["0.0.0.0", "::", "10.0.0.1"]) {
+    await expect(loadExtensions(flags, host)).rejects.toThrow(UsageError);
+    await expect(loadExtensions(flags, host)).rejects.toThrow("must have at least 32 bytes");
+  }
+  const long = { ...flags, anycableSecretFile: file("long", "0123456789abcdef0123456789abcdef\n") };
+  expect(await loadExtensions(long, "0.0.0.0")).toHaveLength(1);
 });
 
 describe("--origin", () => {
@@ -90,8 +111,8 @@ describe("--origin", () => {
   });
 });
 
-function emptyFile(): string {
-  const path = join(directory, "empty");
-  writeFileSync(path, "\n");
+function file(name: string, content: string): string {
+  const path = join(directory, name);
+  writeFileSync(path, content);
   return path;
 }

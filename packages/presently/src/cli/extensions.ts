@@ -24,8 +24,9 @@ export function addExtensionOptions(command: Command): void {
  *
  * @throws {UsageError} for flags that cannot be used, alone or together
  */
-export function checkExtensions(flags: Readonly<Record<string, unknown>>): void {
-  for (const check of [checkOrigins, loadWebhooks, checkFaye, checkAnyCable, checkPhoenix]) check(flags);
+export function checkExtensions(flags: Readonly<Record<string, unknown>>, httpHost?: string): void {
+  for (const check of [checkOrigins, loadWebhooks, checkFaye, checkAnyCable, checkPhoenix])
+    check(flags, httpHost);
 }
 
 /** Where clients find those whose requests belong to one process of several. */
@@ -44,12 +45,13 @@ export function servedPaths({ phoenix, faye }: Readonly<Record<string, unknown>>
  */
 export async function loadExtensions(
   flags: Readonly<Record<string, unknown>>,
+  httpHost?: string,
 ): Promise<readonly Extension[]> {
   const origins = checkOrigins(flags);
   return [
     ...loadWebhooks(flags),
     ...(await loadFaye(flags, origins)),
-    ...(await loadAnyCable(flags, origins)),
+    ...(await loadAnyCable(flags, origins, httpHost)),
     ...(await loadPhoenix(flags, origins)),
   ];
 }

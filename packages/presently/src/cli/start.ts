@@ -50,7 +50,7 @@ async function start(given: Record<string, unknown>): Promise<void> {
   const config = resolveConfig(all, naming);
   checkGroup(config, all, processes, naming);
   // What is wrong with flags is found here, once, and not in each of the processes.
-  checkExtensions(flags);
+  checkExtensions(flags, config.http?.host);
   await runGroup(config, processes);
 }
 
@@ -62,7 +62,7 @@ async function start(given: Record<string, unknown>): Promise<void> {
 async function serve(given: Record<string, unknown>, enrol?: () => Promise<Membership>): Promise<void> {
   const { options: configured, naming, tlsFiles, flags } = readStartOptions(given, process.env);
   const transport = await loadNats(flags);
-  const extensions = await loadExtensions(flags);
+  const extensions = await loadExtensions(flags, configured.http?.host);
   const asked = transport === undefined ? configured : { ...configured, transport };
   const membership = await enrol?.();
   const options = membership === undefined ? asked : optionsOfSlot(asked, membership.orders);

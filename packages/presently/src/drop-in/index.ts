@@ -4,6 +4,7 @@ export { callListener, reportRejection } from "@presently/replica";
 export type { Access, Action, Credentials, Identity, Protocol } from "../access/access.ts";
 export { bearerTokenOf } from "../access/bearer-token.ts";
 export { requireSharedSecret } from "../access/shared-secret.ts";
+export { isLoopback } from "../address.ts";
 export { admitUpgrade } from "./admit-upgrade.ts";
 export { attach, type Handlers } from "./attachment.ts";
 export { Attachments } from "./attachments.ts";
