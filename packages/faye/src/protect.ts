@@ -8,7 +8,7 @@
  */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import { InvalidArgumentError } from "presently";
-import { type CheckOrigin, originCheck, refuseUpgrade } from "presently/drop-in";
+import { type CheckOrigin, namesOneHost, originCheck, refuseUpgrade } from "presently/drop-in";
 import { advise } from "./advice.ts";
 import { ClientBounds } from "./client-bounds.ts";
 import type { FayeExtension, FayeServer } from "./faye.ts";
@@ -63,7 +63,7 @@ export function protect(server: FayeServer, options: ProtectOptions = {}): void 
   // A request that Faye cannot even ask about is answered below.
   server.check = (request) => !isUrl(request) || check.call(server, request);
   const statusOf = (request: IncomingMessage) => {
-    if (!isUrl(request)) return 400;
+    if (!isUrl(request) || !namesOneHost(request)) return 400;
     return mayConnect(originOf(request), request.headers.host) ? undefined : 403;
   };
   server.handle = (request, response) => {

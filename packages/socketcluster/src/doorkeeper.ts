@@ -4,7 +4,7 @@
  * A socket is asked about at its handshake, and again whenever it has another token. What it was allowed under one identity is
  * no word about the next: its channels are then asked about anew, before anything of it is changed.
  */
-import { type Admission, bearerTokenOf, type Gate, type Identity } from "presently/drop-in";
+import { type Admission, bearerTokenOf, type Gate, type Identity, namesOneHost } from "presently/drop-in";
 import type { Settings } from "./options.ts";
 import { channelKey, userIdOf } from "./records.ts";
 import { CLOSE, RefusedError } from "./refusal.ts";
@@ -120,6 +120,8 @@ export class Doorkeeper {
   }
 
   private async enter(socket: SocketClusterSocket, info: AuthInfo): Promise<void> {
+    if (socket.request !== undefined && !namesOneHost(socket.request))
+      throw new RefusedError("The handshake must have one Host, and at most one Origin");
     const { signedAuthToken, authToken, authTokenError } = info;
     // A token that the server does not take is none to it, and may be one to the hook.
     const token = authTokenError ? null : signedAuthToken;

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { PresentlyError } from "@presently/replica";
+import { namesOneHost } from "../drop-in/one-host.ts";
 import type { Demo } from "./demo.ts";
 import { ControlRequestError, UnknownPartError } from "./errors.ts";
 
@@ -76,7 +77,8 @@ export class ControlServer {
    */
   #admit(request: IncomingMessage, response: ServerResponse): void {
     const { port } = new URL(this.url);
-    if (![`127.0.0.1:${port}`, `localhost:${port}`].includes(request.headers.host ?? "")) {
+    const ours = [`127.0.0.1:${port}`, `localhost:${port}`];
+    if (!namesOneHost(request) || !ours.includes(request.headers.host ?? "")) {
       throw new ControlRequestError(
         403,
         "FOREIGN_HOST",

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Server as SecureServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { InvalidArgumentError } from "@presently/replica";
+import { namesOneHost } from "./one-host.ts";
 import { refuseUpgrade } from "./refuse-upgrade.ts";
 
 /** Answer whether the path was theirs; if not, they have done nothing. */
@@ -34,8 +35,25 @@ export function guardRequests(server: Server | SecureServer, guard: Guard): void
 
 function isTurnedAway(server: Server | SecureServer, event: string, args: readonly unknown[]): boolean {
   if (event !== "request" && event !== "upgrade") return false;
+  const [request, answer] = args as [IncomingMessage, ServerResponse | Duplex];
+  if (!namesOneHost(request)) {
+    if (event === "upgrade") refuseUpgrade(answer as Duplex, 400);
+    else refuseRequest(answer as ServerResponse);
+    return true;
+  }
   const guard = guards.get(server);
-  return guard !== undefined && !guard(args[0] as IncomingMessage, args[1] as ServerResponse | Duplex);
+  return guard !== undefined && !guard(request, answer);
+}
+
+function refuseRequest(response: ServerResponse): void {
+  const message = "the request must have one Host, and at most one Origin";
+  const body = `${JSON.stringify({ error: { code: "BAD_REQUEST", message } })}\n`;
+  const headers = {
+    "content-type": "application/json; charset=utf-8",
+    "content-length": Buffer.byteLength(body),
+    connection: "close",
+  };
+  response.writeHead(400, headers).end(body);
 }
 
 /** What the servers that we are attached to were like before. */

@@ -25,6 +25,7 @@ export { type Charge, inCharge } from "./in-charge.ts";
 export { deeperThan } from "./json-depth.ts";
 export { Mailbox, type Task } from "./mailbox.ts";
 export { type Roster, type RosterSession, rosterOf } from "./named-roster.ts";
+export { namesOneHost } from "./one-host.ts";
 export { type OpenGateOptions, openGate, openGateIfAsked } from "./open-gate.ts";
 export { type CheckOrigin, type OriginCheck, originCheck } from "./origin.ts";
 export { Permissions } from "./permissions.ts";
