@@ -75,7 +75,7 @@ export class Inbox {
         this.messenger.interest(peer.id, message);
         break;
       case "interest-ack":
-        this.messenger.interestKnown(peer.id, message);
+        this.messenger.interestKnown(peer.id, message, now);
         break;
       case "broadcast":
       case "message":

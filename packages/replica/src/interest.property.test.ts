@@ -255,6 +255,38 @@ describe("a subscription", () => {
     expect(heard).toEqual([1]);
   });
 
+  test("waits for a peer that usually answers at once a quarter of its time-out, and for a slow one as long as it takes", () => {
+    const cluster = new VirtualCluster(["a", "b", "c"]);
+    cluster.time.advance(1_000);
+    const usual = settledAt(cluster, "a");
+    cluster.time.advance(240);
+    expect(usual).toHaveLength(1);
+    cluster.pause("c");
+    const start = cluster.time.now;
+    const other: number[] = [];
+    cluster
+      .node("a")
+      .endpoint.subscribe(CHANNEL, "blue")
+      .whenKnown(() => other.push(cluster.time.now - start));
+    cluster.time.advance(1_000);
+    expect(other[0]).toBeGreaterThanOrEqual(250);
+    expect(other[0]).toBeLessThan(400);
+
+    const slow = new VirtualCluster(["a", "b"], { latencyMs: 300 });
+    slow.time.advance(5_000);
+    for (const topic of ["red", "blue", "green"]) {
+      const heard: unknown[] = [];
+      const { endpoint } = slow.node("a");
+      const unlisten = endpoint.replica.onBroadcast(CHANNEL, (payload) => heard.push(payload));
+      endpoint.subscribe(CHANNEL, topic).whenKnown(() => {
+        slow.node("b").endpoint.replica.broadcast(CHANNEL, topic, { topics: [topic] });
+      });
+      slow.time.advance(2_000);
+      expect(heard).toEqual([topic]);
+      unlisten();
+    }
+  });
+
   test("made while a link was down counts from the first moment of the next one", () => {
     const cluster = new VirtualCluster(["a", "b"]);
     cluster.time.advance(1_000);

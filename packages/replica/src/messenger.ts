@@ -180,8 +180,8 @@ export class Messenger {
   }
 
   /** A peer goes by what we have told it. */
-  interestKnown(from: ReplicaId, { telling }: InterestAckMessage): void {
-    this.own.acknowledged(from, telling);
+  interestKnown(from: ReplicaId, { telling }: InterestAckMessage, now: Millis): void {
+    this.own.acknowledged(from, telling, now);
   }
 
   get hasInterestsToTell(): boolean {

@@ -40,7 +40,10 @@ export interface ReplicaOptions {
   readonly requestsMax?: number;
   /** Topics that a node tells each other one by one that it wants broadcasts of; with more it gets all. Default 100,000. */
   readonly interestsMax?: number;
-  /** A subscription waits so long for a peer to say that it knows of it. Default 1,000 ms. */
+  /**
+   * How long a subscription waits for a peer to say that it knows of it. Default 1,000 ms; a peer that usually says so sooner is
+   * waited for four times as long as usual, and at least a quarter of this.
+   */
   readonly interestTimeoutMs?: number;
   /** Entries one session may hold. Default 100,000. */
   readonly entriesPerSessionMax?: number;

@@ -32,13 +32,20 @@ interface Told {
   behind: boolean;
   /** It has let somebody wait for too long, and is not waited for until it answers. */
   mute: boolean;
+  /** How long its acknowledgements take, smoothed; undefined before the first. */
+  ackMs: Millis | undefined;
 }
 
 interface Waiter {
   readonly telling: number;
-  readonly expiresAt: Millis;
+  readonly since: Millis;
   readonly settled: () => void;
 }
+
+/** A peer that takes this many times as long as it usually does is not waited for any longer. */
+const USUAL_TIMES = 4;
+/** Nor before this part of `interestTimeoutMs` is over: a pause of the garbage collector is no reason. */
+const LEAST_PART = 1 / 4;
 
 export class OwnInterests {
   /** How many want each topic. */
@@ -98,7 +105,7 @@ export class OwnInterests {
   }
 
   linked(peer: ReplicaId): void {
-    const told: Told = { first: undefined, acknowledged: 0, behind: true, mute: false };
+    const told: Told = { first: undefined, acknowledged: 0, behind: true, mute: false, ackMs: undefined };
     this.peers.set(peer, told);
     this.someAreBehind = true;
     this.catchUp();
@@ -179,11 +186,16 @@ export class OwnInterests {
   }
 
   /** A peer has taken in what it was told. */
-  acknowledged(peer: ReplicaId, telling: number): void {
+  acknowledged(peer: ReplicaId, telling: number, now: Millis): void {
     const told = this.peers.get(peer);
     if (told === undefined) return;
     told.acknowledged = Math.max(told.acknowledged, Math.min(telling, this.telling));
     told.mute = false;
+    const waiter = this.waiters.find((other) => other.telling <= telling);
+    if (waiter !== undefined) {
+      const tookMs = now - waiter.since;
+      told.ackMs = told.ackMs === undefined ? tookMs : told.ackMs + (tookMs - told.ackMs) / 8;
+    }
     this.settle();
   }
 
@@ -192,19 +204,21 @@ export class OwnInterests {
     return this.known >= telling;
   }
 
-  /** Calls `settled` once a telling is known, perhaps at once; or when `interestTimeoutMs` are over. */
+  /**
+   * Calls `settled` once a telling is known, perhaps at once. A peer that takes much longer than it usually does, at most
+   * `interestTimeoutMs`, is not waited for.
+   */
   whenKnown(telling: number, now: Millis, settled: () => void): void {
     if (this.isKnown(telling)) {
       settled();
       return;
     }
-    const { interestTimeoutMs } = this.settings;
-    const waiter = { telling, expiresAt: now + interestTimeoutMs, settled };
+    const waiter = { telling, since: now, settled };
     // Mostly it is the last: what is asked for again is older.
     let at = this.waiters.length;
     while (at > 0 && this.waiters[at - 1]!.telling > telling) at--;
     this.waiters.splice(at, 0, waiter);
-    this.port.wake(interestTimeoutMs);
+    this.port.wake(this.settings.interestTimeoutMs * LEAST_PART);
   }
 
   /** Up to which telling nobody goes by an older set. */
@@ -225,18 +239,28 @@ export class OwnInterests {
     for (const { settled } of ready) settled();
   }
 
-  /** Waits no longer for those who took too long; answers when it next wants to be called. */
+  /** Waits no longer for those who take too long; returns when it next wants to be called. Cost: O(peers + waiters of those who are behind). */
   tick(now: Millis): Millis {
     let next = Number.POSITIVE_INFINITY;
-    let expired = 0;
-    for (const { telling, expiresAt } of this.waiters)
-      if (expiresAt <= now) expired = Math.max(expired, telling);
-      else next = Math.min(next, expiresAt);
-    if (expired === 0) return next;
-    for (const told of this.peers.values())
-      if (told.first !== undefined && Math.max(told.first, told.acknowledged) < expired) told.mute = true;
+    if (this.waiters.length === 0) return next;
+    for (const told of this.peers.values()) {
+      if (told.mute || told.first === undefined) continue;
+      const acknowledged = Math.max(told.first, told.acknowledged);
+      const patienceMs = this.patienceWith(told);
+      if (this.waiters.at(-1)!.telling <= acknowledged) continue;
+      const first = this.waiters.find(({ telling }) => telling > acknowledged)!;
+      const until = first.since + patienceMs;
+      if (until <= now) told.mute = true;
+      else next = Math.min(next, until);
+    }
     this.settle();
     return next;
+  }
+
+  private patienceWith({ ackMs }: Told): Millis {
+    const { interestTimeoutMs } = this.settings;
+    if (ackMs === undefined) return interestTimeoutMs;
+    return Math.min(interestTimeoutMs, Math.max(interestTimeoutMs * LEAST_PART, ackMs * USUAL_TIMES));
   }
 
   /** Nobody is told anything any more. */
