@@ -8,7 +8,7 @@ const ids = ["alice", "bob", "__proto__", "constructor", "7"];
 function presenceOf(key: string, number: number): Presence {
   const replica = "a@1" as ReplicaId;
   const meta = { info: { number }, $at: number };
-  return { topic: "/presence/x", key, meta, ref: `a.${number}`, previousRef: undefined, node: "a", replica };
+  return { topic: "/presence/x", key, meta, ref: `a.${number}`, node: "a", replica };
 }
 
 /** Each diff is some steps together: somebody joins, or the entry at an index leaves. */

@@ -317,7 +317,7 @@ export class PresentlyNode implements ServedNode {
    * With `topics` it goes only to nodes that have subscribed to one of them on this channel, besides this one, and to those
    * of which that is not known yet, as their link has just opened or they subscribe to more topics than `interestsMax`.
    *
-   * @param payload JSON or bytes; must not be changed afterwards
+   * @param payload JSON or bytes, taken by value; listeners get JSON frozen
    * @throws {InvalidArgumentError} for a channel or payload that cannot be used
    * @throws {LimitError} beyond `broadcastBytesMax`
    */

@@ -1,11 +1,11 @@
-/** Who listens to which channel, and what may be sent on one. */
+/** Who listens to which channel. */
 import type { ReplicaId } from "@presently/crdt";
-import { InvalidArgumentError, LimitError } from "./errors.ts";
-import { checkText, sizeOf } from "./limits.ts";
+import { copyBytes, freezeJson } from "./json-copy.ts";
+import { checkText } from "./limits.ts";
 import { reportRejection } from "./listener-call.ts";
 import type { ReplicaSettings } from "./options.ts";
 
-/** Told of every message on a channel, and of the replica that sent it. */
+/** Told of every message on a channel, JSON that is frozen or bytes of its own, and of the replica that sent it. */
 export type MessageListener = (payload: unknown, from: ReplicaId) => void;
 
 export class Channels {
@@ -39,28 +39,16 @@ export class Channels {
   deliver(channel: string, payload: unknown, from: ReplicaId): void {
     const listeners = this.listeners.get(channel);
     if (listeners === undefined) return;
+    const bytes = payload instanceof Uint8Array ? payload : undefined;
+    if (bytes === undefined) freezeJson(payload);
     const failed = (error: unknown) => this.failed(error, channel);
     for (const listener of listeners) {
       try {
-        reportRejection(listener(payload, from), failed);
+        // Bytes cannot be frozen.
+        reportRejection(listener(bytes === undefined ? payload : copyBytes(bytes), from), failed);
       } catch (error) {
         failed(error);
       }
     }
   }
-}
-
-/**
- * @throws {InvalidArgumentError} for a channel that is no topic, or a payload that is neither JSON nor bytes
- * @throws {LimitError} beyond `broadcastBytesMax`
- */
-export function checkMessage(channel: string, payload: unknown, settings: ReplicaSettings): void {
-  const { topicBytesMax, broadcastBytesMax } = settings;
-  checkText("channel", channel, topicBytesMax);
-  if (payload === undefined)
-    throw new InvalidArgumentError("payload", "must be JSON or bytes: undefined is not");
-  const bytes =
-    payload instanceof Uint8Array ? payload.length : sizeOf(payload, "payload", broadcastBytesMax);
-  if (bytes > broadcastBytesMax)
-    throw new LimitError("broadcastBytesMax", broadcastBytesMax, "the payload is too large");
 }

@@ -91,7 +91,7 @@ export class Content {
   /** Removes every entry of `key` on `topic` that is seen here; answers how many. */
   remove(topic: string, key: string): number {
     const dots = new Map<ReplicaId, EventNumber[]>();
-    for (const { replica, number } of this.roster.get(topic, key)) {
+    for (const { replica, number } of this.roster.entriesOf(topic, key)) {
       const numbers = dots.get(replica);
       if (numbers === undefined) dots.set(replica, [number]);
       else numbers.push(number);

@@ -74,7 +74,7 @@ export class CountWatches {
 
   private update(topic: string): void {
     const watched = this.topics.get(topic);
-    const count = this.countOf(topic);
+    const count = Object.freeze(this.countOf(topic));
     if (watched === undefined || (watched.told.keys === count.keys && watched.told.entries === count.entries))
       return;
     watched.told = count;

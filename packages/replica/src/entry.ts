@@ -1,10 +1,11 @@
-/** One tracked presence in memory: what the set keeps per dot, and what readers are handed. */
+/** One tracked presence in memory: what the set keeps per dot, and the plain data of it that readers are handed. */
 import { type EventNumber, incarnationOf, nameOf, type ReplicaId } from "@presently/crdt";
+import { freezeJson } from "./json-copy.ts";
 import type { Meta, Presence } from "./presence.ts";
 import type { Session } from "./session.ts";
 import type { Topic } from "./topic.ts";
 
-export class Entry implements Presence {
+export class Entry {
   readonly replica: ReplicaId;
   readonly number: EventNumber;
   /** Replaced once, by the equal string that its topic already keeps. */
@@ -20,6 +21,7 @@ export class Entry implements Presence {
   place = 0;
   /** Its local owner; undefined for entries of other replicas. */
   session: Session | undefined = undefined;
+  private shared: Presence | undefined = undefined;
 
   constructor(
     replica: ReplicaId,
@@ -52,8 +54,21 @@ export class Entry implements Presence {
     return this.previous === 0 ? undefined : refOf(this.replica, this.previous);
   }
 
-  get node(): string {
-    return nameOf(this.replica);
+  /** What readers are handed: one plain object for all of them, frozen with its meta. Made when it is first wanted. */
+  get presence(): Presence {
+    this.shared ??= this.share();
+    return this.shared;
+  }
+
+  private share(): Presence {
+    const { topic, key, ref, previousRef, replica } = this;
+    const meta = freezeJson(this.meta);
+    const node = nameOf(replica);
+    return Object.freeze(
+      previousRef === undefined
+        ? { topic, key, meta, ref, node, replica }
+        : { topic, key, meta, ref, previousRef, node, replica },
+    );
   }
 
   /** The lingering entry of another replica whose place this one, or the first of its chain of updates, took. */

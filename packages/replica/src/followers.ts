@@ -38,7 +38,7 @@ export class Followers {
 
   tell(): void {
     if (this.noted.size === 0) return;
-    const changes = [...this.noted].map(this.look);
+    const changes = Array.from(this.noted, (replica) => Object.freeze(this.look(replica)));
     this.noted.clear();
     for (const change of changes)
       for (const listener of this.listeners) callListener(listener, change, this.failed);

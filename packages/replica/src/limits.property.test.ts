@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { checkMeta, checkText, JSON_DEPTH_MAX, sizeOf, utf8Length } from "./limits.ts";
+import { JSON_DEPTH_MAX, utf8Length } from "./json-copy.ts";
+import { checkText, takeMeta, takePayload } from "./limits.ts";
 
 const SETTINGS = { metaBytesMax: 8_192 };
 const text = fc.oneof(
@@ -73,11 +74,11 @@ describe("a meta", () => {
         (meta, metaBytesMax) => {
           if (JSON.stringify(meta).includes('"__proto__"')) return;
           const bytes = Buffer.byteLength(JSON.stringify(meta));
-          const measured = checkMeta(meta, SETTINGS);
+          const { bytes: measured } = takeMeta(meta, SETTINGS);
           expect(measured).toBeLessThanOrEqual(5 * bytes);
           // A control character of a short text takes six bytes as JSON, and counts for one.
           expect(bytes).toBeLessThanOrEqual(6 * measured);
-          expect(codeOf(() => checkMeta(meta, { metaBytesMax }))).toBe(
+          expect(codeOf(() => takeMeta(meta, { metaBytesMax }))).toBe(
             measured > metaBytesMax ? "LIMIT_REACHED" : undefined,
           );
         },
@@ -90,8 +91,8 @@ describe("a meta", () => {
     for (const character of ["x", "é", "日", "👩"]) {
       const length = Buffer.byteLength(character);
       const fits = Math.floor((SETTINGS.metaBytesMax - 20) / length);
-      checkMeta({ text: character.repeat(fits) }, SETTINGS);
-      expect(codeOf(() => checkMeta({ text: character.repeat(fits + 10) }, SETTINGS))).toBe("LIMIT_REACHED");
+      takeMeta({ text: character.repeat(fits) }, SETTINGS);
+      expect(codeOf(() => takeMeta({ text: character.repeat(fits + 10) }, SETTINGS))).toBe("LIMIT_REACHED");
     }
   });
 
@@ -102,11 +103,9 @@ describe("a meta", () => {
       return { value };
     };
     for (const wrap of [(inner: unknown) => [inner], (inner: unknown) => ({ inner })]) {
-      checkMeta(nested(JSON_DEPTH_MAX - 1, wrap), SETTINGS);
-      expect(() => checkMeta(nested(JSON_DEPTH_MAX, wrap), SETTINGS)).toThrow(
-        `deeper than ${JSON_DEPTH_MAX}`,
-      );
-      expect(codeOf(() => checkMeta(nested(100_000, wrap), SETTINGS))).toBeDefined();
+      takeMeta(nested(JSON_DEPTH_MAX - 1, wrap), SETTINGS);
+      expect(() => takeMeta(nested(JSON_DEPTH_MAX, wrap), SETTINGS)).toThrow(`deeper than ${JSON_DEPTH_MAX}`);
+      expect(codeOf(() => takeMeta(nested(100_000, wrap), SETTINGS))).toBeDefined();
     }
   });
 
@@ -115,7 +114,7 @@ describe("a meta", () => {
     map.self = map;
     list.push(list);
     for (let index = 0; index < 50; index++) wide[`${index}`] = wide;
-    for (const meta of [map, { list }, wide]) expect(codeOf(() => checkMeta(meta, SETTINGS))).toBeDefined();
+    for (const meta of [map, { list }, wide]) expect(codeOf(() => takeMeta(meta, SETTINGS))).toBeDefined();
   });
 
   class Person {
@@ -144,26 +143,27 @@ describe("a meta", () => {
   for (const [what, value] of notJson) {
     test(`with ${what} in it, anywhere, is refused`, () => {
       for (const meta of [{ value }, { list: [1, value] }, { deep: { er: [{ value }] } }])
-        expect(codeOf(() => checkMeta(meta, SETTINGS))).toBe("INVALID_ARGUMENT");
-      if (typeof value === "object")
-        expect(codeOf(() => checkMeta(value, SETTINGS))).toBe("INVALID_ARGUMENT");
+        expect(codeOf(() => takeMeta(meta, SETTINGS))).toBe("INVALID_ARGUMENT");
+      if (typeof value === "object") expect(codeOf(() => takeMeta(value, SETTINGS))).toBe("INVALID_ARGUMENT");
     });
   }
 
   test("is not the only thing that is checked so: the error names what was handed in", () => {
     for (const value of [Number.NaN, () => 1, new Date(0), [new Map()], JSON.parse('{"__proto__": 1}')])
-      expect(() => sizeOf(value, "payload", 100)).toThrow(/^payload /);
+      expect(() => takePayload("x", value, { topicBytesMax: 9, broadcastBytesMax: 100 })).toThrow(
+        /^payload /,
+      );
   });
 
   test("of plain maps is taken, wherever they come from", () => {
     const bare: Record<string, unknown> = Object.create(null);
     bare.name = "ann";
     for (const meta of [bare, JSON.parse('{"a": [1, {"b": null}]}'), { a: undefined }, { deep: bare }, {}])
-      expect(checkMeta(meta, SETTINGS)).toBeGreaterThan(0);
+      expect(takeMeta(meta, SETTINGS).bytes).toBeGreaterThan(0);
     // Another realm has an Object of its own.
     const foreign = Object.create(Object.create(null)) as Record<string, unknown>;
     foreign.name = "ann";
-    expect(checkMeta(foreign, SETTINGS)).toBeGreaterThan(0);
+    expect(takeMeta(foreign, SETTINGS).bytes).toBeGreaterThan(0);
   });
 
   test("is measured no further than the limit", () => {
@@ -178,7 +178,7 @@ describe("a meta", () => {
         },
       });
     }
-    expect(codeOf(() => checkMeta(meta, SETTINGS))).toBe("LIMIT_REACHED");
+    expect(codeOf(() => takeMeta(meta, SETTINGS))).toBe("LIMIT_REACHED");
     expect(reads).toBeLessThan(100);
   });
 });

@@ -5,7 +5,7 @@ import { DroppedSessions } from "./dropped-sessions.ts";
 import { Entry, Heir, type Predecessor } from "./entry.ts";
 import { addHeld, allHeld, deleteHeld, heldCount, swapHeld } from "./entry-bag.ts";
 import { LimitError, NotTrackedError } from "./errors.ts";
-import { checkMeta, checkText } from "./limits.ts";
+import { checkText, type Taken, takeMeta } from "./limits.ts";
 import type { Lingering } from "./lingering.ts";
 import type { ReplicaSettings } from "./options.ts";
 import type { Millis } from "./outbox.ts";
@@ -70,16 +70,20 @@ export class LocalPresences {
   track(session: Session, topic: string, key: string, meta: Meta): Entry {
     checkText("topic", topic, this.settings.topicBytesMax);
     checkText("key", key, this.settings.keyBytesMax);
-    const bytes = checkMeta(meta, this.settings);
+    const taken = takeMeta(meta, this.settings);
+    // A getter of the meta may have closed it.
+    session.assertOpen();
     const held = this.find(session, topic, key);
-    if (held !== undefined) return this.replace(session, held, meta, bytes);
+    if (held !== undefined) return this.replace(session, held, taken);
     this.checkRoom(session, topic);
     this.roster.begin();
     try {
       const before = this.lingering.first(topic, key) ?? this.handedOff(topic, key);
       const entry =
-        before === undefined ? this.insert(session, topic, key, meta) : this.takeOver(before, session, meta);
-      this.changed(bytes + key.length + ENTRY_BYTES);
+        before === undefined
+          ? this.insert(session, topic, key, taken.value)
+          : this.takeOver(before, session, taken.value);
+      this.changed(taken.bytes + key.length + ENTRY_BYTES);
       return entry;
     } finally {
       this.roster.end();
@@ -88,11 +92,9 @@ export class LocalPresences {
 
   update(session: Session, topic: string, key: string, meta: Meta | ((previous: Meta) => Meta)): Entry {
     const held = this.findOrThrow(session, topic, key);
-    if (typeof meta !== "function") return this.replace(session, held, meta, checkMeta(meta, this.settings));
-    const next = meta(held.meta);
-    const bytes = checkMeta(next, this.settings);
-    // The function may have changed what the session holds.
-    return this.replace(session, this.findOrThrow(session, topic, key), next, bytes);
+    const taken = takeMeta(typeof meta === "function" ? meta(held.presence.meta) : meta, this.settings);
+    // The function, or a getter of the meta, may have changed what the session holds.
+    return this.replace(session, this.findOrThrow(session, topic, key), taken);
   }
 
   untrack(session: Session, topic: string, key: string): boolean {
@@ -228,10 +230,10 @@ export class LocalPresences {
     return entry;
   }
 
-  private replace(session: Session, held: Entry, meta: Meta, bytes: number): Entry {
+  private replace(session: Session, held: Entry, { value, bytes }: Taken<Meta>): Entry {
     this.roster.begin();
     try {
-      const entry = this.entry(held.topic, held.key, meta, held.number, held.root, held.heirOf);
+      const entry = this.entry(held.topic, held.key, value, held.number, held.root, held.heirOf);
       entry.session = session;
       swapHeld(session, held, entry);
       if (session.dropped) this.linger(entry);

@@ -3,9 +3,10 @@
  * direct links only; a peer that does not keep up goes without.
  */
 import type { ReplicaId } from "@presently/crdt";
-import { Channels, checkMessage, type MessageListener } from "./channels.ts";
+import { Channels, type MessageListener } from "./channels.ts";
 import type { Counters } from "./counters.ts";
 import { InvalidArgumentError } from "./errors.ts";
+import { takePayload } from "./limits.ts";
 import type { InterestAckMessage, InterestMessage, Message } from "./messages.ts";
 import type { ReplicaSettings } from "./options.ts";
 import type { Millis } from "./outbox.ts";
@@ -82,20 +83,20 @@ export class Messenger {
   /**
    * Sends a message to every node that we have a link with, or that wants it of these, and to this one.
    *
-   * @param payload JSON or bytes; must not be changed afterwards
+   * @param payload JSON or bytes, taken by value
    * @throws {InvalidArgumentError} for a channel or payload that cannot be used
    * @throws {LimitError} beyond `broadcastBytesMax`
    */
   broadcast(channel: string, payload: unknown, { topics }: BroadcastOptions = {}): void {
-    checkMessage(channel, payload, this.settings);
+    const taken = takePayload(channel, payload, this.settings);
     this.port.flush();
     const hashes = topics?.map((topic) => topicHash(channel, topic));
     const { ready, skipped } = this.port.readyPeers(
       (peer) => hashes === undefined || this.theirs.wants(peer, hashes),
     );
     this.counters.broadcastsSkipped += skipped;
-    if (ready.length > 0) this.port.send(ready, { type: "broadcast", channel, payload });
-    this.broadcasts.deliver(channel, payload, this.port.self());
+    if (ready.length > 0) this.port.send(ready, { type: "broadcast", channel, payload: taken });
+    this.broadcasts.deliver(channel, taken, this.port.self());
   }
 
   /** Calls `listener` with every broadcast on the channel that comes here, our own included, until the returned function is called. */
@@ -125,8 +126,7 @@ export class Messenger {
    * Sends a message to one replica; answers whether it went onto a link, or to ourselves. Errors as of `broadcast`.
    */
   send(to: ReplicaId, channel: string, payload: unknown): boolean {
-    checkMessage(channel, payload, this.settings);
-    return this.post(to, { type: "message", channel, payload });
+    return this.post(to, { type: "message", channel, payload: takePayload(channel, payload, this.settings) });
   }
 
   /** Calls `listener` with every message that was sent to us on the channel, until the returned function is called. */
@@ -146,10 +146,10 @@ export class Messenger {
     { timeoutMs, now }: { readonly timeoutMs: number; readonly now: Millis },
     settled: (answer: Answer) => void,
   ): void {
-    checkMessage(channel, payload, this.settings);
+    const taken = takePayload(channel, payload, this.settings);
     if (!(timeoutMs > 0 && Number.isFinite(timeoutMs)))
       throw new InvalidArgumentError("timeoutMs", "must be a positive number of milliseconds");
-    this.requests.ask(to, channel, payload, now + timeoutMs, settled);
+    this.requests.ask(to, channel, taken, now + timeoutMs, settled);
     this.port.wake(timeoutMs);
   }
 

@@ -9,7 +9,7 @@ import type { Allowance } from "./allowance.ts";
 import { ProtocolError } from "./errors.ts";
 import type { Meta } from "./presence.ts";
 import { decodeColumn, encodeColumn } from "./value-column.ts";
-import { array, count, fields } from "./wire.ts";
+import { array, checkWellFormed, count, fields } from "./wire.ts";
 
 /** Metas with the same fields in the same order. */
 class Shape {
@@ -133,6 +133,7 @@ function namesOf(value: unknown): readonly string[] {
   return array(value).map((name) => {
     // Assigning it would set the prototype.
     if (typeof name !== "string" || name === "__proto__") throw badMeta("must have texts as field names");
+    checkWellFormed(name);
     return name;
   });
 }

@@ -10,7 +10,7 @@ const GRACE_MS = 1_000;
 const replica = replicaId("a", 1);
 
 function presenceOf(key: string, ref: string): Presence {
-  return { topic: TOPIC, key, ref, meta: { ref }, node: "a", replica, previousRef: undefined };
+  return { topic: TOPIC, key, ref, meta: { ref }, node: "a", replica };
 }
 
 const isLost = (reason: LeaveReason) => reason === "lost" || reason === "evicted";

@@ -1,18 +1,18 @@
 /** What readers and watchers of presence see. */
 import type { ReplicaId } from "@presently/crdt";
 
-/** A JSON map that says something about one connection of a key. Treated as immutable once it is tracked. */
+/** A JSON map that says something about one connection of a key. Taken by value, and frozen where it is read. */
 export type Meta = Readonly<Record<string, unknown>>;
 
-/** One tracked presence, as every node of the cluster sees it. Immutable: an update puts another in its place. */
+/** One tracked presence, as every node of the cluster sees it: plain data, frozen. An update puts another in its place. */
 export interface Presence {
   readonly topic: string;
   readonly key: string;
   readonly meta: Meta;
   /** Names this presence in the whole cluster; changes with every update; opaque. */
   readonly ref: string;
-  /** The `ref` that this one replaced, if it came by an update. */
-  readonly previousRef: string | undefined;
+  /** The `ref` that this one replaced; only if it came by an update. */
+  readonly previousRef?: string;
   /** The name of the node whose session holds it. */
   readonly node: string;
   /** The replica (one life of that node) whose session holds it. */

@@ -3,9 +3,8 @@
  * its time, exactly one of these. Nothing is asked twice: whoever asks knows whether that would be safe.
  */
 import type { ReplicaId } from "@presently/crdt";
-import { checkMessage } from "./channels.ts";
 import { InvalidArgumentError, PresentlyError } from "./errors.ts";
-import { checkText } from "./limits.ts";
+import { checkText, takePayload } from "./limits.ts";
 import { reportRejection } from "./listener-call.ts";
 import type { ReplyMessage, RequestMessage } from "./messages.ts";
 import type { ReplicaSettings } from "./options.ts";
@@ -136,8 +135,8 @@ export class Requests {
     };
     const responder: Responder = {
       reply: (content) => {
-        checkMessage(channel, content, this.settings);
-        if (end()) answer("ok", content);
+        const taken = takePayload(channel, content, this.settings);
+        if (end()) answer("ok", taken);
       },
       fail: (reason) => {
         if (end()) answer("failed", reason.slice(0, REASON_LENGTH_MAX));

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Entry } from "./entry.ts";
 import { replicaId } from "./index.ts";
-import type { LeaveReason, TopicChange } from "./presence.ts";
+import type { LeaveReason, Presence, TopicChange } from "./presence.ts";
 import { Roster } from "./roster.ts";
 import type { TopicsChange } from "./topic-list-watches.ts";
 
@@ -21,7 +21,8 @@ function newEntries(): Entry[] {
       for (const [index, replica] of REPLICAS.entries()) {
         const add = (previous: number, root?: number) => {
           const number = ++numbers[index]!;
-          entries.push(new Entry(replica, number, topic, key, { number }, previous, root ?? number));
+          const meta = { root: root ?? number };
+          entries.push(new Entry(replica, number, topic, key, meta, previous, meta.root));
           return number;
         };
         add(0);
@@ -70,9 +71,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("unwatch" as const), watcher: fc.nat(9) }) },
 );
 
-/** Whether these are the same entries, each of them once. */
-function areSame(some: Iterable<Entry>, others: readonly Entry[]): boolean {
+/** Whether these are the presences of the entries, each of them once. */
+function areSame(some: Iterable<Presence>, entries: readonly Entry[]): boolean {
   const list = [...some];
+  const others = entries.map(({ presence }) => presence);
   const set = new Set(list);
   return (
     list.length === others.length && set.size === others.length && others.every((other) => set.has(other))
@@ -82,7 +84,7 @@ function areSame(some: Iterable<Entry>, others: readonly Entry[]): boolean {
 /** What somebody who only listens believes. */
 class Believer {
   readonly topic: string;
-  readonly believed = new Set<Entry>();
+  readonly believed = new Set<Presence>();
   number = -1;
   stop: () => void = () => undefined;
 
@@ -95,7 +97,7 @@ class Believer {
     if (change.type === "state") {
       expect(this.number).toBe(-1);
       this.number = change.number;
-      for (const presence of change.presences) this.join(presence as Entry);
+      for (const presence of change.presences) this.join(presence);
       return;
     }
     expect(change.number).toBe(++this.number);
@@ -107,25 +109,25 @@ class Believer {
     ];
     const come = [...change.joins, ...change.updates.map(({ after }) => after)];
     expect(new Set([...gone, ...come]).size).toBe(gone.length + come.length);
-    for (const { presence } of change.leaves) expect(this.believed.delete(presence as Entry)).toBe(true);
+    for (const { presence } of change.leaves) expect(this.believed.delete(presence)).toBe(true);
     for (const { before, after } of change.updates) {
       expect([after.topic, after.key]).toEqual([before.topic, before.key]);
-      expect(this.believed.delete(before as Entry)).toBe(true);
-      this.join(after as Entry);
+      expect(this.believed.delete(before)).toBe(true);
+      this.join(after);
     }
-    for (const presence of change.joins) this.join(presence as Entry);
+    for (const presence of change.joins) this.join(presence);
     // What could have been told as an update was not told as a leave and a join.
-    const chainOf = ({ replica, root }: Entry) => `${replica} ${root}`;
-    const left = new Set(change.leaves.map(({ presence }) => chainOf(presence as Entry)));
+    const chainOf = ({ replica, meta }: Presence) => `${replica} ${meta.root}`;
+    const left = new Set(change.leaves.map(({ presence }) => chainOf(presence)));
     const updated = new Set(change.updates.map(({ after }) => after));
     for (const presence of change.joins) {
-      const chain = chainOf(presence as Entry);
+      const chain = chainOf(presence);
       const twins = [...this.believed].filter((other) => chainOf(other) === chain && !updated.has(other));
       if (twins.length === 1) expect(left.has(chain)).toBe(false);
     }
   }
 
-  private join(presence: Entry): void {
+  private join(presence: Presence): void {
     expect(presence.topic).toBe(this.topic);
     expect(this.believed.has(presence)).toBe(false);
     this.believed.add(presence);
@@ -254,7 +256,7 @@ class World {
         const own = there.filter((entry) => entry.key === key);
         const got = roster.get(topic, key);
         must(areSame(got, own), `get of ${key} on ${topic}`);
-        must(roster.find(topic, key, () => true) === got[0], `first of ${key} on ${topic}`);
+        must(roster.find(topic, key, () => true)?.presence === got[0], `first of ${key} on ${topic}`);
         must(roster.find(topic, key, () => false) === undefined, `none of ${key} on ${topic}`);
         for (const entry of own) must(roster.find(topic, key, (other) => other === entry) === entry, "find");
       }

@@ -67,15 +67,22 @@ export class Roster {
 
   // Reading. Everything is answered from local memory.
 
-  /** The entries of a topic, key by key. Cost: O(answer). */
-  list(name: string): Entry[] {
+  /** The presences of a topic, key by key. Cost: O(answer). */
+  list(name: string): Presence[] {
     return this.topics.get(name)?.list() ?? [];
   }
 
-  /** The entries of one key on a topic. Cost: O(answer). */
-  get(name: string, key: string): Entry[] {
+  /** The presences of one key on a topic. Cost: O(answer). */
+  get(name: string, key: string): Presence[] {
     const held = this.heldOf(name, key);
-    return held === undefined ? [] : held instanceof Entry ? [held] : held.entries.slice();
+    if (held === undefined) return [];
+    return held instanceof Entry ? [held.presence] : held.entries.map((entry) => entry.presence);
+  }
+
+  /** The entries of one key on a topic. Cost: O(answer). */
+  entriesOf(name: string, key: string): readonly Entry[] {
+    const held = this.heldOf(name, key);
+    return held === undefined ? [] : held instanceof Entry ? [held] : held.entries;
   }
 
   /** The first entry of one key on a topic that the test holds for. Cost: O(entries of the key). */
@@ -239,7 +246,7 @@ export class Roster {
     const subscription: Subscription = { watcher, active: true };
     watch.subscriptions = [...watch.subscriptions, subscription];
     this.watchers++;
-    const presences: readonly Presence[] = this.list(name);
+    const presences = this.list(name);
     this.tell(subscription, { type: "state", topic: name, number: watch.number, presences });
     return () => this.unsubscribe(watch, subscription);
   }

@@ -32,7 +32,7 @@ export class Session implements EntryHolder {
    * Makes `key` present on `topic`, visible here at once and on the other nodes within the flush interval. One session,
    * one topic, one key: one entry; tracking it again updates it.
    *
-   * @param meta a plain JSON map; must not be changed afterwards
+   * @param meta a plain JSON map, taken by value
    * @returns the public reference of the entry
    * @throws {InvalidArgumentError} for a topic, key or meta that cannot be used
    * @throws {LimitError} beyond a bound of the configuration
@@ -47,7 +47,7 @@ export class Session implements EntryHolder {
   /**
    * Replaces the meta of what this session tracks. Watchers see one update, and no reader ever sees neither.
    *
-   * @param meta the new map, or a function of the previous one
+   * @param meta the new map, or a function that returns it, given the previous one, which is frozen
    * @returns the new reference
    * @throws {NotTrackedError} if this session does not track `key` on `topic`; else as `track`
    */
@@ -64,7 +64,7 @@ export class Session implements EntryHolder {
 
   /** What this session itself tracks under `key` on `topic`. */
   get(topic: string, key: string): Presence | undefined {
-    return this.owner.find(this, topic, key);
+    return this.owner.find(this, topic, key)?.presence;
   }
 
   /** Untracks everything, as one change; after `drop`, what still lingers. Idempotent. Cost: O(entries of this session). */
@@ -127,10 +127,11 @@ export class Session implements EntryHolder {
 
   /** Called by the replica once another one has removed `entry`. `failed` is told what a listener threw. */
   tellRemoved(entry: Entry, failed: (error: unknown) => void): void {
-    for (const listener of this.removedListeners ?? []) callListener(listener, entry, failed);
+    for (const listener of this.removedListeners ?? []) callListener(listener, entry.presence, failed);
   }
 
-  private assertOpen(): void {
+  /** @throws {ClosedError} after `close` or `drop` */
+  assertOpen(): void {
     if (this.state !== "open") throw new ClosedError("this session");
   }
 }

@@ -8,6 +8,8 @@ export interface Subscription {
   active: boolean;
 }
 
+const NONE: readonly never[] = Object.freeze([]);
+
 export class TopicWatch {
   readonly topic: string;
   /** Number of the last diff that was made. */
@@ -46,22 +48,29 @@ export class TopicWatch {
       this.successors.clear();
       return undefined;
     }
-    const updates = this.gone.size > 0 && this.added.size > 0 ? this.takeUpdates() : [];
-    const leaves: Leave[] = [];
-    for (const [presence, reason] of this.gone) leaves.push({ presence, reason });
-    const joins = [...this.added];
+    const updates = this.gone.size > 0 && this.added.size > 0 ? this.takeUpdates() : NONE;
+    const leaves = this.gone.size > 0 ? this.takeLeaves() : NONE;
+    const joins =
+      this.added.size > 0 ? Object.freeze(Array.from(this.added, ({ presence }) => presence)) : NONE;
     this.added.clear();
-    this.gone.clear();
     this.successors.clear();
-    return { type: "diff", topic: this.topic, number: ++this.number, joins, leaves, updates };
+    const number = ++this.number;
+    // All watchers are told the same one: nothing that one of them does changes what the next one sees.
+    return Object.freeze({ type: "diff", topic: this.topic, number, joins, leaves, updates });
   }
 
-  private takeUpdates(): Update[] {
+  private takeLeaves(): readonly Leave[] {
+    const leaves = Array.from(this.gone, ([{ presence }, reason]) => Object.freeze({ presence, reason }));
+    this.gone.clear();
+    return Object.freeze(leaves);
+  }
+
+  private takeUpdates(): readonly Update[] {
     const updates: Update[] = [];
     const pair = (before: Entry, after: Entry | undefined) => {
       if (after === undefined || !this.added.delete(after)) return;
       this.gone.delete(before);
-      updates.push({ before, after });
+      updates.push(Object.freeze({ before: before.presence, after: after.presence }));
     };
     // What was said comes first: of two entries of one lineage it may be the other one that follows by itself.
     if (this.successors.size > 0)
@@ -78,7 +87,7 @@ export class TopicWatch {
       const last = this.lastSuccessorOf(before);
       pair(before, afterByLineage.get(lineageOf(last)) ?? afterByLineage.get(lineageOf(before)));
     }
-    return updates;
+    return Object.freeze(updates);
   }
 
   /** What has taken an entry's place may have been replaced itself within the same change. */

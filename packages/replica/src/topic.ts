@@ -1,5 +1,6 @@
 /** A topic with at least one entry: who is shown on it, in the order in which their keys appeared. */
 import { Entry } from "./entry.ts";
+import type { Presence } from "./presence.ts";
 
 /** The entries of one key on one topic where it has several, which few have: they share one place. */
 export class Group {
@@ -40,18 +41,18 @@ export class Topic {
     return this.line.length - this.gaps;
   }
 
-  /** The entries, key by key. Cost: O(answer), and next to nothing where each key has one entry. */
-  list(): Entry[] {
-    if (this.gaps === 0 && this.groups === 0) return this.line.slice() as Entry[];
-    const entries: Entry[] = [];
+  /** The presences, key by key, in an array of the caller's own. Cost: O(answer). */
+  list(): Presence[] {
+    const presences = new Array<Presence>(this.count);
+    let next = 0;
     // To tell entries from groups is to look at each of them, which is what costs time where there are many.
     const single = this.groups === 0;
     for (const held of this.line) {
       if (held === undefined) continue;
-      if (single || held instanceof Entry) entries.push(held as Entry);
-      else for (const entry of held.entries) entries.push(entry);
+      if (single || held instanceof Entry) presences[next++] = (held as Entry).presence;
+      else for (const entry of held.entries) presences[next++] = entry.presence;
     }
-    return entries;
+    return presences;
   }
 
   /** Gives a new key's entry a place. Cost: O(1), as for all that follow, or O(entries of the key) where it has several. */

@@ -116,6 +116,7 @@ function decodeDictionary(
 ): unknown[] {
   if (dictionary.length === 0 || dictionary.length > DICTIONARY_MAX || !dictionary.every(isRepeatable))
     throw badColumn("must have a dictionary of few and short values");
+  for (const value of dictionary) checkJson(value, 1);
   const own = dictionary.map((value) => (typeof value === "string" ? unshared(value) : value));
   if (indexes === 0) {
     allowance.take(length);

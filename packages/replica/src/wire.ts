@@ -1,7 +1,7 @@
 /** Reading decoded msgpack from a stranger: every value is checked before it is believed. */
 import { isReplicaId, type ReplicaId } from "@presently/crdt";
 import { ProtocolError } from "./errors.ts";
-import { JSON_DEPTH_MAX } from "./limits.ts";
+import { JSON_DEPTH_MAX, MUST_BE_WELL_FORMED } from "./json-copy.ts";
 import { unshared } from "./utf8.ts";
 
 export type Fields = readonly unknown[];
@@ -32,7 +32,13 @@ export function boolean(value: unknown): boolean {
 
 export function text(value: unknown): string {
   if (typeof value !== "string" || value === "") throw new ProtocolError("BAD_FRAME", "a text was expected");
+  checkWellFormed(value);
   return value;
+}
+
+/** The serializer reads short texts from bytes that are not UTF-8: what comes of them could not be sent on as it is. */
+export function checkWellFormed(text: string): void {
+  if (!text.isWellFormed()) throw new ProtocolError("BAD_FRAME", `a text ${MUST_BE_WELL_FORMED}`);
 }
 
 /** Always the same text for one replica, cut out of no frame: the entries share it, for as long as they stay. */
@@ -59,17 +65,24 @@ const REPLICAS_MAX = 1_000;
  * @param depth levels of maps and arrays that the value is inside of
  */
 export function checkJson(value: unknown, depth = 0): void {
-  if (isScalar(value)) return;
+  if (typeof value === "string") checkWellFormed(value);
+  else if (!isScalar(value)) checkInner(value, depth);
+}
+
+function checkInner(value: unknown, depth: number): void {
   if (typeof value !== "object" || value === null) throw new ProtocolError("BAD_FRAME", "JSON was expected");
   if (depth >= JSON_DEPTH_MAX)
     throw new ProtocolError("BAD_FRAME", `JSON must not be nested deeper than ${JSON_DEPTH_MAX}`);
   if (Array.isArray(value)) for (const item of value) checkJson(item, depth + 1);
   else if (Object.getPrototypeOf(value) === Object.prototype) {
-    for (const name in value) checkJson((value as Record<string, unknown>)[name], depth + 1);
+    for (const name in value) {
+      checkWellFormed(name);
+      checkJson((value as Record<string, unknown>)[name], depth + 1);
+    }
   } else throw new ProtocolError("BAD_FRAME", "JSON was expected");
 }
 
 function isScalar(value: unknown): boolean {
   if (typeof value === "number") return Number.isFinite(value);
-  return typeof value === "string" || typeof value === "boolean" || value === null || value === undefined;
+  return typeof value === "boolean" || value === null || value === undefined;
 }

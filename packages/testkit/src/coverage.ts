@@ -126,7 +126,7 @@ export class Coverage implements ClusterObserver {
       for (const model of models) {
         const presence = model?.session.closed === false ? model.session.get(topic, key) : undefined;
         const unseen = [...other.endpoint.replica.state.entriesOf(other.id)].some(
-          ([number, value]) => value === presence && number > seen,
+          ([number, entry]) => entry.presence === presence && number > seen,
         );
         if (unseen) this.hit("an add concurrent with a remove");
       }

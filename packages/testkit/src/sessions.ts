@@ -67,8 +67,8 @@ export function sameMeta(one: Meta, other: Meta): boolean {
 
 /** The dot of a presence that a process shows. Cost: O(entries of its replica). */
 export function dotOf({ id, endpoint }: SimulatedProcess, presence: Presence): Dot {
-  for (const [number, value] of endpoint.replica.state.entriesOf(presence.replica))
-    if (value === presence) return { replica: presence.replica, number };
+  for (const [number, entry] of endpoint.replica.state.entriesOf(presence.replica))
+    if (entry.presence === presence) return { replica: presence.replica, number };
   throw new InvariantError("views", `${id} shows ${presence.key} (${presence.ref}), which is not in its set`);
 }
 

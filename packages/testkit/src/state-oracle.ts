@@ -38,7 +38,7 @@ export class StateOracle {
 
   /** Nothing is invented, forgotten replicas or not. */
   private checkEntries(process: SimulatedProcess, state: StateView, origin: ReplicaId): void {
-    for (const [number, presence] of state.entriesOf(origin)) {
+    for (const [number, { presence }] of state.entriesOf(origin)) {
       const adds = this.reference.event({ replica: origin, number })?.adds;
       const same =
         adds !== undefined &&
@@ -140,7 +140,7 @@ export class StateOracle {
     let expected = 0;
     for (const { replica: origin, status } of process.endpoint.cluster()) {
       known.add(origin);
-      for (const [number, presence] of state.entriesOf(origin)) {
+      for (const [number, { presence }] of state.entriesOf(origin)) {
         if (!shown.has(presence)) {
           if (status === "leaving" || successors.has(presence.ref)) continue;
           if (this.isUpdated({ replica: origin, number })) continue;
@@ -156,7 +156,7 @@ export class StateOracle {
     }
     if (expected === shown.size) return;
     const strays = [...shown].filter(
-      (presence) => ![...state.entriesOf(presence.replica).values()].includes(presence),
+      (stray) => ![...state.entriesOf(stray.replica).values()].some(({ presence }) => presence === stray),
     );
     fail("views", process, `shows ${strays.map(describe).join(", ")}, which is not in its set`);
   }

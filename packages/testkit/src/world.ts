@@ -146,7 +146,7 @@ export class World {
     if (id === own.id && byItself !== counters.readded - own.readded)
       throw new InvariantError("events", `${id} made ${byItself} events by itself`);
     for (let number = known + 1; number <= made; number++) {
-      const presence = state.entriesOf(id).get(number);
+      const presence = state.entriesOf(id).get(number)?.presence;
       const adds = presence && { topic: presence.topic, key: presence.key, meta: presence.meta };
       // What comes back under another dot takes the old one away, for those who hold it still.
       const before = presence?.previousRef;

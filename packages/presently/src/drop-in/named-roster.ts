@@ -233,17 +233,5 @@ function shown(presences: readonly Presence[], name: string, names: RosterNames)
 }
 
 function renamed(presence: Presence, topic: string, key: string): Presence {
-  const { ref, previousRef, node, replica } = presence;
-  return {
-    topic,
-    key,
-    ref,
-    previousRef,
-    node,
-    replica,
-    // Read when it is wanted: it may not have been decoded yet.
-    get meta() {
-      return presence.meta;
-    },
-  };
+  return { ...presence, topic, key };
 }
