@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
 import type { Socket } from "phoenix";
 import { afterAll, afterEach, expect, test } from "vitest";
+import { WebSocket } from "ws";
 import { connectClient, countsOf, join } from "../conformance/phoenix-client.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { ProcessCluster } from "../helpers/process-cluster.ts";
@@ -52,9 +53,50 @@ test("three nodes show the same room, also when one of them crashes", async () =
   }
 });
 
+test("SIGTERM sends clients to other nodes first: nobody who comes back was missing or counted twice", async () => {
+  const cluster = await ProcessCluster.start(3, { words: ["--phoenix", "/socket", "--phoenix-key", "name"] });
+  try {
+    let { url } = cluster.node("n1");
+    // What a load balancer does.
+    class Balanced extends WebSocket {
+      constructor(asked: string) {
+        super(asked.replace(/^.*\/socket/, `${url.replace("http", "ws")}/socket`));
+      }
+    }
+    const names = ["Alice", "Bob", "Carol", "Dave"];
+    for (const name of names) {
+      const socket = connectClient(`${url.replace("http", "ws")}/socket`, {
+        params: { name },
+        transport: Balanced as never,
+      });
+      clients.push(socket);
+      await join(socket, "room:lobby");
+    }
+    const { presence } = await openTab(cluster.node("n2").url, "Watcher");
+    const wanted = Object.fromEntries([...names, "Watcher"].sort().map((name) => [name, 1]));
+    await eventually(() => expect(countsOf(presence)).toEqual(wanted));
+    const wrong: unknown[] = [];
+    let moved = 0;
+    presence.onSync(() => {
+      const counts = countsOf(presence);
+      if (names.some((name) => counts[name] !== 1)) wrong.push(counts);
+    });
+    presence.onJoin((_, current, { metas }) => {
+      if (current !== undefined) moved += metas.length;
+    });
+    url = cluster.node("n3").url;
+    expect(await cluster.stop("n1")).toBe(0);
+    await eventually(() => expect(moved).toBe(names.length));
+    expect([wrong, countsOf(presence)]).toEqual([[], wanted]);
+  } finally {
+    for (const client of clients) client.disconnect();
+    await cluster.close();
+  }
+});
+
 test("with a token secret, a client without a token stays outside", async () => {
   const file = joinPath(directory, "secret");
-  writeFileSync(file, "a secret of signer and server\n");
+  writeFileSync(file, "a secret of signer and server, long enough\n");
   const words = [
     "--name",
     "a",

@@ -4,7 +4,13 @@
  * this server or of another, or a node that is lost.
  */
 import { ClosedError, type PresentlyNode } from "presently";
-import { type Roster, type RosterNames, type RosterSession, rosterOf } from "presently/drop-in";
+import {
+  handOffOnDrain,
+  type Roster,
+  type RosterNames,
+  type RosterSession,
+  rosterOf,
+} from "presently/drop-in";
 import { ChannelRoster, type RosterEvent } from "./channel-roster.ts";
 import { Directory } from "./directory.ts";
 import { isPublishable } from "./grammar.ts";
@@ -36,6 +42,7 @@ export class NodeStore implements PresenceStore {
   readonly #directory: Directory;
   readonly #channels = new Map<string, WatchedChannel>();
   readonly #unwatch: () => void;
+  readonly #undrain: () => void;
   /** Ids that were on a channel before the client that is being added; it gets them in its list, and they are no news. */
   #before: ReadonlySet<string> = new Set();
   #changes = 0;
@@ -48,6 +55,7 @@ export class NodeStore implements PresenceStore {
     this.#unwatch = this.#directory.watch((channel, isListed) => this.#listed(channel, isListed));
     // Its peers go on showing who was here until the hand-off ends: this server has nothing more to say.
     void options.node.whenStopping.then(() => this.#stopWatching());
+    this.#undrain = handOffOnDrain(options.node);
   }
 
   get clients(): number {
@@ -111,6 +119,7 @@ export class NodeStore implements PresenceStore {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#undrain();
     this.#stopWatching();
     this.#options.node.batch(() => {
       for (const session of this.#sessions.values()) session.close();

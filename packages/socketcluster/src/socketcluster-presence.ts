@@ -1,6 +1,6 @@
 /** Presence of a SocketCluster server, over a Presently node: what `attach` gives. */
 import type { PresentlyNode } from "presently";
-import { type Roster as Presences, rosterOf } from "presently/drop-in";
+import { handOffOnDrain, type Roster as Presences, rosterOf } from "presently/drop-in";
 import { judgeActions } from "./actions.ts";
 import { ClientGuard } from "./client-guard.ts";
 import { openDoor } from "./door.ts";
@@ -64,6 +64,7 @@ export class SocketClusterPresence {
     this.presences = rosterOf(node, settings.names);
     this.guard = new ClientGuard(settings);
     this.ends.push(
+      handOffOnDrain(node),
       mendTables(server),
       judgeActions(server, (action) => {
         this.guard.judge(action);

@@ -1,7 +1,8 @@
 /** Clients are sent to other nodes, some at a time, and what they track waits for them. */
 import { afterEach, expect, test } from "vitest";
+import { eventually } from "../../../../test/helpers/eventually.ts";
 import { createNode, type PresentlyNode } from "../node.ts";
-import { type DrainOptions, drain } from "./drain.ts";
+import { type DrainOptions, drain, handOffOnDrain } from "./drain.ts";
 
 const nodes: PresentlyNode[] = [];
 afterEach(async () => void (await Promise.all(nodes.splice(0).map((node) => node.stop()))));
@@ -62,6 +63,26 @@ test.each([{ batchSize: 0 }, { batchSize: Number.NaN }, { handoffMs: -1 }, { han
     await expect(refused).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   },
 );
+
+test("a server that sends nobody away hands off all the same when its node stops", async () => {
+  const secret = "a secret that only these tests share";
+  const b = await createNode({ name: "b", secret, mesh: { port: 0 }, logLevel: "silent" });
+  const peers = [b.meshUrl!];
+  const a = await createNode({ name: "a", secret, mesh: { port: 0, peers }, logLevel: "silent" });
+  nodes.push(a, b);
+  handOffOnDrain(a);
+  a.session().track("room", "alice");
+  await eventually(() => expect(b.count("room").keys).toBe(1));
+  const leaves: unknown[] = [];
+  b.watch("room", (change) => {
+    if (change.type === "diff") leaves.push(...change.leaves);
+  });
+  await a.drain({ handoffMs: 60_000 });
+  expect(a.count("room").keys).toBe(1);
+  await a.stop();
+  b.session().track("room", "alice");
+  expect([b.count("room"), leaves]).toEqual([{ keys: 1, entries: 1 }, []]);
+});
 
 test("a node drains all that is attached to it, once, and is not ready meanwhile", async () => {
   const node = await start();

@@ -38,6 +38,15 @@ export interface Drained<Connection> {
 /** What a drain needs of its node. */
 export interface DrainingNode {
   handOffFor(handoffMs: number | undefined): number;
+  onDrain(drainer: (options: DrainOptions) => Promise<void>): () => void;
+}
+
+/**
+ * For a server whose clients stay until the node stops, and come back elsewhere then: a drain sends nobody away, but the stop
+ * after it hands off. Returns what ends that.
+ */
+export function handOffOnDrain(node: DrainingNode): () => void {
+  return node.onDrain(async ({ handoffMs }) => void node.handOffFor(handoffMs));
 }
 
 /**
@@ -46,7 +55,7 @@ export interface DrainingNode {
  * @throws {InvalidArgumentError} for an option that cannot be used; nothing has begun then
  */
 export async function drain<Connection>(
-  node: DrainingNode,
+  node: Pick<DrainingNode, "handOffFor">,
   { begin, connections, sendAway }: Drained<Connection>,
   { batchSize, intervalMs = 100, handoffMs }: DrainOptions = {},
 ): Promise<void> {

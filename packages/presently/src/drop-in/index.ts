@@ -10,7 +10,7 @@ export { attach, type Handlers } from "./attachment.ts";
 export { Attachments } from "./attachments.ts";
 export { Backlog } from "./backlog.ts";
 export { type BoundOptions, resolveBesideGate, resolveBounds } from "./bounds.ts";
-export { type Drained, type DrainOptions, drain } from "./drain.ts";
+export { type Drained, type DrainOptions, drain, handOffOnDrain } from "./drain.ts";
 export { envelope, isEnvelope, plain, type Said, saidAsMap, saidIn } from "./envelope.ts";
 export {
   type Admission,
