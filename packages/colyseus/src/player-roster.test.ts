@@ -109,6 +109,8 @@ describe("a roster of players", () => {
     roster.watch(() => told.push(1));
     roster.close();
     expect(node.list("room:lobby").map(({ key }) => key)).toEqual(["ben"]);
+    // A handler that waited for something else while its room was disposed of.
+    expect(() => roster.track("s3", "ghost")).toThrow(expect.objectContaining({ code: "CLOSED" }));
     await presence.shutdown();
     expect(node.count("room:lobby").keys).toBe(0);
     expect(told).toHaveLength(2);

@@ -1,5 +1,5 @@
 /** Who is in a room of a game, on the same topic as the people of other protocols: what a `Room` tells of its players, and sees. */
-import type { Meta, Presence } from "presently";
+import { ClosedError, type Meta, type Presence } from "presently";
 import { callListener, plain, type Roster, type RosterSession, saidAsMap } from "presently/drop-in";
 
 /** Somebody who is present, through whichever protocol. */
@@ -22,6 +22,7 @@ export class PlayerRoster {
   readonly #failed: (error: unknown) => void;
   readonly #seats = new Map<string, Seat>();
   readonly #watches = new Set<() => void>();
+  #isClosed = false;
 
   /** `failed` is told what a listener threw. */
   constructor(
@@ -42,8 +43,10 @@ export class PlayerRoster {
    *
    * @param sessionId the client's: one person may be in the room with several
    * @throws {InvalidArgumentError} {LimitError} for what the node does not take, {RosterNameError} for an id without a key
+   * @throws {ClosedError} after `close`: nobody would ever take the player away
    */
   track(sessionId: string, id: string, meta: Meta = {}): void {
+    if (this.#isClosed) throw new ClosedError("this roster");
     const seat = this.#seats.get(sessionId);
     const session = seat?.session ?? this.#roster.session();
     try {
@@ -97,6 +100,7 @@ export class PlayerRoster {
 
   /** Takes all its players away, and ends what watches: for `onDispose`. Idempotent. */
   close(): void {
+    this.#isClosed = true;
     for (const end of [...this.#watches]) end();
     this.#roster.batch(() => {
       for (const sessionId of [...this.#seats.keys()]) this.untrack(sessionId);
