@@ -16,9 +16,11 @@
  * names the last link that its writer lost: if that is the link we believe in, it is stale and must give way at once,
  * without waiting for a silence to be noticed.
  *
- * Links of other incarnations and other processes are compared first: one name is one link, with its newest life.
+ * Links of other incarnations and other processes are compared first: one name is one link, with its newest life. Another
+ * process of our own name gets a link like any other, unless it has our very id: over that link the two find out which of
+ * them stops.
  */
-import { incarnationOf, nameOf, type ReplicaId } from "@presently/replica";
+import { incarnationOf, type ReplicaId } from "@presently/replica";
 import { type Refusal, refusal } from "./refusal.ts";
 
 /** Which end of a connection one is. */
@@ -68,9 +70,9 @@ export function judge(standing: Standing, candidate: Candidate): Refusal | undef
   if (candidate.instance === standing.instance) {
     return refusal("SELF", "the node reached itself");
   }
-  if (nameOf(candidate.replica) === nameOf(standing.replica)) {
+  if (candidate.replica === standing.replica) {
     // Which of the two must step back is for the acceptor to say, so that both do not.
-    return standing.role === "dialler" ? undefined : judgeNamesake(standing, candidate);
+    return standing.role === "dialler" ? undefined : taken(candidate, standing.address);
   }
   return (
     judgeAgainstIncumbent(standing, candidate) ??
@@ -81,20 +83,11 @@ export function judge(standing: Standing, candidate: Candidate): Refusal | undef
   );
 }
 
-/** Two processes with one name never link: tells the older life, or the second process of one life, so. */
-function judgeNamesake({ replica, address }: Standing, candidate: Candidate): Refusal {
-  const ours = incarnationOf(replica);
-  const theirs = incarnationOf(candidate.replica);
-  if (theirs === ours) return taken(candidate, address);
-  if (theirs < ours) return stale(candidate, ours);
-  return refusal("NEWER_INCARNATION", `${candidate.replica} is newer than ${replica}, which refuses it`);
-}
-
 function judgeAgainstIncumbent(standing: Standing, candidate: Candidate): Refusal | undefined {
   const { incumbent, role } = standing;
   if (incumbent === undefined) return undefined;
   const linked = incarnationOf(incumbent.replica);
-  if (linked > incarnationOf(candidate.replica)) return stale(candidate, linked);
+  if (linked > incarnationOf(candidate.replica)) return stale(candidate, incumbent);
   if (linked < incarnationOf(candidate.replica)) return undefined;
   if (incumbent.instance !== candidate.instance) return taken(candidate, incumbent.address);
   const givenUp =
@@ -113,9 +106,8 @@ function taken({ replica, address }: Candidate, holder: string): Refusal {
   return { ...refusal("REPLICA_ID_TAKEN", reason), holder };
 }
 
-function stale({ replica }: Candidate, newest: number): Refusal {
-  return {
-    ...refusal("STALE_INCARNATION", `${replica} is older than incarnation ${newest}, which is known already`),
-    newest,
-  };
+function stale({ replica }: Candidate, newer: Incumbent): Refusal {
+  const reason = `${replica} is older than ${newer.replica}, which there is a link with already`;
+  const newest = incarnationOf(newer.replica);
+  return { ...refusal("STALE_INCARNATION", reason), newest, holder: newer.address };
 }

@@ -6,6 +6,7 @@
  * hearsay.
  */
 import { nameOf, type ReplicaId } from "@presently/replica";
+import { normalizeAddress } from "./address.ts";
 import { AddressBook, isKept } from "./address-book.ts";
 import type { ConnectionEnd } from "./connection.ts";
 import { Dialer } from "./dialer.ts";
@@ -120,6 +121,12 @@ export class Discovery {
     if (addresses.length === 0) this.#missed.awaitCall(peer);
   }
 
+  /** Dials an address once, as a peer gave it: another process of our name is said to be there. */
+  look(said: string): void {
+    const address = normalizeAddress(said);
+    if (address !== undefined && address !== this.#options.ownAddress()) this.#dialer.soon(address);
+  }
+
   /** Dials every address whose node we have no link with now. */
   redialAll(): void {
     for (const { address, node, self } of this.#book.entries()) {
@@ -138,11 +145,16 @@ export class Discovery {
 
   /** The attempt for `address` ended. If it became a link, `linkUp` follows. */
   ended(address: string, end: ConnectionEnd): void {
-    if (end.type === "linked") this.#dialer.settled(address);
+    if (end.type === "linked") this.#linked(address);
     else if (end.type === "failed") this.#failed(address, end.reason);
     else if (end.type === "aborted" || end.refusal.code === "DUPLICATE") this.#moot(address);
     else if (end.refusal.code === "SELF" && end.by === "us") this.#home(address);
     else this.#failed(address, `${end.refusal.code}: ${end.refusal.reason}`);
+  }
+
+  #linked(address: string): void {
+    this.#dialer.settled(address);
+    if (this.#book.entry(address) === undefined) this.#dialer.drop(address);
   }
 
   /** The attempt for `address` failed: it will be tried again. */

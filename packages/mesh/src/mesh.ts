@@ -257,6 +257,8 @@ export class Mesh implements Transport {
     this.#journal.refusal(end.by, role, remote, end.refusal, end.peer?.replica);
     const conflict = conflictIn(this.#replica, end);
     if (conflict === undefined) return;
+    // If it runs, a link with it shows which of the two must stop.
+    if (conflict.holder !== undefined) this.#discovery.look(conflict.holder);
     const { onIdTaken, onStaleIncarnation } = this.#settings;
     if (conflict.type === "stale") {
       this.#announcer.later(() => onStaleIncarnation?.(conflict.newest));
@@ -270,11 +272,6 @@ export class Mesh implements Transport {
   #install(role: Role, remote: string, end: ConnectionEnd & { type: "linked" }): void {
     const { socket, stream, peer, linkId } = end;
     const node = nameOf(peer.replica);
-    if (node === nameOf(this.#replica)) {
-      // It is for the acceptor to refuse its namesake; one that does not is broken.
-      socket.terminate();
-      return;
-    }
     const { protocol, maxBufferedBytes, silentAfterMs } = this.#settings;
     const advertised =
       peer.address === undefined ? undefined : reachableAddress(peer.address, stream.remoteAddress);

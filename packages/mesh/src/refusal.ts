@@ -31,8 +31,6 @@ export type RefusalCode =
   | "REPLICA_ID_TAKEN"
   /** A newer incarnation of the same node name is known. */
   | "STALE_INCARNATION"
-  /** The refusing node is itself the older incarnation of the name. */
-  | "NEWER_INCARNATION"
   /** `linksMax` is reached. */
   | "LINKS_FULL"
   /** `pendingHandshakesMax`, or the bound on connections, is reached. */
@@ -58,7 +56,7 @@ export interface Refusal {
   readonly reason: string;
   /** With `STALE_INCARNATION`: the newest incarnation of the name that the refusing node knows. */
   readonly newest?: number | undefined;
-  /** With `REPLICA_ID_TAKEN`: where the other process with this id was last met. */
+  /** With `REPLICA_ID_TAKEN` and `STALE_INCARNATION`: where the other process of this name was last met. */
   readonly holder?: string | undefined;
 }
 

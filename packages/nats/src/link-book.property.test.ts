@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { ReplicaId } from "presently";
 import { describe, expect, test } from "vitest";
-import { decodeEnvelope, type Envelope, encodeEnvelope } from "./envelope.ts";
+import { decodeEnvelope, type Envelope, encodeEnvelope, type Hello } from "./envelope.ts";
 import { LinkBook } from "./link-book.ts";
 
 /** Nodes on a medium that keeps the order of each sender, and loses what it is told to lose. */
@@ -9,6 +9,8 @@ class Medium {
   readonly nodes: Party[];
   private names = 0;
   private readonly queues = new Map<string, Uint8Array[]>();
+  /** What a server that stood still may deliver once more: greetings, and who they were for; to their sender as well. */
+  private readonly greetings: { to: ReplicaId | undefined; data: Uint8Array }[] = [];
 
   constructor(count: number) {
     this.nodes = Array.from({ length: count }, (_, index) => new Party(`n${index}@1` as ReplicaId, this));
@@ -16,7 +18,7 @@ class Medium {
 
   newName(): string {
     this.names++;
-    return this.names.toString(16).padStart(16, "0");
+    return this.names.toString(16).padStart(8, "0").repeat(2);
   }
 
   post(from: ReplicaId, to: ReplicaId, message: Envelope): void {
@@ -24,9 +26,18 @@ class Medium {
     const queue = this.queues.get(key) ?? [];
     queue.push(encodeEnvelope(message));
     this.queues.set(key, queue);
+    if (message.type === "open") this.greetings.push({ to, data: encodeEnvelope(message) });
+  }
+
+  /** An old greeting comes again. */
+  replay(nth: number, receiver: Party): void {
+    const possible = this.greetings.filter(({ to }) => to === undefined || to === receiver.id);
+    const greeting = possible[nth % Math.max(1, possible.length)];
+    if (greeting !== undefined) receiver.take(decodeEnvelope(greeting.data)!);
   }
 
   publish(from: ReplicaId, message: Envelope): void {
+    if (message.type === "hello") this.greetings.push({ to: undefined, data: encodeEnvelope(message) });
     for (const { id } of this.nodes) if (id !== from) this.post(from, id, message);
   }
 
@@ -121,6 +132,10 @@ const steps = fc.array(
     { weight: 1, arbitrary: fc.record({ type: fc.constant("greetOne" as const), from: node, to: node }) },
     { weight: 1, arbitrary: fc.record({ type: fc.constant("close" as const), from: node, to: node }) },
     { weight: 1, arbitrary: fc.record({ type: fc.constant("restart" as const), from: node }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ type: fc.constant("replay" as const), from: node, nth: fc.nat(100) }),
+    },
   ),
   { maxLength: 120, size: "max" },
 );
@@ -134,6 +149,7 @@ function run(history: readonly Step[]): Medium {
     if (step.type === "arrive") medium.step(step.from, step.to, step.lost);
     else if (step.type === "greet") book.greet();
     else if (step.type === "restart") book.restart("a test");
+    else if (step.type === "replay") medium.replay(step.nth, medium.nodes[step.from]!);
     else if (step.type === "publish") book.sendToAll(medium.nodes[step.from]!.next());
     else if (to !== party.id) {
       if (step.type === "send") book.send(to, medium.nodes[step.from]!.next());
@@ -191,6 +207,33 @@ describe("links over a medium that loses and says nothing", () => {
       { numRuns: 300 },
     );
   });
+});
+
+test("a greeting of our own from before is no other process, whatever id we go by; that of another process is", () => {
+  const said: Envelope[] = [];
+  const calls: string[] = [];
+  let names = 0;
+  const book = () =>
+    new LinkBook("a@1" as ReplicaId, 10, {
+      newName: () => (++names).toString(16).padStart(8, "0").repeat(2),
+      post: (_, message) => void said.push(message),
+      publish: (message) => void said.push(message),
+      up: (peer) => calls.push(`up ${peer}`),
+      down: () => undefined,
+      frame: () => undefined,
+      idTaken: () => calls.push("id taken"),
+      full: () => expect.unreachable(),
+    });
+  const [ours, other] = [book(), book()];
+  ours.greet();
+  ours.restart("the connection was lost");
+  ours.restart("renamed", "a@7" as ReplicaId);
+  ours.restart("renamed back", "a@1" as ReplicaId);
+  for (const message of said.splice(0)) if (message.type === "hello") ours.heard(message);
+  expect([calls, said]).toEqual([[], []]);
+  other.greet();
+  ours.heard(said.pop() as Hello);
+  expect(calls).toEqual(["id taken"]);
 });
 
 describe("an envelope", () => {

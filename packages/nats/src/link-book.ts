@@ -21,7 +21,7 @@ export interface LinkBookPort {
   readonly up: (peer: ReplicaId) => void;
   readonly down: (peer: ReplicaId, reason: string) => void;
   readonly frame: (peer: ReplicaId, frame: Uint8Array) => void;
-  /** Another process uses our replica id. */
+  /** Another process uses our replica id, or has used it. */
   readonly idTaken: () => void;
   /** A peer found no room. */
   readonly full: (peer: ReplicaId) => void;
@@ -51,6 +51,8 @@ const STRANGERS_MAX = 256;
 
 export class LinkBook {
   private self: ReplicaId;
+  /** The names of all our sessions begin with it. */
+  private readonly prefix: string;
   private session: string;
   private published = 0;
   private readonly links = new Map<ReplicaId, LinkEnd>();
@@ -64,7 +66,9 @@ export class LinkBook {
     this.self = self;
     this.linksMax = linksMax;
     this.port = port;
-    this.session = port.newName();
+    const name = port.newName();
+    this.prefix = name.slice(0, name.length / 2);
+    this.session = this.newSession();
   }
 
   /** The link with a peer, if both ends are known. */
@@ -93,7 +97,7 @@ export class LinkBook {
   restart(reason: string, self: ReplicaId = this.self): void {
     for (const link of [...this.links.values()]) this.end(link, reason);
     this.self = self;
-    this.session = this.port.newName();
+    this.session = this.newSession();
     this.published = 0;
     this.greet();
   }
@@ -129,11 +133,21 @@ export class LinkBook {
     this.port.publish({ type: "published", session: this.session, number: this.published, frame });
   }
 
+  private newSession(): string {
+    return this.prefix + this.port.newName().slice(this.prefix.length);
+  }
+
+  /** Whether we said this ourselves, perhaps long ago: a server that stood still delivers what it had then. */
+  private isOurs(session: string): boolean {
+    return session.startsWith(this.prefix);
+  }
+
   /** Somebody is here. */
   heard({ session, asks, replica }: Hello): void {
     const peer = replica as ReplicaId;
+    if (this.isOurs(session)) return;
     if (peer === this.self) {
-      if (session !== this.session) this.port.idTaken();
+      this.port.idTaken();
       return;
     }
     const link = this.ours(peer, session);
@@ -147,7 +161,7 @@ export class LinkBook {
    */
   opened({ session, end, knows, published, replica }: Open): void {
     const peer = replica as ReplicaId;
-    if (peer === this.self) return;
+    if (peer === this.self || this.isOurs(session)) return;
     const link = this.ours(peer, session);
     if (link === undefined) return;
     if (knows !== "" && knows !== link.ours) {

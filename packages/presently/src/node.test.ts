@@ -50,6 +50,31 @@ describe("a node", () => {
     expect(changes).toEqual(["state", "diff"]);
   });
 
+  test("stops when a newer process of its name answers, says where that is, and is not stopped by anything that is only said", async () => {
+    const notices: NodeNotice[] = [];
+    const quick = { heartbeatIntervalMs: 50, downAfterMs: 150 };
+    const hub = await start("hub", { ...quick, mesh: { port: 0 } });
+    const mesh = { port: 0, peers: [hub.meshUrl!], peerGossip: false };
+    const onNotice = (notice: NodeNotice) => void notices.push(notice);
+    const older = await start("a", { ...quick, mesh, incarnation: 2_000, onNotice });
+    older.session().track("room", "alice");
+    await eventually(() => expect(keysAt(hub, "room")).toEqual(["alice"]));
+    // Long enough for what is heard of its name not to be taken for its own earlier life.
+    const startedAt = performance.now();
+    await eventually(() => expect(performance.now() - startedAt).toBeGreaterThan(2 * quick.downAfterMs));
+    // Its clock is behind.
+    const newer = await start("a", { ...quick, mesh, incarnation: 1_000 });
+    expect(await older.whenStopped).toBe("superseded");
+    expect(notices.find(({ type }) => type === "name-conflict")).toMatchObject({
+      level: "error",
+      address: newer.meshUrl,
+      message: expect.stringContaining(newer.meshUrl!),
+    });
+    newer.session().track("room", "bob");
+    await eventually(() => expect(keysAt(hub, "room")).toEqual(["bob"]));
+    await eventually(() => expect(keysAt(newer, "room")).toEqual(["bob"]));
+  });
+
   test("sends messages, asks and answers over real links, and hears who comes and goes", async () => {
     const [a, b] = (await startCluster("a", "b")) as [PresentlyNode, PresentlyNode];
     const heard: unknown[] = [];

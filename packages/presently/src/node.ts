@@ -164,7 +164,7 @@ export class PresentlyNode implements ServedNode {
         transport = transportOf(config)?.(context, listener) ?? noTransport;
         return transport;
       },
-      onNotice: (notice) => this.#note(notice),
+      onNotice: (notice) => this.#note(this.#located(notice)),
       onRenamed: (replica) => transport.rename(replica),
       onSuperseded: () => this.#superseded(),
     });
@@ -184,7 +184,7 @@ export class PresentlyNode implements ServedNode {
     return this.#config.cluster;
   }
 
-  /** `name@incarnation`: this life of the node. May change once, right after the start, if a newer life is known. */
+  /** `name@incarnation`: this life of the node. May change when the name is known with a newer incarnation. */
   get replica(): ReplicaId {
     return this.#endpoint.replica.id;
   }
@@ -583,6 +583,15 @@ export class PresentlyNode implements ServedNode {
     // A millisecond more, so that the grace is over by any clock when readiness is looked at.
     this.#graceTimer = setTimeout(() => this.ready, readyGraceMs + 1).unref();
     void this.ready;
+  }
+
+  /** Where the process is that has taken over our name. */
+  #located(notice: NodeNotice): NodeNotice {
+    if (notice.type !== "name-conflict") return notice;
+    const address = this.#transport.links().find(({ replica }) => replica === notice.by)?.address;
+    return address === undefined
+      ? notice
+      : { ...notice, address, message: `${notice.message}. It is at ${address}` };
   }
 
   #note(notice: NodeNotice): void {

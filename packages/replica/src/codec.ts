@@ -37,6 +37,7 @@ const TYPES = {
   linger: 28,
   interest: 29,
   "interest-ack": 30,
+  namesake: 31,
 } as const satisfies Record<Message["type"], number>;
 
 /** Flags of an interest. */
@@ -44,6 +45,8 @@ const [WHOLE, LAST, EVERYTHING] = [1, 2, 4];
 
 /** By their place on the wire. */
 const OUTCOMES = ["ok", "failed", "unhandled", "busy"] as const;
+
+const STOPS = ["nobody", "sender", "receiver"] as const;
 
 const NAMES = new Map<number, Message["type"]>(
   Object.entries(TYPES).map(([name, type]) => [type, name as Message["type"]]),
@@ -128,6 +131,8 @@ function encodeFields(message: Message): unknown[] {
       return encodeNumbers(message.numbers, 0);
     case "incarnation":
       return [message.newest];
+    case "namesake":
+      return [message.token, message.repeats, message.upMs, STOPS.indexOf(message.stops)];
     case "interest": {
       const { telling, whole, last, everything, added, removed } = message;
       const flags = (whole ? WHOLE : 0) | (last ? LAST : 0) | (everything ? EVERYTHING : 0);
@@ -201,6 +206,10 @@ function decodeFields(name: Message["type"], at: Fields): Message {
       return { type: "linger", numbers: decodeNumbers(at, 0, allowance) };
     case "incarnation":
       return { type: "incarnation", newest: count(at[0]) };
+    case "namesake": {
+      const stops = STOPS[count(at[3])] ?? "nobody";
+      return { type: "namesake", token: count(at[0]), repeats: count(at[1]), upMs: count(at[2]), stops };
+    }
     case "interest": {
       const flags = count(at[1]);
       return {

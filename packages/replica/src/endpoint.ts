@@ -24,8 +24,8 @@ export interface EndpointOptions {
   readonly onNotice?: (notice: Notice) => void;
   /** The replica goes on under another id: the transport must open its links anew. */
   readonly onRenamed?: (replica: ReplicaId) => void;
-  /** A newer life of the node's name has taken over: the transport must be closed. */
-  readonly onSuperseded?: (newest: number) => void;
+  /** Another process has taken over the node's name: the transport must be closed. */
+  readonly onSuperseded?: (by: ReplicaId) => void;
 }
 
 /** A `TopicInterest` that knows the time. */
@@ -53,7 +53,7 @@ export class Endpoint implements TransportListener {
       refuse: (peer, code, reason) => this.later(() => this.transport.refuse(peer, code, reason)),
       wake: (delayMs) => this.wake(this.clock.now() + delayMs),
       renamed: (replica) => this.later(() => options.onRenamed?.(replica)),
-      superseded: (newest) => this.later(() => options.onSuperseded?.(newest)),
+      superseded: (by) => this.later(() => options.onSuperseded?.(by)),
       notice: (notice) => this.notify(notice, options.onNotice),
     };
     this.replica = new Replica(options.replica, outbox);
@@ -121,7 +121,7 @@ export class Endpoint implements TransportListener {
     this.replica.drained(peer, this.clock.now());
   }
 
-  /** A peer refuses us at its door: it knows our name with this incarnation, which is another process, or our earlier life. */
+  /** Somebody knows our name with this incarnation, which may be another process, our earlier life, or a lie. */
   newerLifeSeen(incarnation: number): void {
     this.replica.newerLifeSeen(incarnation, this.clock.now());
   }

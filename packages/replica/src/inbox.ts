@@ -71,6 +71,9 @@ export class Inbox {
       case "incarnation":
         if (message.newest > this.life.incarnation) this.life.hearOf(message.newest);
         break;
+      case "namesake":
+        // Only between processes of one name, and those are no peers.
+        break;
       case "interest":
         this.messenger.interest(peer.id, message);
         break;

@@ -69,36 +69,49 @@ describe("a node that starts again with the very incarnation of its last life", 
     ).toEqual(["one"]);
     cluster.checkWatchers();
   });
-
-  test("does so three times at most", () => {
-    const cluster = world();
-    cluster.time.advance(100);
-    const c = cluster.start("c", 1);
-    for (let times = 0; times < 5; times++) {
-      cluster.time.advance(500);
-      c.endpoint.newerLifeSeen(c.endpoint.replica.incarnation + 10);
-    }
-    cluster.time.advance(500);
-    expect(c.notices.filter(({ type }) => type === "reincarnated")).toHaveLength(3);
-    expect(c.notices.find(({ type }) => type === "name-conflict")).toMatchObject({ level: "error" });
-    expect(c.endpoint.replica.counters.nameConflicts).toBe(1);
-  });
 });
 
 describe("a node that has been up for long", () => {
-  test("gives its name up to a newer life, once and for all, and says nothing to anybody any more", () => {
+  function two() {
     const cluster = new VirtualCluster(["a", "b"], { topics: [T] });
     cluster.node("a").endpoint.replica.session().track(T, "alice");
     cluster.time.advance(10_001);
-    const a = cluster.node("a");
+    return { cluster, a: cluster.node("a"), b: cluster.node("b") };
+  }
+
+  test("takes a newer incarnation where its name is said to be known with one, and nobody misses its people", () => {
+    const { cluster, a, b } = two();
     a.endpoint.newerLifeSeen(0);
-    expect(a.endpoint.replica.counters.nameConflicts).toBe(0);
+    cluster.time.advance(5_000);
+    expect(a.id).toBe("a@1");
     a.endpoint.newerLifeSeen(7);
-    cluster.time.advance(100);
+    // First whoever has it is looked for.
+    cluster.time.advance(900);
+    expect(a.id).toBe("a@1");
+    cluster.time.advance(3_000);
+    expect(a.endpoint.replica.incarnation).toBeGreaterThan(7);
+    expect(a.superseded).toBe(false);
+    expect(a.endpoint.replica.counters.nameConflicts).toBe(0);
+    for (const { endpoint } of [a, b])
+      expect(endpoint.replica.list(T).map(({ key, replica }) => [key, replica])).toEqual([["alice", a.id]]);
+    expect(b.watched.get(T)!.events.at(-1)).not.toMatch(/^-/);
+    cluster.checkWatchers();
+  });
+
+  test("gives its name up to a process that answers, once and for all, and says nothing to anybody any more", () => {
+    const { cluster, a, b } = two();
+    const newer = cluster.start("a", { host: "elsewhere" });
+    cluster.time.advance(1_000);
+    expect([a.superseded, newer.superseded]).toEqual([true, false]);
+    expect(a.notices.find(({ type }) => type === "name-conflict")).toMatchObject({
+      level: "error",
+      by: newer.id,
+    });
     const before = [...cluster.bytes];
     a.endpoint.newerLifeSeen(8);
     a.endpoint.replica.session().track(T, "late");
-    a.endpoint.peerUp(cluster.node("b").id);
+    a.endpoint.peerUp(b.id);
+    a.endpoint.peerUp(newer.id);
     a.endpoint.replica.broadcast("c", 1);
     a.endpoint.leave(1_000);
     cluster.time.advance(500);
@@ -107,16 +120,23 @@ describe("a node that has been up for long", () => {
     expect(a.endpoint.replica.list(T)).toHaveLength(2);
     const sent = (entries: readonly (readonly [number, number])[], type: number) =>
       new Map(entries).get(type) ?? 0;
-    for (const type of [16, 18, 19, 22, 24]) expect(sent([...cluster.bytes], type)).toBe(sent(before, type));
-    expect(cluster.node("b").watched.get(T)!.events).toEqual(["+alice", "-alice lost"]);
+    for (const type of [16, 18, 19, 22, 24, 31])
+      expect(sent([...cluster.bytes], type)).toBe(sent(before, type));
+    expect(b.watched.get(T)!.events).toEqual(["+alice", "-alice evicted"]);
   });
 
-  test("leaves the cluster where no incarnation is left to take, instead of going on under one that nobody lets in", () => {
-    const cluster = new VirtualCluster(["a", "b"], { topics: [T] });
-    const b = cluster.node("b");
-    b.endpoint.newerLifeSeen(Number.MAX_SAFE_INTEGER);
+  test("goes on where no incarnation is left to take, and says so once", () => {
+    const { cluster, a, b } = two();
+    for (let times = 0; times < 3; times++) {
+      a.endpoint.newerLifeSeen(Number.MAX_SAFE_INTEGER);
+      cluster.time.advance(5_000);
+    }
+    expect(a.notices.filter(({ type }) => type === "no-incarnation-left")).toHaveLength(1);
+    expect(a.id).toBe("a@1");
+    expect(b.endpoint.replica.list(T).map(({ key }) => key)).toEqual(["alice"]);
+    a.endpoint.newerLifeSeen(Number.MAX_SAFE_INTEGER - 1);
     cluster.time.advance(5_000);
-    expect(b.notices.map(({ type }) => type)).toContain("name-conflict");
-    expect(b.endpoint.replica.incarnation).toBe(1);
+    expect(a.endpoint.replica.incarnation).toBe(Number.MAX_SAFE_INTEGER);
+    expect(b.endpoint.replica.list(T).map(({ key }) => key)).toEqual(["alice"]);
   });
 });

@@ -1,22 +1,42 @@
-/** Which life of its node a replica is: what it does when a newer one of the same name is heard of, and with earlier ones of others. */
-import { nameOf, type ReplicaId, replicaId } from "@presently/crdt";
+/**
+ * Which life of its node is a replica, and what if another has its name?
+ *
+ * Anybody may say that our name is known with a newer incarnation: it may be our own past (a restart with a clock that was
+ * set back, an old greeting at a broker), another process, or a lie. So hearsay stops nobody: the replica takes a newer
+ * incarnation and goes on, at most so often. It stops only if the other process itself answers, over a link with us: each
+ * end sends the other a fresh number to repeat, and how long it has been running. Of two that are proven, the one that
+ * has run longer stops. One end decides, the one with the smaller id, so that both never stop.
+ */
+import { incarnationOf, nameOf, type ReplicaId, replicaId } from "@presently/crdt";
 import type { Counters } from "./counters.ts";
 import type { Membership } from "./membership.ts";
+import type { Message, NamesakeMessage } from "./messages.ts";
 import type { ReplicaSettings } from "./options.ts";
 import type { Millis, Outbox } from "./outbox.ts";
 
-/** Two processes that start under one name at once must not outbid each other for ever. */
-const REINCARNATIONS_MAX = 3;
+const NEVER = Number.POSITIVE_INFINITY;
 /** By how much a new life is newer than the newest that was heard of, at most: milliseconds, where that is what it counts. */
 const INCARNATION_STEP = 1_000;
+/** So many renames follow each other without a pause, for lives that were ended one after the other. */
+const PROMPT_RENAMES = 3;
+/** The longest pause between two renames, in `downAfterMs`. It doubles from one of them on. */
+const PAUSE_MAX = 12;
+/** Values of a token: beyond what a guess would hit. */
+const TOKENS = 2 ** 48;
 
 export class Life {
   private ended = false;
   private incarnationNow: number;
-  private reincarnations = 0;
-  /** A newer life of our own name that was heard of. */
-  private newer: number | undefined = undefined;
   private startedAt: Millis | undefined = undefined;
+  /** The newest incarnation of our own name that was heard of, until ours is newer. */
+  private newer: number | undefined = undefined;
+  /** When ours will be newer. */
+  private renameAt: Millis = NEVER;
+  private renamedAt: Millis = Number.NEGATIVE_INFINITY;
+  private renames = 0;
+  private noneLeftSaid = false;
+  /** Other processes of our name that we have a link with, and what each is asked to repeat. */
+  private readonly namesakes = new Map<ReplicaId, number>();
   private readonly membership: Membership;
   private readonly settings: ReplicaSettings;
   private readonly counters: Counters;
@@ -53,61 +73,78 @@ export class Life {
     this.ended = true;
   }
 
-  /** Time has begun: whoever has our name just afterwards is our own earlier life. */
+  /** Time has begun. */
   start(now: Millis): void {
     this.startedAt ??= now;
   }
 
-  /** Our name is known with this incarnation, which is not ours: `settle` sees to it. */
-  hearOf(incarnation: number): void {
-    this.newer = Math.max(incarnation, this.newer ?? 0);
-  }
-
-  /** Does what has to be done about a newer life that was heard of since the last call. */
-  settle(now: Millis): void {
-    if (this.newer !== undefined) this.yieldTo(this.newer, now);
-  }
-
-  /** A peer has no place here: a newer life of it is known, or it has our own name. */
+  /** A peer has no place here: a newer life of it is known. */
   turnAway(id: ReplicaId): void {
-    const name = nameOf(id);
-    const own = name === this.settings.name ? this.incarnationNow : 0;
-    const newest = Math.max(own, this.membership.newestOf(name));
+    const newest = this.membership.newestOf(nameOf(id));
     this.outbox.send([id], { type: "incarnation", newest });
     this.outbox.refuse(id, "STALE_INCARNATION", `incarnation ${newest} of this node is known`);
   }
 
-  /**
-   * Our name is in use with a newer incarnation. Just after the start that is our own earlier life, and a clock that
-   * went back: take a newer one. Later it is another process that has taken over the name, and keeps it.
-   */
-  private yieldTo(newest: number, now: Millis): void {
-    this.newer = undefined;
-    if (this.ended) return;
-    const young = this.startedAt === undefined || now - this.startedAt < 2 * this.settings.downAfterMs;
-    // Whoever told us may not know of the newest life itself: one that is taken by chance is nobody's yet.
-    const next = newest + 1 + Math.floor(this.settings.random() * INCARNATION_STEP);
-    // Beyond safe integers there is no next life; nobody would let it in.
-    if (young && this.reincarnations < REINCARNATIONS_MAX && Number.isSafeInteger(next)) {
-      this.reincarnate(next);
-      return;
-    }
-    this.ended = true;
-    this.counters.nameConflicts++;
-    const { name } = this.settings;
-    this.outbox.notice({
-      type: "name-conflict",
-      level: "error",
-      message: `another process has taken over the name ${name} with incarnation ${newest}: this one leaves the cluster`,
-      replica: this.id,
-    });
-    this.outbox.superseded(newest);
+  // Hearsay: a newer incarnation is taken.
+
+  /** Somebody knows our name with this incarnation, which is not ours: `settle` sees to it. */
+  hearOf(incarnation: number): void {
+    this.newer = Math.max(incarnation, this.newer ?? 0);
   }
 
-  private reincarnate(incarnation: number): void {
+  /** Does what has to be done about what was heard of, once it is time. */
+  settle(now: Millis): void {
+    if (this.newer !== undefined && this.newer < this.incarnationNow) this.forgetNewer();
+    if (this.newer === undefined || this.ended) return;
+    if (this.renameAt === NEVER) {
+      this.renameAt = Math.max(now + this.graceMs(now), this.renamedAt + this.pauseMs);
+      this.outbox.wake(this.renameAt - now);
+      // If it is a process that runs, a link with it shows which of the two must stop.
+      if (this.newer > this.incarnationNow) this.outbox.redial(replicaId(this.settings.name, this.newer));
+    }
+    if (now >= this.renameAt) this.reincarnate(this.newer, now);
+  }
+
+  /** When `settle` next has something to do. */
+  get nextDeadline(): Millis {
+    return this.renameAt;
+  }
+
+  /** Just after the start it is most likely our own earlier life. Later another process gets the time to answer. */
+  private graceMs(now: Millis): Millis {
+    const { downAfterMs, heartbeatIntervalMs } = this.settings;
+    const young = this.startedAt === undefined || now - this.startedAt < 2 * downAfterMs;
+    return young ? 0 : heartbeatIntervalMs;
+  }
+
+  /** Two processes that cannot reach each other, or a peer that lies, cost a rename now and then. */
+  private get pauseMs(): Millis {
+    const { downAfterMs } = this.settings;
+    if (this.renames < PROMPT_RENAMES) return 0;
+    return downAfterMs * Math.min(2 ** (this.renames - PROMPT_RENAMES), PAUSE_MAX);
+  }
+
+  private forgetNewer(): void {
+    this.newer = undefined;
+    this.renameAt = NEVER;
+  }
+
+  private reincarnate(newest: number, now: Millis): void {
+    this.forgetNewer();
+    const { random, downAfterMs } = this.settings;
+    // Whoever told us may not know of the newest life itself: one that is taken by chance is nobody's yet.
+    const wanted = newest + 1 + Math.floor(random() * INCARNATION_STEP);
+    const next = Math.min(wanted, Number.MAX_SAFE_INTEGER);
+    if (next <= newest) {
+      this.sayNoneLeft(newest);
+      return;
+    }
+    if (now - this.renamedAt > 2 * PAUSE_MAX * downAfterMs) this.renames = 0;
+    this.renames++;
+    this.renamedAt = now;
     const before = this.id;
-    this.reincarnations++;
-    this.incarnationNow = incarnation;
+    this.incarnationNow = next;
+    this.namesakes.clear();
     this.renamed(this.id);
     this.outbox.notice({
       type: "reincarnated",
@@ -116,6 +153,82 @@ export class Life {
       replica: this.id,
     });
     this.outbox.renamed(this.id);
+  }
+
+  /** Beyond safe integers there is no incarnation to take. Those who believe in that one let nobody else in. */
+  private sayNoneLeft(newest: number): void {
+    if (this.noneLeftSaid) return;
+    this.noneLeftSaid = true;
+    this.outbox.notice({
+      type: "no-incarnation-left",
+      level: "error",
+      message: `a peer says that ${this.settings.name} has incarnation ${newest}, and none is newer: peers that believe it ignore this node`,
+      replica: this.id,
+    });
+  }
+
+  // Proof: another process of our name answers.
+
+  /** A link with another process of our name is open: it is asked to prove that it runs. */
+  meet(id: ReplicaId, now: Millis): void {
+    if (this.ended) return;
+    const token = 1 + Math.floor(this.settings.random() * TOKENS);
+    this.namesakes.set(id, token);
+    this.send(id, { token, repeats: 0, stops: "nobody" }, now);
+  }
+
+  /** The link is gone. */
+  part(id: ReplicaId): void {
+    this.namesakes.delete(id);
+  }
+
+  /** What another process of our name sends; all but the exchange of both is ignored. */
+  hear(from: ReplicaId, message: Message, now: Millis): void {
+    const token = this.namesakes.get(from);
+    if (token === undefined || this.ended) return;
+    // As one of an earlier version says it.
+    if (message.type === "incarnation" && message.newest > this.incarnationNow) this.hearOf(message.newest);
+    if (message.type !== "namesake") return;
+    if (message.repeats !== token) {
+      if (message.repeats === 0) this.send(from, { token, repeats: message.token, stops: "nobody" }, now);
+    } else if (message.stops === "receiver") this.yieldTo(from);
+    else if (message.stops === "sender") this.hearOf(incarnationOf(from));
+    else if (this.id < from) this.decide(from, token, message, now);
+  }
+
+  /** The older process is most likely the one that somebody meant to replace. */
+  private decide(
+    other: ReplicaId,
+    token: number,
+    { token: repeats, upMs }: NamesakeMessage,
+    now: Millis,
+  ): void {
+    const stops = this.upMs(now) >= upMs ? "sender" : "receiver";
+    this.send(other, { token, repeats, stops }, now);
+    if (stops === "sender") this.yieldTo(other);
+    else this.hearOf(incarnationOf(other));
+  }
+
+  private send(to: ReplicaId, what: Pick<NamesakeMessage, "token" | "repeats" | "stops">, now: Millis): void {
+    this.outbox.send([to], { type: "namesake", ...what, upMs: this.upMs(now) });
+  }
+
+  private upMs(now: Millis): number {
+    return Math.max(0, Math.floor(now - (this.startedAt ?? now)));
+  }
+
+  /** Another process has proven that it runs under our name, and has started later. */
+  private yieldTo(other: ReplicaId): void {
+    this.ended = true;
+    this.counters.nameConflicts++;
+    this.outbox.notice({
+      type: "name-conflict",
+      level: "error",
+      message: `another process has taken over the name ${this.settings.name}, as ${other}: this one leaves the cluster`,
+      replica: this.id,
+      by: other,
+    });
+    this.outbox.superseded(other);
   }
 
   private get id(): ReplicaId {

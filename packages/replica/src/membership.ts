@@ -8,7 +8,7 @@
  *
  * Sources: Das, Gupta, Motivala, "SWIM", DSN 2002; Dadgar, Phillips, Currey, "Lifeguard", arXiv 1707.00788.
  */
-import { incarnationOf, nameOf, type ReplicaId } from "@presently/crdt";
+import { incarnationOf, nameOf, type ReplicaId, replicaId } from "@presently/crdt";
 import { Member } from "./member.ts";
 import type { Heard, ProbeAckMessage } from "./messages.ts";
 import type { Notice } from "./notice.ts";
@@ -282,6 +282,7 @@ export class Membership {
     const { replica, counter, agoMs } = heard;
     const { replicasMax, downAfterMs, evictAfterMs } = this.settings;
     if (agoMs >= evictAfterMs || !this.pastLives.mayReturn(heard)) return;
+    if (via !== replica && this.hasLivelyLife(nameOf(replica), now)) return;
     if (this.members.size >= replicasMax) {
       // One message may name thousands of them, again and again.
       if (now < this.quietUntil) return;
@@ -317,6 +318,17 @@ export class Membership {
       return false;
     }
     return incarnation >= this.newestOf(name);
+  }
+
+  /**
+   * Whether the newest known life of a node is up and undoubted. Then a link with a newer one ends it, and what somebody
+   * says does not: one member that lies would hide the people of others.
+   */
+  private hasLivelyLife(name: string, now: Millis): boolean {
+    const member = this.members.get(replicaId(name, this.newestOf(name)));
+    return (
+      member?.status === "up" && member.suspicion === undefined && now - member.heardAt < this.suspectAfterMs
+    );
   }
 
   /** A new life of a node ends its earlier ones everywhere. */

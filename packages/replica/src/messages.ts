@@ -113,6 +113,19 @@ export interface IncarnationMessage {
   readonly newest: number;
 }
 
+/** "I run under your name: repeat this number if you do." Only between two processes of one name, over a link of their own. */
+export interface NamesakeMessage {
+  readonly type: "namesake";
+  /** Fresh, for the receiver to repeat. */
+  readonly token: number;
+  /** The receiver's token; 0 if the sender has none to repeat. */
+  readonly repeats: number;
+  /** How long the sender has been running. */
+  readonly upMs: number;
+  /** Which of both leaves the cluster, as decided by the sender. */
+  readonly stops: "nobody" | "sender" | "receiver";
+}
+
 /**
  * Which topics the sender wants broadcasts of: what has changed since its last telling, or the whole set anew, which counts
  * once its last part has come. The first on a link is the whole set; before that everything is wanted.
@@ -180,6 +193,7 @@ export type Message =
   | LeaveMessage
   | LingerMessage
   | IncarnationMessage
+  | NamesakeMessage
   | InterestMessage
   | InterestAckMessage
   | BroadcastMessage

@@ -26,4 +26,5 @@ export type NoticeType =
   | "readded"
   | "reincarnated"
   | "name-conflict"
+  | "no-incarnation-left"
   | "listener-error";

@@ -20,7 +20,7 @@ export interface Outbox {
   wake(delayMs: number): void;
   /** The replica has taken a newer incarnation: links must be opened anew under this id. */
   renamed(replica: ReplicaId): void;
-  /** A newer life of this node's name has taken over: close the transport. */
-  superseded(newest: number): void;
+  /** This process has taken over our node's name: close the transport. */
+  superseded(by: ReplicaId): void;
   notice(notice: Notice): void;
 }

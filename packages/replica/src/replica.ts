@@ -4,7 +4,7 @@
  * Sans-I/O: messages and the time come in, messages and diffs go out. The same calls with the same times give the same
  * outputs on every machine, so one implementation runs in production and in the simulator.
  */
-import { type ReplicaId, replicaId } from "@presently/crdt";
+import { nameOf, type ReplicaId, replicaId } from "@presently/crdt";
 import type { MessageListener } from "./channels.ts";
 import { Content } from "./content.ts";
 import { type Counters, newCounters } from "./counters.ts";
@@ -292,6 +292,10 @@ export class Replica {
   /** A link with a peer is open. */
   peerUp(id: ReplicaId, now: Millis): void {
     this.input(now, () => {
+      if (nameOf(id) === this.name) {
+        this.life.meet(id, now);
+        return;
+      }
       const peer = this.peers.add(id);
       const welcome = this.membership.linked(id, now);
       this.noteLink(id, "peer-linked", `linked with ${id}`);
@@ -307,6 +311,7 @@ export class Replica {
 
   /** The link with a peer is gone. */
   peerDown(id: ReplicaId, now: Millis): void {
+    this.life.part(id);
     if (!this.peers.delete(id)) return;
     this.input(now, () => {
       this.sync.lost(id);
@@ -321,7 +326,7 @@ export class Replica {
     this.input(now, () => this.membership.unreachable(id, now));
   }
 
-  /** A peer refuses us at its door: it knows our name with this incarnation, which is another process, or our earlier life. */
+  /** Somebody knows our name with this incarnation, which may be another process, our earlier life, or a lie. */
   newerLifeSeen(incarnation: number, now: Millis): void {
     if (incarnation >= this.incarnation) this.input(now, () => this.life.hearOf(incarnation));
   }
@@ -346,8 +351,11 @@ export class Replica {
    */
   receive(from: ReplicaId, message: Message, now: Millis): void {
     const peer = this.peers.get(from);
-    if (peer === undefined || this.life.over) return;
-    this.input(now, () => this.inbox.receive(peer, message, now));
+    if (this.life.over) return;
+    this.input(now, () => {
+      if (peer === undefined) this.life.hear(from, message, now);
+      else this.inbox.receive(peer, message, now);
+    });
   }
 
   /** Does what time has made due; answers when it next wants to be called. */
@@ -374,6 +382,7 @@ export class Replica {
         this.sync.tick(now),
         this.content.tick(now),
         this.messenger.tick(now),
+        this.life.nextDeadline,
       );
     });
     if (this.sync.give()) return now;
