@@ -251,9 +251,6 @@ describe("attaching", () => {
     const node = await createNode({ name: "alone", logLevel: "silent" });
     const agServer = socketcluster.attach(createServer(), { pingInterval: 30_000 });
     const warnings: string[] = [];
-    void (async () => {
-      for await (const { warning } of agServer.listener("warning")) warnings.push(warning.message);
-    })();
     try {
       const bad = { node, scpGcThreshold: 60 };
       expect(() => attach(agServer, bad)).toThrow(/scpGcThreshold \(60 s\).*scpSCPingsPerUpdate \(6\)/);
@@ -269,6 +266,10 @@ describe("attaching", () => {
       const old = { scpDbhost: "db", scpDbpassword: "secret", scpGcWorkerId: 3, scpGcThreshold: 600 };
       const presence = attach(agServer, { node, ...old }, (...args) => told.push(args));
       expect(told.at(-1)).toEqual([true, null]);
+      // Nobody can be expected to listen before there is anything to hear of.
+      void (async () => {
+        for await (const { warning } of agServer.listener("warning")) warnings.push(warning.message);
+      })();
       await eventually(() => expect(warnings.join()).toMatch(/scpDbhost.*scpDbpassword.*scpGcWorkerId/s));
       expect(warnings.join()).not.toContain("secret");
       await presence!.close();

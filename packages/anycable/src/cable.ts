@@ -125,7 +125,7 @@ export class Cable<Identifiers = unknown> {
     const gate = openGate(node, {
       protocol: "anycable",
       limits: options.limits,
-      onNotice: ({ type, level, message }) => notice({ type, level, message }),
+      onNotice: ({ type, level, message, error }) => notice({ type, level, message, error }),
     });
     this.#hub = new PresenceHub({
       node,

@@ -37,7 +37,7 @@ describe("a journal", () => {
     const peer = replicaId("b", 1);
     journal.refusal("us", "acceptor", "10.0.0.1:1", refusal("DUPLICATE", "a link is under way"), peer);
     expect(journal.refused).toEqual({});
-    expect(notices).toMatchObject([{ level: "debug" }]);
+    expect(notices).toMatchObject([{ type: "not-needed", level: "debug", code: "DUPLICATE" }]);
   });
 
   test("is bounded, however many strangers there are", () => {

@@ -47,7 +47,12 @@ export class Journal {
     this.#log({ type: "unlinked", level, message, peer, address, by, code, reason });
   }
 
-  /** A connection that never became a link was refused. `remote` is where the other end is. */
+  /**
+   * A connection that never became a link was refused. Two nodes that dial each other at a start close one of their two
+   * connections: that is `not-needed`, and no refusal to an operator.
+   *
+   * @param remote where the other end is
+   */
   refusal(by: "us" | "peer", role: Role, remote: string, why: Refusal, peer?: ReplicaId): void {
     const { code, reason } = why;
     if (by === "us") this.#count(why);
@@ -55,11 +60,17 @@ export class Journal {
     // Each connection of a stranger has another port, so the port is left out of what makes lines alike.
     if (!this.#limiter.allows(`${by} ${code} ${role === "dialler" ? remote : remote.replace(/:\d+$/, "")}`))
       return;
+    const facts = { code, reason, remote, peer };
+    if (NORMAL.has(code)) {
+      const message = `no link with ${who} from this connection: ${code}: ${reason}`;
+      this.#log({ type: "not-needed", level: "debug", message, ...facts });
+      return;
+    }
     const message =
       by === "us" ? `refused ${who}: ${code}: ${reason}` : `refused by ${who}: ${code}: ${reason}`;
-    const level = NORMAL.has(code) ? "debug" : code === "REPLICA_ID_TAKEN" ? "error" : "warn";
+    const level = code === "REPLICA_ID_TAKEN" ? "error" : "warn";
     const type = code === "REPLICA_ID_TAKEN" ? "id-taken" : by === "us" ? "refused" : "refused-by-peer";
-    this.#log({ type, level, message, code, reason, remote, peer });
+    this.#log({ type, level, message, ...facts });
   }
 
   dialFailed(address: string, reason: string): void {

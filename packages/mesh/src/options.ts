@@ -22,6 +22,7 @@ export interface MeshNotice {
     | "unlinked"
     | "refused"
     | "refused-by-peer"
+    | "not-needed"
     | "id-taken"
     | "dial-failed"
     | "accept-failed"

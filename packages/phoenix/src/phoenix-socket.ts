@@ -101,7 +101,7 @@ export class PhoenixSocket<Assigns = unknown> {
     this.#gate = openGate(node, {
       protocol: "phoenix",
       limits: options.limits,
-      onNotice: ({ type, level, message }) => this.#notice({ type, level, message }),
+      onNotice: ({ type, level, message, error }) => this.#notice({ type, level, message, error }),
     });
     const feedOf = (topic: string) => this.#feedOf(topic);
     this.#exchange = new Exchange({ node, roster, notice: this.#notice, feedOf });

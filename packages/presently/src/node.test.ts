@@ -311,6 +311,24 @@ test("an observer whose promise rejects is a line in the log, and no unhandled r
   await eventually(() => expect(lines).toContainEqual({ error: fault }));
 });
 
+test("nodes that all dial each other at once start without a notice of a refusal", async () => {
+  const names = ["a", "b", "c"];
+  const ports = await Promise.all(names.map(() => freePort()));
+  const notices: NodeNotice[] = [];
+  const onNotice = (notice: NodeNotice) => void notices.push(notice);
+  await Promise.all(
+    names.map((name, index) => {
+      const peers = ports.filter((port) => port !== ports[index]).map((port) => `ws://127.0.0.1:${port}`);
+      return start(name, { secret: "a secret of 16 bytes", mesh: { port: ports[index]!, peers }, onNotice });
+    }),
+  );
+  await eventually(() => {
+    for (const node of nodes) expect(node.cluster().filter(({ status }) => status === "up")).toHaveLength(2);
+    for (const node of nodes) expect(node.links()).toHaveLength(2);
+  });
+  expect(notices.filter(({ type, level }) => type.includes("refused") || level === "warn")).toEqual([]);
+});
+
 describe("a start that fails", () => {
   test.each(["mesh", "http"] as const)(
     "because the %s port is taken says so, and leaves nothing behind",

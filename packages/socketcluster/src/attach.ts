@@ -38,7 +38,9 @@ export function attach(
   const { node, ...others } = options;
   let presence: SocketClusterPresence;
   try {
-    const settings = resolveOptions(others, server, (message) => server.emitWarning(new Error(message)));
+    // Later, so that whoever listens to warnings only after this call hears of them.
+    const warn = (message: string) => void setImmediate(() => server.emitWarning(new Error(message)));
+    const settings = resolveOptions(others, server, warn);
     presence = new SocketClusterPresence(node, server, settings);
   } catch (error) {
     if (callback === undefined) throw error;

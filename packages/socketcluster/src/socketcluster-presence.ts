@@ -74,7 +74,7 @@ export class SocketClusterPresence {
     this.doorkeeper = openDoor(node, settings, {
       onSettled: (socket) => this.follow(socket),
       onFailed: (error) => this.warn(error),
-      onNotice: ({ message }) => this.warn(new Error(message)),
+      onNotice: ({ message, error: cause }) => this.warn(new Error(message, { cause })),
     });
     this.sockets = new LocalSockets(node, server, settings, this.doorkeeper);
     this.feeds = new RosterFeeds(node, this.presences, settings, (channel, data) =>

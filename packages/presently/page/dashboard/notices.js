@@ -25,6 +25,7 @@ const GROUP_OF = {
   linked: "links",
   unlinked: "links",
   "dial-failed": "links",
+  "not-needed": "links",
   "resolve-failed": "links",
   resolved: "links",
   synced: "sync",

@@ -80,7 +80,8 @@ describe("who comes in", () => {
   ])("is nobody if the hook fails", async (authenticate) => {
     const gate = gateOf({ authenticate });
     expect(await gate.admit(from("192.0.2.1", "secret-token"))).toEqual({ ok: false, reason: "failed" });
-    expect(notices).toMatchObject([{ type: "access-failed", level: "warn", protocol: "phoenix" }]);
+    const failed = { type: "access-failed", level: "warn", protocol: "phoenix", error: expect.any(Error) };
+    expect(notices).toMatchObject([failed]);
     expect(JSON.stringify(notices)).not.toContain("secret-token");
   });
 

@@ -207,7 +207,7 @@ export class Gate {
       why === "timeout"
         ? `took longer than ${this.#limits.hookTimeoutMs} ms`
         : `failed: ${error instanceof Error ? error.message : String(error)}`;
-    this.#notices.hookFailed(hook, reason);
+    this.#notices.hookFailed(hook, reason, error instanceof Error ? error : undefined);
     return "failed";
   }
 }

@@ -12,6 +12,8 @@ export interface GateNotice extends NodeNotice {
   readonly protocol: Protocol;
   /** Notices that were not told since the last one. */
   readonly suppressed: number;
+  /** What a hook threw. */
+  readonly error?: unknown;
 }
 
 /** So many at once, and then one a second. */
@@ -29,9 +31,10 @@ export class RefusalNotices {
     this.#onNotice = guardNotices(onNotice);
   }
 
-  /** A hook did not answer as it should. */
-  hookFailed(hook: string, reason: string): void {
-    this.#note("access-failed", `the hook ${hook} ${reason}; ${this.#protocol} refused a client`, { hook });
+  /** A hook did not answer as it should; `error` is what it threw, if it did. */
+  hookFailed(hook: string, reason: string, error: Error | undefined): void {
+    const message = `the hook ${hook} ${reason}; ${this.#protocol} refused a client`;
+    this.#note("access-failed", message, { hook, ...(error === undefined ? {} : { error }) });
   }
 
   /** An address has reached a bound, which is called `option`. */
