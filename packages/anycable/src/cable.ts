@@ -7,11 +7,17 @@ import {
   Attachments,
   attach,
   type CheckOrigin,
+  checkFunction,
+  checkNode,
+  checkObject,
+  checkOptions,
+  checkString,
   type DrainOptions,
   drain,
   type Gate,
   guardNotices,
   isReservedRoom,
+  jsonOf,
   type OriginCheck,
   openGate,
   originCheck,
@@ -111,10 +117,13 @@ export class Cable<Identifiers = unknown> {
 
   /** @throws {InvalidArgumentError} for an option that cannot be used */
   constructor(node: PresentlyNode, options: CableOptions<Identifiers> = {}) {
+    checkNode(node);
+    checkObject("options", options);
     const { secret, publicStreams = false } = options;
     const notice = guardNotices(options.onNotice ?? warnOfNotice);
     for (const name of ["secret", "streamsSecret", "apiSecret"] as const)
       if (options[name] !== undefined) requireSharedSecret(name, options[name]);
+    if (options.authenticate !== undefined) checkFunction("authenticate", options.authenticate);
     const limits = resolveLimits(options.limits);
     const durations = resolveDurations(options);
     const clocks = { now: () => performance.now(), wallClock: () => Date.now() };
@@ -195,6 +204,8 @@ export class Cable<Identifiers = unknown> {
 
   /** Says what a channel does. @throws {InvalidArgumentError} for a name that is taken */
   channel(name: string, definition: ChannelDefinition<Identifiers> = {}): this {
+    checkString("channel", name);
+    checkObject("definition", definition);
     if (this.#channels.has(name))
       throw new InvalidArgumentError("channel", `${JSON.stringify(name)} is taken`);
     this.#channels.set(name, definition);
@@ -208,9 +219,11 @@ export class Cable<Identifiers = unknown> {
    * @throws {InvalidArgumentError} for a path that does not begin with a slash
    */
   attach(server: Server | SecureServer, options: AttachOptions = {}): () => void {
+    checkOptions(options, ["path", "apiPath"]);
     const { path = "/cable", apiPath = "/api" } = options;
     for (const [name, value] of Object.entries({ path, apiPath }))
-      if (!value.startsWith("/")) throw new InvalidArgumentError(name, "must begin with a slash");
+      if (typeof value !== "string" || !value.startsWith("/"))
+        throw new InvalidArgumentError(name, "must begin with a slash");
     const detach = attach(server, "/", {
       request: (requested, request, response) => {
         if (requested === path) {
@@ -235,19 +248,23 @@ export class Cable<Identifiers = unknown> {
    *
    * @throws {LimitError} beyond `broadcastBytesMax` of the node
    */
-  broadcast(stream: string, data: unknown, options: PublishOptions = {}): Promise<void> {
-    return this.#streams.publish(stream, new JsonText(JSON.stringify(data)), options);
+  async broadcast(stream: string, data: unknown, options: PublishOptions = {}): Promise<void> {
+    checkString("stream", stream);
+    checkObject("options", options);
+    await this.#streams.publish(stream, new JsonText(jsonOf("data", data)), options);
   }
 
   /** Who is present on a stream, in the whole cluster. From local memory. Cost: O(answer). */
   presence(stream: string): PresenceRecord[] {
+    checkString("stream", stream);
     return this.#hub.records(stream);
   }
 
   /** Disconnects the clients with these identifiers, on whatever node they are; with `reconnect` they come back, and are asked again. */
   disconnect(identifiers: Identifiers, options: { readonly reconnect?: boolean } = {}): void {
+    checkOptions(options, ["reconnect"]);
     const { reconnect = true } = options;
-    this.#node.broadcast(DISCONNECT_CHANNEL, { who: JSON.stringify(identifiers), reconnect });
+    this.#node.broadcast(DISCONNECT_CHANNEL, { who: jsonOf("identifiers", identifiers), reconnect });
   }
 
   /**

@@ -1,6 +1,6 @@
 /** A cable that is ready to use: streams, presence and the REST API. It is what `presently start --anycable` serves. */
 import { InvalidArgumentError, type PresentlyNode } from "presently";
-import { isLoopback, requireSharedSecret } from "presently/drop-in";
+import { checkNode, checkObject, isLoopback, requireSharedSecret } from "presently/drop-in";
 import { Cable, type CableOptions } from "./cable.ts";
 
 /**
@@ -21,7 +21,10 @@ const SECRET_BYTES_MIN = 32;
  * @throws {InvalidArgumentError} for a node without `http`, for a `secret` of fewer than 32 bytes where other machines reach
  *   it, and for options that cannot be used
  */
-export function serveEndpoint(node: PresentlyNode, { path, ...options }: EndpointOptions = {}): Cable {
+export function serveEndpoint(node: PresentlyNode, options: EndpointOptions = {}): Cable {
+  checkNode(node);
+  checkObject("options", options);
+  const { path, ...others } = options;
   const server = node.httpServer;
   if (server === undefined || node.httpUrl === undefined)
     throw new InvalidArgumentError("node", "must have the option http");
@@ -29,7 +32,7 @@ export function serveEndpoint(node: PresentlyNode, { path, ...options }: Endpoin
   const { noauth = options.publicStreams === true && options.jwtSecret === undefined } = options;
   if (secret !== undefined && !isLoopback(new URL(node.httpUrl).hostname.replace(/^\[|\]$/g, "")))
     requireSharedSecret("secret", secret, SECRET_BYTES_MIN);
-  const cable = new Cable(node, { ...options, ...(jwtSecret === undefined ? {} : { jwtSecret }), noauth });
+  const cable = new Cable(node, { ...others, ...(jwtSecret === undefined ? {} : { jwtSecret }), noauth });
   cable.attach(server, path === undefined ? {} : { path });
   return cable;
 }

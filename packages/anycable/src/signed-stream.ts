@@ -1,5 +1,6 @@
 /** Names of streams that a server of the application has signed: whoever has one may subscribe to it. */
 import { createHmac, timingSafeEqual } from "node:crypto";
+import { checkString } from "presently/drop-in";
 
 const SEPARATOR = "--";
 
@@ -9,12 +10,16 @@ const SEPARATOR = "--";
  * It is the padded base64 of the name's JSON, two dashes, and the HMAC-SHA256 of that base64 in lower-case hexadecimal.
  */
 export function signStream(secret: string, stream: string): string {
+  checkString("secret", secret);
+  checkString("stream", stream);
   const payload = Buffer.from(JSON.stringify(stream)).toString("base64");
   return `${payload}${SEPARATOR}${signature(secret, payload).toString("hex")}`;
 }
 
 /** The name that was signed with the secret; undefined for everything else. The signatures are compared in constant time. */
 export function verifyStream(secret: string, signed: string): string | undefined {
+  checkString("secret", secret);
+  checkString("signed", signed);
   const [payload, given, ...rest] = signed.split(SEPARATOR);
   if (!payload || given === undefined || rest.length > 0 || !/^[0-9a-f]{64}$/.test(given)) return undefined;
   if (!timingSafeEqual(Buffer.from(given, "hex"), signature(secret, payload))) return undefined;
@@ -34,6 +39,7 @@ export function isSameSecret(given: string, expected: string): boolean {
 
 /** The secret of the REST API that follows from the common one, as AnyCable derives it. */
 export function apiSecretFrom(secret: string): string {
+  checkString("secret", secret);
   return signature(secret, "api-cable").toString("hex");
 }
 

@@ -1,5 +1,6 @@
 /** The connection of a client to one endpoint, and its rooms. */
 import { Socket, type SocketConnectOption } from "phoenix";
+import { checkTopic, isMap, require } from "./arguments.ts";
 import { attemptsOf } from "./attempt.ts";
 import { Emitter, type Unsubscribe } from "./emitter.ts";
 import { ClientError, limitReached } from "./errors.ts";
@@ -89,6 +90,8 @@ export class Client {
    * @throws {ClientError} `ALREADY_JOINED`, `LIMIT_REACHED` (`roomsMax`), `CLOSED`
    */
   join<M extends Meta = Record<string, unknown>>(topic: string, options: RoomOptions<M> = {}): Room<M> {
+    checkTopic(topic);
+    require(isMap(options), "options", "an object");
     if (this.#closing !== undefined) throw new ClientError("CLOSED", "this client is closed: make another");
     const { roomsMax } = this.#settings;
     if (this.#rooms.has(topic))
@@ -106,6 +109,7 @@ export class Client {
 
   /** The room that was joined under this topic. */
   room<M extends Meta = Record<string, unknown>>(topic: string): Room<M> | undefined {
+    checkTopic(topic);
     return this.#rooms.get(topic);
   }
 

@@ -1,5 +1,7 @@
 /** Time, so that a test can be without it. */
 
+import { require } from "./arguments.ts";
+
 /** A monotonic clock with timers. */
 export interface Clock {
   /** Milliseconds since some moment; never goes back. */
@@ -12,6 +14,8 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(delayMs, callback) {
+    require(typeof delayMs === "number", "delayMs", "a number");
+    require(typeof callback === "function", "callback", "a function");
     const timer = setTimeout(callback, delayMs);
     return () => clearTimeout(timer);
   },

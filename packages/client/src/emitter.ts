@@ -1,5 +1,7 @@
 /** Listeners by event. */
 
+import { require } from "./arguments.ts";
+
 /** Ends a subscription; calling it again does nothing. */
 export type Unsubscribe = () => void;
 
@@ -9,6 +11,7 @@ export class Emitter<Events extends { [Name in keyof Events]: readonly unknown[]
   readonly #listeners = new Map<keyof Events, Set<Listener>>();
 
   on<Name extends keyof Events>(name: Name, listener: (...words: Events[Name]) => void): Unsubscribe {
+    require(typeof listener === "function", "listener", "a function");
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners);
     // The same function may listen twice, and each subscription ends by itself.

@@ -4,9 +4,10 @@
  * It is a lane beside presence: a value goes to those who are in the room now, is kept by nobody but them, and is forgotten
  * when its person leaves or nothing new came for `expireMs`. So it costs the cluster one message, and no state.
  */
+
+import { checkRoom, isMap, positive, require } from "./arguments.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { Emitter, type Unsubscribe } from "./emitter.ts";
-import { positive } from "./options.ts";
 import type { AnyRoom } from "./room.ts";
 import { Throttled } from "./throttled.ts";
 
@@ -46,6 +47,9 @@ export class LiveValues<T> {
   #stopTimer: Unsubscribe | undefined;
 
   constructor(room: AnyRoom, event: string, options: LiveValuesOptions) {
+    checkRoom(room);
+    require(typeof event === "string", "event", "a string");
+    require(isMap(options), "options", "an object");
     const { intervalMs = 50, expireMs = 30_000, valuesMax = 1_000, clock = systemClock } = options;
     this.#expireMs = positive("expireMs", expireMs);
     this.#valuesMax = positive("valuesMax", valuesMax);

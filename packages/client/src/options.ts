@@ -1,4 +1,5 @@
 /** What a client can be told, with its defaults and its bounds. */
+import { isMap, positive, require } from "./arguments.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { ClientError, limitReached } from "./errors.ts";
 
@@ -61,6 +62,9 @@ const REJOIN_STEPS_MS = [1_000, 2_000, 5_000];
 
 /** @throws {ClientError} `INVALID_ARGUMENT`, `NO_TRANSPORT` */
 export function settingsOf(url: string | URL, options: ClientOptions): Settings {
+  require(isMap(options), "options", "an object");
+  for (const name of ["getToken", "transport", "reconnectAfterMs", "rejoinAfterMs"] as const)
+    require(["undefined", "function"].includes(typeof options[name]), name, "a function");
   const { key, keyParameter = "user_id", token, getToken, params, clock = systemClock } = options;
   if (token !== undefined && getToken !== undefined)
     throw new ClientError("INVALID_ARGUMENT", "token and getToken: give one of the two");
@@ -83,19 +87,21 @@ export function settingsOf(url: string | URL, options: ClientOptions): Settings 
   };
 }
 
-/** @throws {ClientError} `INVALID_ARGUMENT` unless it is a number from `least` on */
-export function positive(option: string, value: number, least = 1): number {
-  if (typeof value === "number" && value >= least) return value;
-  throw new ClientError("INVALID_ARGUMENT", `${option} must be a number from ${least} on, and is ${value}`);
-}
-
 /** @throws {ClientError} `LIMIT_REACHED` for what no server would take, and what it would close the connection for */
 export function checkSize(value: unknown, { messageBytesMax }: Settings, topic: string): void {
-  const text = JSON.stringify(value) ?? "";
+  const text = jsonOf(value);
   // UTF-8 has one to three bytes for each unit of a text.
   if (text.length * 3 <= messageBytesMax) return;
   if (new TextEncoder().encode(text).length > messageBytesMax)
     throw limitReached("messageBytesMax", messageBytesMax, "bytes of one message", topic);
+}
+
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? "";
+  } catch (cause) {
+    throw new ClientError("INVALID_ARGUMENT", "what is said must be JSON", { cause });
+  }
 }
 
 function reconnectAfterMs(tries: number): number {
@@ -108,7 +114,7 @@ function checkedUrl(url: string | URL): string {
   if (/^(wss?:\/\/[^/?#]|\/)[^?#]*$/.test(text)) return text;
   throw new ClientError(
     "INVALID_ARGUMENT",
-    `url must be the address of a socket, such as wss://example.com/socket or /socket, and is ${url}`,
+    `url must be the address of a socket, such as wss://example.com/socket or /socket, and is ${String(url)}`,
   );
 }
 

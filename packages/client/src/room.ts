@@ -1,10 +1,11 @@
 /** One room: who is in it, and what this client says there. It outlives its connections. */
 import { type Channel, Presence, type Socket } from "phoenix";
+import { isMap, positive, require } from "./arguments.ts";
 import { leaveChannel } from "./channel-leave.ts";
 import { Emitter, type Unsubscribe } from "./emitter.ts";
 import { ClientError } from "./errors.ts";
 import { joinRefusalOf } from "./join-refusal.ts";
-import { checkSize, positive, type Settings } from "./options.ts";
+import { checkSize, type Settings } from "./options.ts";
 import { type Message, Outbox } from "./outbox.ts";
 import { type Answer, OwnMeta } from "./own-meta.ts";
 import type { Meta, Person, WireMeta } from "./person.ts";
@@ -59,7 +60,7 @@ export class Room<M extends Meta = Meta> {
   constructor(topic: string, host: RoomHost, options: RoomOptions<M>) {
     const { meta = {} as M, leaveDelayMs = 2_000, heldMax = 10_000 } = options;
     const { timeoutMs, pendingMax, clock } = host.settings;
-    checkSize(meta, host.settings, topic);
+    checkMeta(meta, host.settings, topic);
     this.topic = topic;
     this.#host = host;
     this.#key = host.key;
@@ -144,7 +145,7 @@ export class Room<M extends Meta = Meta> {
   async update(change: M | ((previous: M) => M)): Promise<boolean> {
     if (this.#ended) return false;
     const meta = typeof change === "function" ? change(this.#own.latest) : change;
-    checkSize(meta, this.#host.settings, this.topic);
+    checkMeta(meta, this.#host.settings, this.topic);
     return this.#own.change(meta);
   }
 
@@ -155,6 +156,7 @@ export class Room<M extends Meta = Meta> {
    * @throws {ClientError} `LIMIT_REACHED` (`pendingMax`, `messageBytesMax`), `MESSAGE_REFUSED`, `TIMED_OUT`, `CLOSED`
    */
   async broadcast(event: string, payload?: unknown): Promise<void> {
+    require(typeof event === "string", "event", "a string");
     checkSize(payload, this.#host.settings, this.topic);
     return this.#outbox.post({ event, payload: payload ?? null });
   }
@@ -311,4 +313,9 @@ export class Room<M extends Meta = Meta> {
     this.#snapshot = undefined;
     this.#emitter.emit("change", this.snapshot);
   }
+}
+
+function checkMeta(meta: unknown, settings: Settings, topic: string): void {
+  require(isMap(meta), "meta", 'a map such as { name: "Ada" }');
+  checkSize(meta, settings, topic);
 }

@@ -1,8 +1,8 @@
 /** Active or away: a field of one's meta that follows what one does. Being away is not being absent. */
 import { type ActivitySource, pageActivity } from "./activity.ts";
+import { checkRoom, isMap, positive, require } from "./arguments.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { Emitter, type Unsubscribe } from "./emitter.ts";
-import { positive } from "./options.ts";
 import type { Meta } from "./person.ts";
 import type { Room } from "./room.ts";
 
@@ -43,6 +43,8 @@ export function trackStatus<M extends Meta & StatusMeta>(
   room: Room<M>,
   options: TrackStatusOptions = {},
 ): StatusTracker {
+  checkRoom(room);
+  require(isMap(options), "options", "an object");
   const say = (status: Status) => {
     // What the room could not do, it tells its own listeners.
     room.update((meta) => (meta.status === status ? meta : { ...meta, status })).catch(() => {});
@@ -136,5 +138,6 @@ class Tracker implements StatusTracker {
  * counts as active.
  */
 export function mergeStatus(metas: readonly StatusMeta[]): Status {
+  require(Array.isArray(metas) && metas.every(isMap), "metas", "a list of metas");
   return metas.every(({ status }) => status === "away") && metas.length > 0 ? "away" : "active";
 }

@@ -1,4 +1,6 @@
 /** What one says of oneself, where it changes too often to be said each time. */
+
+import { checkRoom, isMap, positive, require } from "./arguments.ts";
 import type { Clock } from "./clock.ts";
 import type { Meta } from "./person.ts";
 import type { Room } from "./room.ts";
@@ -31,8 +33,12 @@ export interface ThrottledUpdates<M extends Meta> {
  */
 export function throttledUpdates<M extends Meta>(
   room: Room<M>,
-  { intervalMs = 100, clock }: ThrottledUpdatesOptions = {},
+  options: ThrottledUpdatesOptions = {},
 ): ThrottledUpdates<M> {
+  checkRoom(room);
+  require(isMap(options), "options", "an object");
+  const { clock } = options;
+  const intervalMs = positive("intervalMs", options.intervalMs ?? 100, 0);
   const throttled = new Throttled<Partial<M>>(
     // What the room could not do, it tells its own listeners.
     (fields) => room.update((meta) => ({ ...meta, ...fields })).catch(() => {}),
@@ -48,6 +54,7 @@ export function throttledUpdates<M extends Meta>(
   }
   return {
     set(fields) {
+      require(isMap(fields), "fields", "an object");
       if (!closed) throttled.set(fields);
     },
     flush: () => throttled.flush(),

@@ -1,8 +1,9 @@
 /**
  * A value that changes all the time, sent now and then: at once when it was quiet, then once an interval, and always the last.
  */
+
+import { positive } from "./arguments.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { positive } from "./options.ts";
 
 export interface ThrottledOptions<T> {
   /** At least so long lies between two sends. */

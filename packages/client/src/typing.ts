@@ -1,8 +1,9 @@
 /** Who is typing. */
+
+import { isMap, positive, require } from "./arguments.ts";
 import type { Clock } from "./clock.ts";
 import type { Unsubscribe } from "./emitter.ts";
 import { LiveValues } from "./live-values.ts";
-import { positive } from "./options.ts";
 import type { AnyRoom } from "./room.ts";
 
 /** Which text is meant, and when somebody counts as having stopped. */
@@ -30,10 +31,9 @@ export interface Typing {
 }
 
 /** Tells who types, and that one does. Expires by itself: at those who see it, so also when a connection breaks. */
-export function typing(
-  room: AnyRoom,
-  { event = "typing", expireMs = 4_000, ...options }: TypingOptions = {},
-): Typing {
+export function typing(room: AnyRoom, given: TypingOptions = {}): Typing {
+  require(isMap(given), "options", "an object");
+  const { event = "typing", expireMs = 4_000, ...options } = given;
   const intervalMs = positive("expireMs", expireMs) / 2;
   const live = new LiveValues<true>(room, event, { intervalMs, expireMs, ...options });
   let shown: { readonly of: ReadonlyMap<string, true>; readonly keys: readonly string[] } | undefined;

@@ -1,5 +1,6 @@
 /** Colyseus' room listings over the key space of a presence: several processes need no other store. */
 import type { KeyChange, Keyspace } from "@presently/keyspace";
+import { checkObject, checkString, jsonOf, stringsIn } from "presently/drop-in";
 import type { PresentlyPresence } from "./presence.ts";
 import {
   applyOperations,
@@ -43,6 +44,7 @@ export class PresentlyDriver {
   private endWatch: () => void = () => undefined;
 
   constructor(presence: PresentlyPresence) {
+    checkObject("presence", presence, ["roster", "whenReady"]);
     this.keyspace = presence.keyspace.then((keyspace) => {
       this.endWatch = keyspace.watch((change) => this.noteChange(keyspace, change));
       return keyspace;
@@ -53,10 +55,12 @@ export class PresentlyDriver {
 
   /** A listing that is not saved yet. */
   createInstance(values: Readonly<Record<string, unknown>> = {}): SavingRoom {
+    checkObject("values", values);
     return this.saving(listingOf(values));
   }
 
   async has(roomId: string): Promise<boolean> {
+    checkString("roomId", roomId);
     return (await this.keyspace).getField(ROOMS, roomId) !== undefined;
   }
 
@@ -65,12 +69,16 @@ export class PresentlyDriver {
     conditions: Readonly<Record<string, unknown>> = {},
     order?: ListingOrder,
   ): Promise<SavingRoom[]> {
+    checkObject("conditions", conditions);
+    if (order !== undefined) checkObject("order", order);
     const rooms = this.rooms(await this.keyspace).filter((room) => meets(room, conditions));
     return inOrder(rooms, order).map((room) => this.saving({ ...room }));
   }
 
   /** The first room that meets the conditions; undefined if none does, although Colyseus does not declare that. Cost: O(1) by room id, else O(rooms). */
   async findOne(conditions: Readonly<Record<string, unknown>>, order?: ListingOrder): Promise<SavingRoom> {
+    checkObject("conditions", conditions);
+    if (order !== undefined) checkObject("order", order);
     const keyspace = await this.keyspace;
     if (typeof conditions.roomId === "string") {
       const json = keyspace.getField(ROOMS, conditions.roomId);
@@ -88,7 +96,7 @@ export class PresentlyDriver {
   async findByIds(roomIds: readonly string[]): Promise<Map<string, SavingRoom>> {
     const keyspace = await this.keyspace;
     const found = new Map<string, SavingRoom>();
-    for (const roomId of roomIds) {
+    for (const roomId of stringsIn("roomIds", roomIds)) {
       const json = keyspace.getField(ROOMS, roomId);
       if (json !== undefined) found.set(roomId, this.saving({ ...this.parse(roomId, json) }));
     }
@@ -97,6 +105,7 @@ export class PresentlyDriver {
 
   /** Removes the rooms of a process. Should it be alive after all, it lists them again. */
   async cleanup(processId: string): Promise<void> {
+    checkString("processId", processId);
     const keyspace = await this.keyspace;
     for (const room of this.rooms(keyspace)) {
       if (room.processId !== processId) continue;
@@ -110,10 +119,11 @@ export class PresentlyDriver {
    * when this settles; else it must be one of this process' rooms.
    */
   async persist(room: ListedRoom, create = false): Promise<boolean> {
+    checkObject("room", room);
     if (!room.roomId || !(create || this.own.has(room.roomId))) return false;
     const keyspace = await this.keyspace;
     this.own.set(room.roomId, room);
-    keyspace.setField(ROOMS, room.roomId, JSON.stringify(room), { bound: true });
+    keyspace.setField(ROOMS, room.roomId, jsonOf("room", room), { bound: true });
     if (create) await keyspace.confirmed({ by: "all", timeoutMs: LISTED_TIMEOUT_MS });
     return true;
   }
@@ -123,6 +133,7 @@ export class PresentlyDriver {
    * one is told true. Partition: one on each side; after it, the later listing shows.
    */
   async insert(room: ListedRoom): Promise<boolean> {
+    checkObject("room", room);
     const keyspace = await this.keyspace;
     if (!room.roomId || keyspace.getField(ROOMS, room.roomId) !== undefined) return false;
     const claim = claimOf(room.roomId);
@@ -132,11 +143,14 @@ export class PresentlyDriver {
   }
 
   async update(room: ListedRoom, operations: ListingOperations): Promise<boolean> {
+    checkObject("room", room);
+    checkObject("operations", operations);
     applyOperations(room, operations);
     return await this.persist(room);
   }
 
   async remove(roomId: string): Promise<boolean> {
+    checkString("roomId", roomId);
     this.own.delete(roomId);
     const keyspace = await this.keyspace;
     const existed = keyspace.deleteField(ROOMS, roomId);

@@ -1,6 +1,7 @@
 /** Brings up what a presence stands on: a node of its own, one that runs already, or none. */
 import { aloneMessenger, type Keyspace, type Messenger } from "@presently/keyspace";
 import { createNode, type NodeOptions, PresentlyError, type PresentlyNode } from "presently";
+import { checkObject } from "presently/drop-in";
 import { meet } from "./local-rendezvous.ts";
 import type { LocalOptions, PresenceNode } from "./options.ts";
 import type { PubSub, TopicMessenger } from "./pub-sub.ts";
@@ -31,6 +32,7 @@ export interface Carrier {
 export function carrierOf(node: PresenceNode | undefined): Carrier | Promise<Carrier> {
   const nothing = () => Promise.resolve();
   if (node === undefined) return alone();
+  checkObject("node", node);
   if (isNode(node)) return { messenger: node, node: () => Promise.resolve(node), end: nothing };
   return startNode(node, nothing);
 }

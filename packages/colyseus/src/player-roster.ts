@@ -1,6 +1,14 @@
 /** Who is in a room of a game, on the same topic as the people of other protocols: what a `Room` tells of its players, and sees. */
 import { ClosedError, type Meta, type Presence } from "presently";
-import { callListener, plain, type Roster, type RosterSession, saidAsMap } from "presently/drop-in";
+import {
+  callListener,
+  checkFunction,
+  checkString,
+  plain,
+  type Roster,
+  type RosterSession,
+  saidAsMap,
+} from "presently/drop-in";
 
 /** Somebody who is present, through whichever protocol. */
 export interface Player {
@@ -47,6 +55,7 @@ export class PlayerRoster {
    */
   track(sessionId: string, id: string, meta: Meta = {}): void {
     if (this.#isClosed) throw new ClosedError("this roster");
+    checkString("sessionId", sessionId);
     const seat = this.#seats.get(sessionId);
     const session = seat?.session ?? this.#roster.session();
     try {
@@ -62,6 +71,7 @@ export class PlayerRoster {
 
   /** The client is gone: for `onLeave`, behind `allowReconnection` if the room has that. Nothing happens if it was not here. */
   untrack(sessionId: string): void {
+    checkString("sessionId", sessionId);
     this.#seats.get(sessionId)?.session.close();
     this.#seats.delete(sessionId);
   }
@@ -78,6 +88,7 @@ export class PlayerRoster {
    * @throws {LimitError} beyond `watchersMax` of the node
    */
   watch(listener: (player: Player) => void): () => void {
+    checkFunction("listener", listener);
     const tell = (player: Player) => callListener(listener, player, this.#failed);
     const unwatch = this.#roster.watch(this.name, (change) => {
       if (change.type === "state") {

@@ -1,13 +1,32 @@
 /** The `Presence` interface of Colyseus over a key space and the broadcasts of a Presently node. */
 import { Keyspace } from "@presently/keyspace";
 import { ClosedError, InvalidArgumentError } from "presently";
-import { callListener, RosterNames, rosterOf } from "presently/drop-in";
+import {
+  callListener,
+  checkFunction,
+  checkOptions,
+  checkString,
+  jsonOf,
+  RosterNames,
+  rosterOf,
+  stringsIn,
+} from "presently/drop-in";
 import { type Carrier, carrierOf, type Ground, gathered, localCarrier } from "./opening.ts";
 import { type LocalOptions, PRESENCE_DEFAULTS, type PresenceNode, type PresenceSettings } from "./options.ts";
 import { PlayerRoster } from "./player-roster.ts";
 import { PubSub } from "./pub-sub.ts";
 import { fieldName, millis, some, sorted, text, texts } from "./redis-values.ts";
 import { Subscriptions, type TopicCallback } from "./subscriptions.ts";
+
+const SETTINGS: readonly (keyof PresenceSettings)[] = [
+  "keyspace",
+  "boundKeys",
+  "messageBytesMax",
+  "processes",
+  "startGraceMs",
+  "roster",
+  "onError",
+];
 
 /**
  * Give it to a Colyseus server instead of a `RedisPresence`: `new Server({ presence: new PresentlyPresence(…) })`.
@@ -36,12 +55,19 @@ export class PresentlyPresence {
    *   node: it is started, and stopped by `shutdown`; until it runs, calls wait.
    * @throws {InvalidArgumentError} @throws {ConfigurationError} for key space options that cannot be used
    */
-  constructor(node?: PresenceNode, settings: PresenceSettings = {}, carrier = carrierOf(node)) {
+  constructor(node?: PresenceNode, settings: PresenceSettings = {}, carry = () => carrierOf(node)) {
+    checkOptions(settings, SETTINGS, "settings.");
+    checkFunction("carry", carry);
+    if (settings.onError !== undefined) checkFunction("settings.onError", settings.onError);
     this.settings = settings;
     this.names = new RosterNames(settings.roster);
-    this.boundKeys = new Set(settings.boundKeys ?? PRESENCE_DEFAULTS.boundKeys);
+    this.boundKeys = new Set(
+      stringsIn("settings.boundKeys", settings.boundKeys ?? PRESENCE_DEFAULTS.boundKeys),
+    );
     this.subscriptions = new Subscriptions((error) => this.failed(error));
     this.state = { ground: undefined, closing: undefined };
+    // Last, when nothing can be wrong any more: it may start a node.
+    const carrier = carry();
     if (carrier instanceof Promise) this.opening = carrier.then((carrier) => this.open(carrier));
     else this.opening = Promise.resolve(this.open(carrier));
     this.started = this.opening.then((ground) => this.start(ground));
@@ -54,8 +80,9 @@ export class PresentlyPresence {
    * configuration, over loopback and with a secret that only processes of the same user can read.
    */
   static local(options: LocalOptions = {}): PresentlyPresence {
+    checkOptions(options, [...SETTINGS, "name", "folder", "node"]);
     const { name, folder, node, ...settings } = options;
-    return new PresentlyPresence(undefined, settings, localCarrier(options));
+    return new PresentlyPresence(undefined, settings, () => localCarrier(options));
   }
 
   /** The key space under it, once it is open; for what the interface of Colyseus has no method for. */
@@ -75,6 +102,7 @@ export class PresentlyPresence {
    * @throws {ClosedError} after `shutdown`
    */
   async roster(name: string): Promise<PlayerRoster> {
+    checkString("name", name);
     const node = await this.run((ground) => ground.node());
     if (this.state.closing !== undefined) throw new ClosedError("this presence");
     const roster = new PlayerRoster(
@@ -96,14 +124,21 @@ export class PresentlyPresence {
    * of one process in order. Partition: those of this side. After: nothing is made up for.
    */
   subscribe(topic: string, callback: TopicCallback): Promise<this> {
+    return handled(this.listen(topic, callback));
+  }
+
+  private async listen(topic: string, callback: TopicCallback): Promise<this> {
+    checkFunction("callback", callback);
     // Before anything is waited for: who unsubscribes at once has to find it.
     if (this.state.closing === undefined) this.subscriptions.add(text(topic), callback);
-    const effective = this.started.then(() => this.state.ground?.pubSub.effective(text(topic)));
-    return handled(effective.then(() => this));
+    await this.started;
+    await this.state.ground?.pubSub.effective(text(topic));
+    return this;
   }
 
   /** Removes a callback, or all of the topic; at once, but for a message that is being delivered. Affects this process only. */
   async unsubscribe(topic: string, callback?: TopicCallback): Promise<this> {
+    if (callback !== undefined) checkFunction("callback", callback);
     this.subscriptions.remove(text(topic), callback);
     return this;
   }
@@ -129,7 +164,7 @@ export class PresentlyPresence {
   publish(topic: string, data: unknown): Promise<void> {
     return this.reported(
       this.run(({ keyspace, pubSub }) => {
-        const json = JSON.stringify(data === undefined ? false : data) ?? "null";
+        const json = jsonOf("data", data === undefined ? false : data);
         keyspace.flush();
         pubSub.publish(text(topic), json);
       }),
@@ -344,8 +379,8 @@ export class PresentlyPresence {
    */
   async brpop(...args: [...keys: string[], timeoutInSeconds: number]): Promise<[string, string] | null> {
     const keys = args.slice(0, -1).map(text);
-    const seconds = Number(args.at(-1));
-    const timeoutMs = seconds === 0 ? Number.POSITIVE_INFINITY : millis(seconds);
+    const waitMs = millis(args.at(-1) as number);
+    const timeoutMs = waitMs === 0 ? Number.POSITIVE_INFINITY : waitMs;
     const popped = await this.run(({ keyspace }) => keyspace.popWaiting(keys, timeoutMs));
     return popped && [...popped];
   }

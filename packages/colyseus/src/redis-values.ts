@@ -31,6 +31,8 @@ export function some(values: readonly unknown[]): string[] {
 
 /** Of seconds, which may be a text or a fraction. */
 export function millis(seconds: number): number {
+  if (typeof seconds !== "number" && typeof seconds !== "string")
+    throw new InvalidArgumentError("seconds", "must be a number");
   return Number(seconds) * 1_000;
 }
 

@@ -6,7 +6,13 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { InvalidArgumentError, type PresentlyNode } from "presently";
-import type { CheckOrigin, RosterOptions } from "presently/drop-in";
+import {
+  type CheckOrigin,
+  checkInteger,
+  checkNode,
+  checkObject,
+  type RosterOptions,
+} from "presently/drop-in";
 import type { FayeModule, FayeServer } from "./faye.ts";
 import type { LimitOptions } from "./limits.ts";
 import type { NoticeListener } from "./notice.ts";
@@ -44,12 +50,17 @@ export interface FayeEndpoint {
  * @throws {InvalidArgumentError} for a node without `http`, and for options that cannot be used
  */
 export function serveEndpoint(node: PresentlyNode, options: EndpointOptions): FayeEndpoint {
+  checkNode(node);
+  checkObject("options", options);
   const { faye, path = "/bayeux", timeoutSeconds = 45, bodyBytesMax, roster, limits, onNotice } = options;
   const { checkOrigin = true } = options;
   const http = node.httpServer;
   if (http === undefined) throw new InvalidArgumentError("node", "must have the option http");
-  if (!/^(\/[\w.-]+)+$/.test(path))
+  if (typeof path !== "string" || !/^(\/[\w.-]+)+$/.test(path))
     throw new InvalidArgumentError("options.path", "must be a path such as /bayeux");
+  if (typeof faye?.NodeAdapter !== "function")
+    throw new InvalidArgumentError("options.faye", "must be the module faye");
+  checkInteger("options.timeoutSeconds", timeoutSeconds, 1);
   const server = new faye.NodeAdapter({ mount: path, timeout: timeoutSeconds });
   // A client that is well says something at least once in the timeout.
   const silentAfterMs = Math.max(300_000, Math.ceil(timeoutSeconds * 3_000));

@@ -1,6 +1,14 @@
 /** How presence is set up, and with what. */
 import { ConfigurationError, InvalidArgumentError, type PresentlyNode } from "presently";
-import { guardNotices, RosterNames, type RosterOptions } from "presently/drop-in";
+import {
+  checkInteger,
+  checkNode,
+  checkObject,
+  checkOptions,
+  guardNotices,
+  RosterNames,
+  type RosterOptions,
+} from "presently/drop-in";
 import type { PresenceEngine } from "./engine-store.ts";
 import { type LimitOptions, type Limits, resolveLimits } from "./limits.ts";
 import { type NoticeListener, warnOfNotice } from "./notice.ts";
@@ -50,7 +58,7 @@ export interface Settings {
   readonly notice: NoticeListener;
 }
 
-const NAMES: ReadonlySet<string> = new Set<keyof SetupOptions>([
+const NAMES: readonly (keyof SetupOptions)[] = [
   "node",
   "engine",
   "channelRe",
@@ -63,7 +71,7 @@ const NAMES: ReadonlySet<string> = new Set<keyof SetupOptions>([
   "limits",
   "onNotice",
   "servers",
-]);
+];
 
 const ENGINE_FUNCTIONS = ["addClient", "getSubscribers", "unsubscribe"] as const;
 
@@ -72,15 +80,13 @@ const ENGINE_FUNCTIONS = ["addClient", "getSubscribers", "unsubscribe"] as const
  * @throws {ConfigurationError} for options that contradict each other; the message names both
  */
 export function resolveSettings(options: SetupOptions): Settings {
-  for (const name of Object.keys(options))
-    if (!NAMES.has(name)) throw new InvalidArgumentError(`options.${name}`, "is no option");
+  checkOptions(options, NAMES);
   const { node, engine, channelRe = /^\/presence\//, values = "request", broadcast = false } = options;
   const { clustered = false, idsPerEvent = 1, forgedEvents = "refuse" } = options;
   if (node === undefined && engine === undefined)
     throw new InvalidArgumentError("options.node", "must be a node: the answer of createNode");
-  for (const name of ENGINE_FUNCTIONS)
-    if (engine !== undefined && typeof engine[name] !== "function")
-      throw new InvalidArgumentError("options.engine", `must have the function ${name}`);
+  if (node !== undefined) checkNode(node);
+  if (engine !== undefined) checkObject("options.engine", engine, ENGINE_FUNCTIONS);
   if (!(channelRe instanceof RegExp)) throw new InvalidArgumentError("options.channelRe", "must be a RegExp");
   if (values !== "request" && values !== "data")
     throw new InvalidArgumentError("options.values", 'must be "request" or "data"');
@@ -88,8 +94,7 @@ export function resolveSettings(options: SetupOptions): Settings {
     throw new InvalidArgumentError("options.broadcast", "must be true, false or a RegExp");
   if (typeof clustered !== "boolean")
     throw new InvalidArgumentError("options.clustered", "must be true or false");
-  if (!Number.isSafeInteger(idsPerEvent) || idsPerEvent < 1)
-    throw new InvalidArgumentError("options.idsPerEvent", "must be an integer of at least 1");
+  checkInteger("options.idsPerEvent", idsPerEvent, 1);
   if (forgedEvents !== "refuse" && forgedEvents !== "allow")
     throw new InvalidArgumentError("options.forgedEvents", 'must be "refuse" or "allow"');
   if (clustered && broadcast !== false)

@@ -7,8 +7,14 @@
  * long, or grow without an end: requests, clients, subscriptions, what waits for a client that does not read.
  */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
-import { InvalidArgumentError } from "presently";
-import { type CheckOrigin, namesOneHost, originCheck, refuseUpgrade } from "presently/drop-in";
+import {
+  type CheckOrigin,
+  checkObject,
+  namesOneHost,
+  originCheck,
+  refuseUpgrade,
+  resolveBounds,
+} from "presently/drop-in";
 import { advise } from "./advice.ts";
 import { ClientBounds } from "./client-bounds.ts";
 import type { FayeExtension, FayeServer } from "./faye.ts";
@@ -55,6 +61,8 @@ export interface ProtectOptions {
  * @throws {InvalidArgumentError} for a bound that is no positive integer, or none at all; for an origin that is none
  */
 export function protect(server: FayeServer, options: ProtectOptions = {}): void {
+  checkObject("server", server, ["addExtension", "check", "handle"]);
+  checkObject("options", options);
   const { checkOrigin = false, ...bounds } = options;
   const limits = resolve(bounds);
   const mayConnect = originCheck(checkOrigin);
@@ -132,11 +140,5 @@ function answerOnce(response: ServerResponse): void {
 }
 
 function resolve(options: Omit<ProtectOptions, "checkOrigin">): typeof DEFAULTS {
-  for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(DEFAULTS, name)) throw new InvalidArgumentError(`options.${name}`, "is no option");
-    if (value !== undefined && (!Number.isSafeInteger(value) || value < 1))
-      throw new InvalidArgumentError(`options.${name}`, "must be an integer of at least 1");
-  }
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  return { ...DEFAULTS, ...given };
+  return resolveBounds(DEFAULTS, options, { prefix: "options." });
 }

@@ -1,6 +1,6 @@
 /** Presence for a Faye server: the place of the original's `presence.setup`. */
 import type { PresentlyNode } from "presently";
-import { openGateIfAsked } from "presently/drop-in";
+import { checkObject, checkString, openGateIfAsked } from "presently/drop-in";
 import { Announcer } from "./announcer.ts";
 import { type Body, ClusterLine } from "./cluster-line.ts";
 import { Doorkeeper } from "./doorkeeper.ts";
@@ -34,6 +34,8 @@ export interface FayePresence {
  * @throws {ConfigurationError} for options that contradict each other
  */
 export function setup(server: FayeServer, client: FayeClient, options: SetupOptions): FayePresence {
+  checkObject("server", server, ["addExtension", "removeExtension", "on", "removeListener"]);
+  checkObject("client", client, ["publish"]);
   const settings = resolveSettings(options);
   const { node, engine, notice, limits, values, idsPerEvent, clustered } = settings;
   const publisher = new Publisher({ client, pendingMax: limits.pendingMax, notice });
@@ -74,7 +76,10 @@ export function setup(server: FayeServer, client: FayeClient, options: SetupOpti
 
   let closed = false;
   return {
-    list: async (channel) => Object.fromEntries(await store.values(channel)),
+    async list(channel) {
+      checkString("channel", channel);
+      return Object.fromEntries(await store.values(channel));
+    },
     close() {
       if (closed) return;
       closed = true;

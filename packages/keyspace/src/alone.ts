@@ -1,6 +1,7 @@
 /** A messenger with nobody to talk to, for a key space in one process; and the machine's own clock. */
 import { performance } from "node:perf_hooks";
-import type { ReplicaId } from "presently";
+import { InvalidArgumentError, type ReplicaId } from "presently";
+import { checkFunction } from "presently/drop-in";
 import type { KeyspaceClock, Messenger } from "./messenger.ts";
 
 /** Tells its own listeners of broadcasts, and carries nothing. Needs no node, no port and no timer. */
@@ -13,6 +14,7 @@ export function aloneMessenger(): Messenger {
       for (const listener of [...(broadcasts.get(channel) ?? [])]) listener(payload, replica);
     },
     onBroadcast(channel, listener) {
+      checkFunction("listener", listener);
       const listeners = broadcasts.get(channel) ?? new Set();
       broadcasts.set(channel, listeners);
       const own: typeof listener = (payload, from) => listener(payload, from);
@@ -35,6 +37,8 @@ export const machineClock: KeyspaceClock = {
   wallMs: () => Date.now(),
   random: () => Math.random(),
   schedule(delayMs, run) {
+    checkFunction("run", run);
+    if (typeof delayMs !== "number") throw new InvalidArgumentError("delayMs", "must be a number");
     if (delayMs <= 0) {
       const immediate = setImmediate(run);
       return () => clearImmediate(immediate);

@@ -1,5 +1,13 @@
 /** The face of a key space: local reads, local writes that spread, and operations that one replica at a time serialises. */
 import { InvalidArgumentError } from "presently";
+import {
+  checkFunction,
+  checkInteger,
+  checkObject,
+  checkOptions,
+  checkString,
+  stringsIn,
+} from "presently/drop-in";
 import { type ConfirmOptions, Engine, type KeyspaceEnvironment } from "./engine.ts";
 import * as hashes from "./hashes.ts";
 import type { KeyType } from "./key-state.ts";
@@ -29,6 +37,8 @@ export class Keyspace {
    * @throws {InvalidArgumentError} @throws {ConfigurationError} for options that cannot be used
    */
   constructor(messenger: Messenger, options: KeyspaceOptions = {}, environment: KeyspaceEnvironment = {}) {
+    checkObject("messenger", messenger, ["broadcast", "onBroadcast", "request", "whenReady"]);
+    checkOptions(environment, ["clock", "onError"], "environment.");
     this.engine = new Engine(messenger, options, environment);
     this.settings = this.engine.settings;
   }
@@ -57,15 +67,18 @@ export class Keyspace {
 
   /** What a key holds. */
   type(key: string): KeyType {
+    checkString("key", key);
     return this.engine.read().type(key);
   }
 
   has(key: string): boolean {
+    checkString("key", key);
     return this.engine.read().type(key) !== "none";
   }
 
   /** Removes what is seen of a key here; a write that is concurrent and was not seen survives. Answers whether it was there. */
   delete(key: string): boolean {
+    checkString("key", key);
     return this.engine.write((store) => store.delete(key));
   }
 
@@ -74,11 +87,13 @@ export class Keyspace {
    * key is there. Replicas tell each other what time is left, and compare no clocks.
    */
   expire(key: string, ttlMs: number): boolean {
+    checkString("key", key);
     return this.engine.write((store) => store.expire(key, ttlMs));
   }
 
   /** Milliseconds that a key has left; infinity if it does not expire, undefined if it is missing. */
   remainingMs(key: string): number | undefined {
+    checkString("key", key);
     return this.engine.read().remainingMs(key);
   }
 
@@ -86,11 +101,13 @@ export class Keyspace {
 
   /** Sets a key to a text, whatever it held, and cancels its expiry. Of concurrent writes the later one wins. */
   setText(key: string, value: string, options: strings.WriteOptions = {}): void {
+    checkOptions(options, ["ttlMs", "bound"]);
     this.engine.write((store) => strings.setText(store, key, value, options));
   }
 
   /** @throws {WrongTypeError} if the key holds no string */
   getText(key: string): string | undefined {
+    checkString("key", key);
     return strings.getText(this.engine.read(), key);
   }
 
@@ -98,6 +115,7 @@ export class Keyspace {
 
   /** Sets a field; answers whether it is new, as it is seen here. `bound`: it is seen while this process is. */
   setField(key: string, field: string, value: string, options: { readonly bound?: boolean } = {}): boolean {
+    checkOptions(options, ["bound"]);
     return this.engine.write((store) => hashes.setField(store, key, field, value, options));
   }
 
@@ -107,16 +125,21 @@ export class Keyspace {
   }
 
   getField(key: string, field: string): string | undefined {
+    checkString("key", key);
+    checkString("field", field);
     return hashes.getField(this.engine.read(), key, field);
   }
 
   /** Every field with its text, as they are now. Cost: O(fields). */
   fields(key: string): [string, string][] {
+    checkString("key", key);
     return [...hashes.fieldsOf(this.engine.read(), key)];
   }
 
   /** Removes a field; answers whether it was there. Its next write, wherever, is not affected. */
   deleteField(key: string, field: string): boolean {
+    checkString("key", key);
+    checkString("field", field);
     return this.engine.write((store) => hashes.deleteField(store, key, field));
   }
 
@@ -124,20 +147,27 @@ export class Keyspace {
 
   /** Answers how many of the members are new, as it is seen here. */
   addMembers(key: string, members: readonly string[], options: { readonly bound?: boolean } = {}): number {
-    return this.engine.write((store) => sets.addMembers(store, key, members, options));
+    checkOptions(options, ["bound"]);
+    const texts = stringsIn("members", members);
+    return this.engine.write((store) => sets.addMembers(store, key, texts, options));
   }
 
   /** Answers how many of the members were there, as it is seen here. */
   removeMembers(key: string, members: readonly string[]): number {
-    return this.engine.write((store) => sets.removeMembers(store, key, members));
+    checkString("key", key);
+    const texts = stringsIn("members", members);
+    return this.engine.write((store) => sets.removeMembers(store, key, texts));
   }
 
   hasMember(key: string, member: string): boolean {
+    checkString("key", key);
+    checkString("member", member);
     return sets.hasMember(this.engine.read(), key, member);
   }
 
   /** Cost: O(members). */
   members(key: string): string[] {
+    checkString("key", key);
     return [...sets.membersOf(this.engine.read(), key)];
   }
 
@@ -176,7 +206,8 @@ export class Keyspace {
    * @throws {LimitError} `LIMIT_REACHED` beyond `listLengthMax`; then none was pushed
    */
   async push(key: string, end: lists.ListEnd, values: readonly string[]): Promise<number> {
-    this.engine.store.check(key, values);
+    checkEnd(end);
+    this.engine.store.check(key, stringsIn("values", values));
     return (await this.engine.call({ type: "push", key, end, values }, this.settings.ownerWaitMs)) as number;
   }
 
@@ -187,22 +218,26 @@ export class Keyspace {
    * @throws {OwnerUnreachableError} `OWNER_UNREACHABLE` after `ownerWaitMs`
    */
   async pop(key: string, end: lists.ListEnd): Promise<string | null> {
+    checkEnd(end);
     return (await this.engine.call({ type: "pop", key, end }, this.settings.ownerWaitMs)) as string | null;
   }
 
   /** Takes the last text of the first of the lists that has one, as soon as one has; null after `timeoutMs`. */
   async popWaiting(keys: readonly string[], timeoutMs: number): Promise<readonly [string, string] | null> {
     this.engine.assertOpen();
-    if (!(timeoutMs >= 0)) throw new InvalidArgumentError("the time-out", "must be 0 or a positive number");
-    return await this.engine.waiting.wait(keys, timeoutMs);
+    if (typeof timeoutMs !== "number" || !(timeoutMs >= 0))
+      throw new InvalidArgumentError("timeoutMs", "must be 0 or a positive number");
+    return await this.engine.waiting.wait(stringsIn("keys", keys), timeoutMs);
   }
 
   /** The elements of a list from first to last, as they are seen here. */
   elements(key: string): string[] {
+    checkString("key", key);
     return lists.elementsOf(this.engine.read(), key);
   }
 
   length(key: string): number {
+    checkString("key", key);
     return this.engine.read().read(key, "list")?.elements.length ?? 0;
   }
 
@@ -210,6 +245,7 @@ export class Keyspace {
 
   /** Tells `listener` of every change of an entry, made here or elsewhere, while it is made; it must not write. Returns what ends it. */
   watch(listener: (change: KeyChange) => void): () => void {
+    checkFunction("listener", listener);
     const own = (change: KeyChange) => listener(change);
     this.engine.listeners.add(own);
     return () => this.engine.listeners.delete(own);
@@ -220,9 +256,13 @@ export class Keyspace {
     this.engine.flush();
   }
 
-  /** Settles with whether other replicas hold what was written here so far; with nobody to ask: true. Never rejects. */
-  confirmed(options: ConfirmOptions): Promise<boolean> {
-    return this.engine.confirmed(options);
+  /** Settles with whether other replicas hold what was written here so far; with nobody to ask: true. Rejects for wrong options only. */
+  async confirmed(options: ConfirmOptions): Promise<boolean> {
+    checkOptions(options, ["by", "timeoutMs"]);
+    if (options.by !== "one" && options.by !== "all")
+      throw new InvalidArgumentError("options.by", 'must be "one" or "all"');
+    if (options.timeoutMs !== undefined) checkInteger("options.timeoutMs", options.timeoutMs, 0);
+    return await this.engine.confirmed(options);
   }
 
   /**
@@ -232,4 +272,8 @@ export class Keyspace {
   stop(): Promise<void> {
     return this.engine.stop();
   }
+}
+
+function checkEnd(end: unknown): void {
+  if (end !== "head" && end !== "tail") throw new InvalidArgumentError("end", 'must be "head" or "tail"');
 }

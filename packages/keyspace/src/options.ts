@@ -1,5 +1,7 @@
 /** What a key space is configured with, and its defaults. */
+
 import { ConfigurationError, InvalidArgumentError } from "presently";
+import { checkOptions } from "presently/drop-in";
 
 /** Durations in milliseconds, sizes in UTF-8 bytes. Every replica should be given the same. */
 export interface KeyspaceOptions {
@@ -64,10 +66,9 @@ export const KEYSPACE_DEFAULTS: KeyspaceSettings = {
  * @throws {ConfigurationError} when a value and its key would not fit into a message
  */
 export function resolveKeyspaceOptions(options: KeyspaceOptions = {}): KeyspaceSettings {
+  checkOptions(options, KEYSPACE_DEFAULTS);
   const given = options as Readonly<Record<string, unknown>>;
   for (const [option, value] of Object.entries(given)) {
-    if (!Object.hasOwn(KEYSPACE_DEFAULTS, option))
-      throw new InvalidArgumentError(option, "is not an option of a key space");
     if (value === undefined) continue;
     if (option === "name") {
       if (typeof value !== "string" || !/^[\w.:@-]{1,64}$/.test(value))

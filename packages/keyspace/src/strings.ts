@@ -47,7 +47,7 @@ export function addTo(
   const before = text === undefined ? 0 : integerOf(text);
   if (before === undefined) throw new NotAnIntegerError(key, "is not an integer");
   if (!Number.isSafeInteger(by))
-    throw new NotAnIntegerError(key, `cannot be changed by ${by}, which is not an integer`);
+    throw new NotAnIntegerError(key, `cannot be changed by ${String(by)}, which is not an integer`);
   const sum = before + by;
   const own = slot?.counts.find(({ origin }) => origin === store.set.replica);
   const amount = (own?.item.number ?? 0) + by;

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import {
   ClosedError,
   ConfigurationError,
+  checkObject,
   InvalidArgumentError,
   nameOf,
   ProtocolError,
@@ -59,6 +60,7 @@ export class Mesh implements Transport {
   /** @throws what `resolveOptions` throws: options that cannot be used, alone or together */
   constructor(options: MeshOptions, listener: TransportListener) {
     const settings = resolveOptions(options);
+    checkObject("listener", listener, ["peerUp", "peerDown", "unreachable", "drained", "frame"]);
     this.#settings = settings;
     this.#listener = listener;
     this.#replica = settings.replica;

@@ -1,10 +1,14 @@
 /** What a mesh can be told, what it takes when it is told nothing, and which combinations it refuses. */
 import {
   ConfigurationError,
+  checkFunction,
+  checkObject,
+  checkString,
   InvalidArgumentError,
   isReplicaId,
   LimitError,
   type ReplicaId,
+  stringsIn,
 } from "@presently/replica";
 import { isLoopback, normalizeAddress } from "./address.ts";
 import { SecretRequiredError } from "./errors.ts";
@@ -135,9 +139,11 @@ export type Settings = Required<Omit<MeshOptions, Hooks | "protocol">> &
 
 /** The fewest bytes of a secret where other machines reach the mesh. Whoever sees a handshake can guess at leisure. */
 export const SECRET_BYTES_MIN = 16;
+const FUNCTIONS = ["random", "log", "onError", "onIdTaken", "onStaleIncarnation"] as const;
 
 /** Whether the text is a peer that can be dialled: an address, or a name to look up. */
 export function isPeer(text: string): boolean {
+  checkString("peer", text);
   return normalizeAddress(text) !== undefined || parsePeerName(text) !== undefined;
 }
 
@@ -150,7 +156,14 @@ export function isPeer(text: string): boolean {
  * @throws {LimitError} `LIMIT_REACHED` for more peers than `addressesMax`, or more secrets than fit a handshake
  */
 export function resolveOptions(options: MeshOptions): Settings {
-  const { advertise, peers = [], protocol = {} } = options;
+  checkObject("options", options);
+  const { advertise, protocol = {} } = options;
+  const peers = stringsIn("option peers", options.peers ?? []);
+  stringsIn("option secrets", options.secrets ?? []);
+  checkObject("option protocol", protocol);
+  stringsIn("option protocol.capabilities", protocol.capabilities ?? []);
+  for (const name of FUNCTIONS)
+    if (options[name] !== undefined) checkFunction(`option ${name}`, options[name]);
   const names = peers.map(parsePeerName);
   const settings: Settings = {
     secrets: [],
@@ -228,6 +241,7 @@ function checkNumbers(settings: Settings): void {
 function checkContradictions(settings: Settings): void {
   const { secrets, host, peers, names, addressesMax, dialMinMs, dialMaxMs, frameBytesMax, maxBufferedBytes } =
     settings;
+  checkString("option host", host);
   if (secrets.length === 0 && !isLoopback(host)) throw new SecretRequiredError(host);
   if (!isLoopback(host) && secrets.some((secret) => Buffer.byteLength(secret) < SECRET_BYTES_MIN))
     throw new ConfigurationError(
@@ -258,6 +272,7 @@ function requirePeer(peer: string): string {
 }
 
 function requireAddress(what: string, address: string): string {
+  checkString(what, address);
   const normalized = normalizeAddress(address);
   const problem = `has ${JSON.stringify(address)}, which is not a ws:// or wss:// URL to dial`;
   require(normalized !== undefined, what, problem);

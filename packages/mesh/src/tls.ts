@@ -6,7 +6,13 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import type { ConnectionOptions, TLSSocket } from "node:tls";
-import { ConfigurationError, InvalidArgumentError } from "@presently/replica";
+import {
+  ConfigurationError,
+  checkFunction,
+  checkObject,
+  checkString,
+  InvalidArgumentError,
+} from "@presently/replica";
 import { type Refusal, refusal } from "./refusal.ts";
 
 /** Certificates and keys are PEM texts. Given, the mesh listens with TLS and its address begins with `wss://`. */
@@ -39,6 +45,9 @@ export function checkTls(
   advertise: string | undefined,
   naming: (path: string) => string = (path) => `option ${path}`,
 ): void {
+  checkFunction("naming", naming);
+  checkObject("tls", tls);
+  if (advertise !== undefined) checkString(naming("advertise"), advertise);
   const [leaf] = certificatesIn(tls.cert, naming("tls.cert"));
   if (tls.ca !== undefined) certificatesIn(tls.ca, naming("tls.ca"));
   if (!leaf!.checkPrivateKey(privateKeyIn(tls.key, naming("tls.key")))) {

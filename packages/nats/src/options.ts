@@ -1,6 +1,7 @@
 /** What can be configured of NATS as a transport. */
 import type { NodeConnectionOptions } from "@nats-io/transport-node";
 import { InvalidArgumentError } from "presently";
+import { checkInteger, checkObject } from "presently/drop-in";
 
 /** Those of the NATS client, besides the few that the transport needs for itself, and its own. */
 export interface NatsOptions
@@ -28,6 +29,7 @@ export interface NatsSettings {
 
 /** @throws {InvalidArgumentError} for a value that cannot be used */
 export function resolveNatsOptions(options: NatsOptions): NatsSettings {
+  checkObject("options", options);
   const {
     subjectPrefix = "presently",
     greetIntervalMs = 5_000,
@@ -36,12 +38,10 @@ export function resolveNatsOptions(options: NatsOptions): NatsSettings {
     returnGraceMs = 3_000,
     ...connection
   } = options;
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(subjectPrefix))
+  if (typeof subjectPrefix !== "string" || !/^[A-Za-z0-9_-]{1,64}$/.test(subjectPrefix))
     throw new InvalidArgumentError("subjectPrefix", "must be 1 to 64 letters, digits, _ or -");
   const counts = { greetIntervalMs, maxBufferedBytes, linksMax, returnGraceMs };
-  for (const [name, value] of Object.entries(counts))
-    if (!Number.isSafeInteger(value) || value < 1)
-      throw new InvalidArgumentError(name, `must be an integer of at least 1, not ${value}`);
+  for (const [name, value] of Object.entries(counts)) checkInteger(name, value, 1);
   return {
     connection: { reconnectTimeWait: 200, reconnectJitter: 100, ...connection },
     subjectPrefix,

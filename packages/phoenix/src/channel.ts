@@ -1,5 +1,6 @@
 /** What a callback sees of its channel: one client's membership of one topic. */
 import type { Meta } from "presently";
+import { checkObject, checkString } from "presently/drop-in";
 import type { ConnectionInfo } from "./connection-info.ts";
 import type { Payload, Ref } from "./message.ts";
 import type { PresenceEntry, PresenceMap, PresenceMeta } from "./presence-map.ts";
@@ -71,16 +72,19 @@ export class Channel<Assigns = unknown> {
 
   /** Sends to this client only. During `join` it waits until the join is answered. @throws {FrameError} for names too long for a binary frame */
   push(event: string, payload: Payload = {}): void {
+    checkString("event", event);
     this.#control.push(event, payload);
   }
 
   /** Sends to every client of the topic in the cluster, this one included. @throws {LimitError} beyond `broadcastBytesMax` of the node */
   broadcast(event: string, payload: Payload = {}): void {
+    checkString("event", event);
     this.#control.broadcast(event, payload, true);
   }
 
   /** As `broadcast`, but not to this client. */
   broadcastFrom(event: string, payload: Payload = {}): void {
+    checkString("event", event);
     this.#control.broadcast(event, payload, false);
   }
 
@@ -91,6 +95,7 @@ export class Channel<Assigns = unknown> {
 
   /** Answers a message by its `replyRef`. Dropped if the client is gone. */
   reply(ref: ReplyRef, reply: Reply): void {
+    checkObject("ref", ref);
     this.#control.reply(ref, reply);
   }
 

@@ -3,7 +3,7 @@
  * It is what `presently start --phoenix` serves, to try phoenix.js against a cluster without writing a server.
  */
 import { InvalidArgumentError, type Meta, PresentlyError, type PresentlyNode } from "presently";
-import { attach, type CheckOrigin, type RosterOptions } from "presently/drop-in";
+import { attach, type CheckOrigin, checkNode, checkObject, type RosterOptions } from "presently/drop-in";
 import type { Channel } from "./channel.ts";
 import type { AnyHandler } from "./channel-definition.ts";
 import type { ConnectionInfo, Params } from "./connection-info.ts";
@@ -50,6 +50,8 @@ const KEY_BYTES_MAX = 255;
  * @throws {InvalidArgumentError} for a node without `http`, and for options that cannot be used
  */
 export function serveEndpoint(node: PresentlyNode, options: EndpointOptions = {}): PhoenixSocket<Assigns> {
+  checkNode(node);
+  checkObject("options", options);
   const { path = "/socket", key = "user_id", tokenSecret, checkOrigin, roster, limits, onNotice } = options;
   const server = node.httpServer;
   if (server === undefined) throw new InvalidArgumentError("node", "must have the option http");

@@ -1,4 +1,5 @@
 /** What travels between a client and its channels, before and after the wire. */
+import { jsonOf } from "presently/drop-in";
 
 /** Names a message, or the join that a message belongs to. Chosen by the client; phoenix.js uses strings. */
 export type Ref = string | number | null;
@@ -67,8 +68,8 @@ export class EncodedJson {
   }
 }
 
-/** @throws {TypeError} for what JSON cannot say, a BigInt or a circle. `undefined` is an empty map. */
+/** @throws {InvalidArgumentError} for what JSON cannot say, a BigInt or a circle. `undefined` is an empty map. */
 export function toJson(payload: Payload): string {
   if (payload instanceof EncodedJson) return payload.text;
-  return payload === undefined ? "{}" : (JSON.stringify(payload) ?? "{}");
+  return payload === undefined ? "{}" : jsonOf("payload", payload);
 }

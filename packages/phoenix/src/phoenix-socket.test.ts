@@ -22,7 +22,7 @@ describe("a socket is refused", () => {
     [
       "a limit that does not exist",
       { limits: { frameBytes: 1 } as never },
-      "limits.frameBytes does not exist",
+      "limits.frameBytes is not an option",
     ],
     ["an origin that is none", { checkOrigin: ["shop.example"] }, "checkOrigin has"],
   ])("%s", (_, options, problem) => {

@@ -7,6 +7,10 @@ import {
   Attachments,
   attach,
   type CheckOrigin,
+  checkFunction,
+  checkNode,
+  checkObject,
+  checkString,
   type DrainOptions,
   drain,
   type Gate,
@@ -93,6 +97,10 @@ export class PhoenixSocket<Assigns = unknown> {
 
   /** @throws {InvalidArgumentError} for an option that cannot be used */
   constructor(node: PresentlyNode, options: PhoenixSocketOptions<Assigns> = {}) {
+    checkNode(node);
+    checkObject("options", options);
+    for (const name of ["connect", "id"] as const)
+      if (options[name] !== undefined) checkFunction(name, options[name]);
     this.#node = node;
     this.#limits = resolveLimits(options.limits);
     this.#notice = guardNotices(options.onNotice ?? warnOfNotice);
@@ -160,6 +168,8 @@ export class PhoenixSocket<Assigns = unknown> {
    * @throws {ConfigurationError} for `handleMetas` without `init`
    */
   channel(pattern: string, definition: ChannelDefinition<Assigns> = {}): this {
+    checkString("pattern", pattern);
+    checkObject("definition", definition);
     const { presence } = definition;
     checkDiffInterval((presence || undefined)?.diffIntervalMs);
     const fetch = (presence || undefined)?.fetch;
@@ -188,11 +198,14 @@ export class PhoenixSocket<Assigns = unknown> {
    * @throws {LimitError} beyond `broadcastBytesMax` of the node
    */
   broadcast(topic: string, event: string, payload: Payload = {}): void {
+    checkString("topic", topic);
+    checkString("event", event);
     this.#exchange.broadcast(topic, event, payload);
   }
 
   /** Closes the connections with this id, on whatever node they are, with 1001: their clients connect again, and are asked again. */
   disconnect(id: string): void {
+    checkString("id", id);
     this.#exchange.broadcast(id, DISCONNECT, {});
   }
 

@@ -1,11 +1,11 @@
 /** Presence by topic, for server code that is no channel: the functions of a Phoenix presence module. */
 import type { Meta } from "presently";
-import type { Roster } from "presently/drop-in";
+import { checkObject, checkString, type Roster } from "presently/drop-in";
 import type { MetaChange } from "./channel.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Fetcher } from "./fetcher.ts";
 import { groupByKey, type PresenceEntry, type PresenceMap } from "./presence-map.ts";
-import type { Tracker } from "./tracker.ts";
+import { keyText, type Tracker } from "./tracker.ts";
 
 export interface SocketPresenceOptions {
   readonly roster: Roster;
@@ -38,6 +38,7 @@ export class SocketPresence {
   /** Takes one presence of the owner away, or all of them on all topics. Nothing happens if there is none. */
   untrack(owner: object, topic?: string, key?: string | number): void {
     const tracker = this.#trackerOf(owner);
+    if (topic !== undefined) checkString("topic", topic);
     if (topic === undefined || key === undefined) tracker.close();
     else tracker.untrack(topic, key);
   }
@@ -49,14 +50,16 @@ export class SocketPresence {
 
   /** Everybody who is present on the topic, in the whole cluster, as `fetch` shows them; `{}` if nobody is. */
   async list(topic: string): Promise<PresenceMap> {
+    checkString("topic", topic);
     const { roster, fetcherOf } = this.#options;
     return fetcherOf(topic)(topic, groupByKey(roster.list(topic)));
   }
 
   /** One key of the list; `[]` if it is absent. */
   async getByKey(topic: string, key: string | number): Promise<PresenceEntry | readonly []> {
+    checkString("topic", topic);
     const { roster, fetcherOf } = this.#options;
-    const name = String(key);
+    const name = keyText(key);
     const presences = roster.get(topic, name);
     if (presences.length === 0) return [];
     return (await fetcherOf(topic)(topic, groupByKey(presences)))[name] ?? [];
@@ -64,6 +67,7 @@ export class SocketPresence {
 
   /** Has `handleMetas` told of the topic although nobody has joined it at this node; until the returned function is called. */
   observe(topic: string): () => void {
+    checkString("topic", topic);
     const held = this.#options.exchange.hold(topic);
     // Reading it starts it.
     void held.feed;
@@ -74,12 +78,13 @@ export class SocketPresence {
     };
   }
 
-  /** Has an owner use a tracker that ends with it: called for each channel. */
+  /** @internal Has an owner use a tracker that ends with it: called for each channel. */
   adopt(owner: object, tracker: Tracker): void {
     this.#trackers.set(owner, tracker);
   }
 
   #trackerOf(owner: object): Tracker {
+    if (typeof owner !== "function") checkObject("owner", owner);
     const own = this.#trackers.get(owner);
     if (own !== undefined) return own;
     const tracker = this.#options.newTracker();

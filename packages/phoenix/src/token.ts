@@ -1,6 +1,7 @@
 /** JSON web tokens, as phoenix.js clients send them with `authToken` or as a parameter. */
 import type { JWTPayload } from "jose";
 import { jwtVerifier } from "presently";
+import { checkString } from "presently/drop-in";
 
 /** Gives the claims of a token that is genuine and valid now; undefined for every other one. */
 export type TokenVerifier = (token: string) => Promise<JWTPayload | undefined>;
@@ -12,6 +13,7 @@ export type TokenVerifier = (token: string) => Promise<JWTPayload | undefined>;
  * @throws {InvalidArgumentError} for an empty secret, or a key of another kind
  */
 export function tokenVerifier(secret: string): TokenVerifier {
+  checkString("secret", secret);
   const verify = jwtVerifier({ secret });
   return async (token) => {
     const verdict = await verify(token);

@@ -1,6 +1,6 @@
 /** The presences of one owner, with Phoenix's rules over those of the node's sessions. */
 import { ClosedError, type Meta } from "presently";
-import { plain, type Roster, type RosterSession } from "presently/drop-in";
+import { checkString, plain, type Roster, type RosterSession } from "presently/drop-in";
 import type { MetaChange } from "./channel.ts";
 import { AlreadyTrackedError, NoPresenceError } from "./errors.ts";
 import { endPresence, type Lingering, nameOf, type Place } from "./lingering.ts";
@@ -26,7 +26,8 @@ export class Tracker {
    */
   track(topic: string, key: string | number, meta: Meta): string {
     if (this.#ended) throw new ClosedError("this channel");
-    const name = String(key);
+    const name = keyText(key);
+    checkString("topic", topic);
     if (this.#find(topic, name) !== undefined) throw new AlreadyTrackedError(topic, name);
     const said = withoutRefs(meta);
     const resumed = this.#resume(topic, name);
@@ -43,15 +44,15 @@ export class Tracker {
 
   /** Takes over what a connection that broke has tracked, with its meta; answers whether there was something. */
   resume(topic: string, key: string | number): boolean {
-    return this.#resume(topic, String(key)) !== undefined;
+    return this.#resume(topic, keyText(key)) !== undefined;
   }
 
   holds(topic: string, key: string | number): boolean {
-    return this.#find(topic, String(key)) !== undefined;
+    return this.#find(topic, keyText(key)) !== undefined;
   }
 
   untrack(topic: string, key: string | number): void {
-    const name = nameOf(topic, String(key));
+    const name = nameOf(topic, keyText(key));
     const place = this.#places.get(name);
     this.#places.delete(name);
     if (place !== undefined) endPresence(place);
@@ -59,7 +60,8 @@ export class Tracker {
 
   /** @throws {NoPresenceError} if this owner does not track the key on the topic */
   update(topic: string, key: string | number, change: MetaChange): string {
-    const name = String(key);
+    const name = keyText(key);
+    checkString("topic", topic);
     const session = this.#find(topic, name)?.session;
     if (session === undefined) throw new NoPresenceError(topic, name);
     const meta = typeof change === "function" ? change(metaOf(session.get(topic, name)!)) : change;
@@ -108,6 +110,13 @@ export class Tracker {
     const place = this.#places.get(nameOf(topic, key));
     return place?.session.get(topic, key) === undefined ? undefined : place;
   }
+}
+
+/** Phoenix takes integers for keys too. */
+export function keyText(key: string | number): string {
+  if (typeof key === "number") return String(key);
+  checkString("key", key);
+  return key;
 }
 
 /** References are the cluster's to give: a meta that was read has those of its time. */

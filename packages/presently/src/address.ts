@@ -1,5 +1,5 @@
 /** Addresses as people write them: `127.0.0.1:4001`, `[::1]:4001`, `localhost:4001`. */
-import { InvalidArgumentError } from "@presently/replica";
+import { checkString, InvalidArgumentError } from "@presently/replica";
 
 /** Where a server listens. */
 export interface HostAndPort {
@@ -33,5 +33,6 @@ export function formatHostAndPort({ host, port }: HostAndPort): string {
 
 /** Whether only processes of this machine can reach a server that listens on `host`. */
 export function isLoopback(host: string): boolean {
+  checkString("host", host);
   return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

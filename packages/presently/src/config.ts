@@ -71,10 +71,10 @@ function fieldsAt(given: Record<string, unknown>, section: Section): unknown {
 function refuseUnknownFields(given: Record<string, unknown>, naming: OptionNaming): void {
   for (const section of sections) {
     const fields = fieldsAt(given, section);
-    if (fields === undefined) continue;
-    if (typeof fields !== "object" || fields === null || Array.isArray(fields)) {
+    if (fields === undefined && section !== "") continue;
+    // An option is named only where it is at fault: what is named is where a configuration file is pointed at.
+    if (typeof fields !== "object" || fields === null || Array.isArray(fields))
       throw new InvalidArgumentError(section === "" ? "options" : naming(section), "must be an object");
-    }
     for (const field of Object.keys(fields)) {
       const path = section === "" ? field : `${section}.${field}`;
       const known =
@@ -222,6 +222,11 @@ function checkContradictions(config: NodeConfig, naming: OptionNaming): void {
   for (const hook of access === undefined ? [] : (["authenticate", "authorize"] as const))
     if (typeof access?.[hook] !== "function")
       throw new InvalidArgumentError(naming("access"), `must have a function ${hook}: see createAccess`);
+  if (config.onNotice !== undefined && typeof config.onNotice !== "function")
+    throw new InvalidArgumentError(naming("onNotice"), "must be a function");
+  for (const level of config.log === undefined ? [] : (["debug", "info", "warn", "error"] as const))
+    if (typeof config.log?.[level] !== "function")
+      throw new InvalidArgumentError(naming("log"), `must have a function ${level}`);
   if (mesh?.tls !== undefined) checkTls(mesh.tls, mesh.advertise, (path) => naming(`mesh.${path}`));
   if (mesh && secrets.length === 0 && !isLoopback(mesh.host)) {
     throw new ConfigurationError(

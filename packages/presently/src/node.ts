@@ -6,8 +6,12 @@ import {
   ConfigurationError,
   type Counters,
   type CountListener,
+  checkFunction,
+  checkInteger,
+  checkObject,
+  checkOptions,
+  checkString,
   Endpoint,
-  InvalidArgumentError,
   isReplicaId,
   type MessageListener,
   nameOf,
@@ -34,7 +38,7 @@ import { ClientAddresses } from "./access/client-address.ts";
 import { noTransport } from "./alone.ts";
 import { systemClock } from "./clock.ts";
 import { resolveConfig } from "./config.ts";
-import type { DrainOptions } from "./drop-in/drain.ts";
+import { checkDrainOptions, type DrainOptions } from "./drop-in/drain.ts";
 import { EVICTION_CHANNEL, type Eviction, evictEverywhere } from "./eviction.ts";
 import { GuardedLog } from "./guarded-log.ts";
 import type { LinkReport, ServedNode } from "./http/served-node.ts";
@@ -208,6 +212,8 @@ export class PresentlyNode implements ServedNode {
    * the proxy names. Undefined when the socket is gone.
    */
   addressOf(request: IncomingMessage): string | undefined {
+    checkObject("request", request);
+    checkObject("request.socket", request.socket);
     return this.#clients.of(request);
   }
 
@@ -365,9 +371,11 @@ export class PresentlyNode implements ServedNode {
     to: ReplicaId,
     channel: string,
     payload: unknown,
-    { timeoutMs = REQUEST_TIMEOUT_MS }: { readonly timeoutMs?: number } = {},
+    options: { readonly timeoutMs?: number } = {},
   ): Promise<unknown> {
     return new Promise((resolve, reject) => {
+      checkOptions(options, ["timeoutMs"]);
+      const { timeoutMs = REQUEST_TIMEOUT_MS } = options;
       this.#endpoint.request(to, channel, payload, timeoutMs, (answer) => {
         if (answer.ok) resolve(answer.payload);
         else reject(answer.error);
@@ -380,6 +388,7 @@ export class PresentlyNode implements ServedNode {
    * reaches the asker as a `REQUEST_FAILED` with its message. One handler for each channel.
    */
   onRequest(channel: string, handler: (payload: unknown, from: ReplicaId) => unknown): () => void {
+    checkFunction("handler", handler);
     return this.#endpoint.replica.messenger.onRequest(channel, (payload, from, responder) => {
       const failed = (error: unknown) => {
         this.#log.warn({ channel, from, error }, "a request could not be answered");
@@ -410,6 +419,7 @@ export class PresentlyNode implements ServedNode {
    * come back. One that is alive comes back by itself.
    */
   async evictEverywhere(replica: ReplicaId): Promise<Eviction> {
+    checkString("replica", replica);
     return await evictEverywhere(
       replica,
       this.cluster(),
@@ -523,6 +533,11 @@ export class PresentlyNode implements ServedNode {
    * @throws {InvalidArgumentError} (rejects) for an option that cannot be used
    */
   drain(options: DrainOptions = {}): Promise<void> {
+    try {
+      checkDrainOptions(options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     this.#draining ??= Promise.all([...this.#drainers].map((drainer) => drainer(options))).then(
       () => undefined,
     );
@@ -531,6 +546,7 @@ export class PresentlyNode implements ServedNode {
 
   /** Has `drain` call `drainer`, which sends the clients of one server away; until the returned function is called. */
   onDrain(drainer: Drainer): () => void {
+    checkFunction("drainer", drainer);
     this.#drainers.add(drainer);
     return () => void this.#drainers.delete(drainer);
   }
@@ -541,8 +557,7 @@ export class PresentlyNode implements ServedNode {
    * @throws {InvalidArgumentError} for a time that cannot be used
    */
   handOffFor(handoffMs = this.#config.handoffMs || DRAINED_HANDOFF_MS): number {
-    if (!Number.isSafeInteger(handoffMs) || handoffMs < 0)
-      throw new InvalidArgumentError("handoffMs", `must be an integer of at least 0, not ${handoffMs}`);
+    checkInteger("handoffMs", handoffMs, 0);
     this.#drainedHandoffMs = Math.max(this.#drainedHandoffMs ?? 0, handoffMs);
     return handoffMs;
   }
@@ -555,8 +570,16 @@ export class PresentlyNode implements ServedNode {
   /**
    * Leaves the cluster: tells the others, ends the event streams, closes every socket and settles when that is done.
    * What was tracked stays readable here, and is gone elsewhere after `handoffMs`. Further calls give the same promise.
+   *
+   * @throws {InvalidArgumentError} for an option that cannot be used; the node goes on then
    */
   stop(options: StopOptions = {}): Promise<void> {
+    try {
+      checkOptions(options, ["handoffMs"]);
+      if (options.handoffMs !== undefined) checkInteger("handoffMs", options.handoffMs, 0);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return this.#stop("asked", options);
   }
 

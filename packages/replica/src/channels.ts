@@ -1,5 +1,6 @@
 /** Who listens to which channel. */
 import type { ReplicaId } from "@presently/crdt";
+import { checkFunction } from "./arguments.ts";
 import { copyBytes, freezeJson } from "./json-copy.ts";
 import { checkText } from "./limits.ts";
 import { reportRejection } from "./listener-call.ts";
@@ -22,6 +23,7 @@ export class Channels {
   /** Calls `listener` with every payload on the channel until the returned function is called. */
   listen(channel: string, listener: MessageListener): () => void {
     checkText("channel", channel, this.settings.topicBytesMax);
+    checkFunction("listener", listener);
     let listeners = this.listeners.get(channel);
     if (listeners === undefined) {
       listeners = new Set();

@@ -1,4 +1,13 @@
 export { incarnationOf, isReplicaId, nameOf, type ReplicaId, replicaId } from "@presently/crdt";
+export {
+  checkFunction,
+  checkInteger,
+  checkObject,
+  checkOptions,
+  checkString,
+  jsonOf,
+  stringsIn,
+} from "./arguments.ts";
 export type { MessageListener } from "./channels.ts";
 export type { Clock } from "./clock.ts";
 export { decodeMessage, encodeMessage, PROTOCOL_VERSION } from "./codec.ts";

@@ -3,10 +3,11 @@
  * direct links only; a peer that does not keep up goes without.
  */
 import type { ReplicaId } from "@presently/crdt";
+import { checkOptions, checkString, stringsIn } from "./arguments.ts";
 import { Channels, type MessageListener } from "./channels.ts";
 import type { Counters } from "./counters.ts";
 import { InvalidArgumentError } from "./errors.ts";
-import { takePayload } from "./limits.ts";
+import { checkText, takePayload } from "./limits.ts";
 import type { InterestAckMessage, InterestMessage, Message } from "./messages.ts";
 import type { ReplicaSettings } from "./options.ts";
 import type { Millis } from "./outbox.ts";
@@ -32,6 +33,8 @@ export interface BroadcastOptions {
   /** Only to nodes that want one of these topics of the channel, and to those whose wants are not known yet. Default: to all. */
   readonly topics?: readonly string[];
 }
+
+const BROADCAST_OPTIONS: readonly (keyof BroadcastOptions)[] = ["topics"];
 
 /** What the messenger asks of its replica. */
 export interface MessengerPort {
@@ -87,8 +90,10 @@ export class Messenger {
    * @throws {InvalidArgumentError} for a channel or payload that cannot be used
    * @throws {LimitError} beyond `broadcastBytesMax`
    */
-  broadcast(channel: string, payload: unknown, { topics }: BroadcastOptions = {}): void {
+  broadcast(channel: string, payload: unknown, options: BroadcastOptions = {}): void {
     const taken = takePayload(channel, payload, this.settings);
+    checkOptions(options, BROADCAST_OPTIONS);
+    const topics = options.topics && stringsIn("topics", options.topics);
     this.port.flush();
     const hashes = topics?.map((topic) => topicHash(channel, topic));
     const { ready, skipped } = this.port.readyPeers(
@@ -109,6 +114,8 @@ export class Messenger {
    * their topics leave out nodes that do not. Several may want the same; each ends for itself.
    */
   subscribe(channel: string, topic: string): TopicInterest {
+    checkText("channel", channel, this.settings.topicBytesMax);
+    checkString("topic", topic);
     const hash = topicHash(channel, topic);
     const telling = this.own.add(hash);
     let ended = false;
@@ -126,6 +133,7 @@ export class Messenger {
    * Sends a message to one replica; answers whether it went onto a link, or to ourselves. Errors as of `broadcast`.
    */
   send(to: ReplicaId, channel: string, payload: unknown): boolean {
+    checkString("to", to);
     return this.post(to, { type: "message", channel, payload: takePayload(channel, payload, this.settings) });
   }
 
@@ -146,8 +154,9 @@ export class Messenger {
     { timeoutMs, now }: { readonly timeoutMs: number; readonly now: Millis },
     settled: (answer: Answer) => void,
   ): void {
+    checkString("to", to);
     const taken = takePayload(channel, payload, this.settings);
-    if (!(timeoutMs > 0 && Number.isFinite(timeoutMs)))
+    if (typeof timeoutMs !== "number" || !(timeoutMs > 0 && Number.isFinite(timeoutMs)))
       throw new InvalidArgumentError("timeoutMs", "must be a positive number of milliseconds");
     this.requests.ask(to, channel, taken, now + timeoutMs, settled);
     this.port.wake(timeoutMs);

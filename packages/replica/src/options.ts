@@ -1,4 +1,5 @@
 /** What can be configured of a replica: every option with its unit, default, and what raising it buys and costs. */
+import { checkFunction, checkInteger, checkObject } from "./arguments.ts";
 import { ConfigurationError, InvalidArgumentError } from "./errors.ts";
 
 /** What can be set of a replica; only `name` and `incarnation` must be. */
@@ -125,23 +126,21 @@ export const REPLICA_DEFAULTS: Readonly<Record<keyof typeof DEFAULTS, number>> =
  * @throws {ConfigurationError} for two values that contradict each other; names both
  */
 export function resolveReplicaOptions(options: ReplicaOptions): ReplicaSettings {
+  checkObject("options", options);
   if (typeof options.name !== "string" || !/^[A-Za-z0-9._:@-]{1,64}$/.test(options.name)) {
     throw new InvalidArgumentError("name", "must be 1 to 64 letters, digits, or one of . _ : @ -");
   }
-  if (!Number.isSafeInteger(options.incarnation) || options.incarnation < 0) {
-    throw new InvalidArgumentError("incarnation", "must be an integer of at least 0");
-  }
+  checkInteger("incarnation", options.incarnation, 0);
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const random = options.random ?? seededRandom(`${options.name}@${options.incarnation}`);
   const settings: ReplicaSettings = { ...DEFAULTS, ...(given as ReplicaOptions), random };
+  checkFunction("random", random);
   for (const option of Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]) {
-    const least = option === "flushIntervalMs" || option === "diffIntervalMs" ? 0 : 1;
-    if (!Number.isSafeInteger(settings[option]) || settings[option] < least) {
-      throw new InvalidArgumentError(
-        option,
-        `must be an integer of at least ${least}, not ${settings[option]}`,
-      );
-    }
+    checkInteger(
+      option,
+      settings[option],
+      option === "flushIntervalMs" || option === "diffIntervalMs" ? 0 : 1,
+    );
   }
   const { flushIntervalMs, heartbeatIntervalMs, downAfterMs, evictAfterMs } = settings;
   if (flushIntervalMs > heartbeatIntervalMs) {

@@ -1,4 +1,5 @@
 /** Who watches the people of a topic, and when time changes what they are told. */
+import { checkString } from "./arguments.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import type { Millis } from "./outbox.ts";
 import {
@@ -104,6 +105,7 @@ class PeopleWatch implements People {
   }
 
   get(key: string): Person | undefined {
+    checkString("key", key);
     return this.view.get(key);
   }
 
@@ -115,12 +117,14 @@ class PeopleWatch implements People {
     return this.ended ? Number.POSITIVE_INFINITY : this.view.nextDeadline;
   }
 
+  /** @internal */
   apply(change: TopicChange): void {
     const events = this.view.apply(change);
     if (change.type === "diff") this.tellEvents(events);
     else this.tell({ type: "state", topic: this.topic, number: 0, people: this.view.list() });
   }
 
+  /** @internal */
   tick(now: Millis): void {
     if (!this.ended) this.tellEvents(this.view.tick(now));
   }

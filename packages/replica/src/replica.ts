@@ -5,6 +5,7 @@
  * outputs on every machine, so one implementation runs in production and in the simulator.
  */
 import { nameOf, type ReplicaId, replicaId } from "@presently/crdt";
+import { checkFunction, checkOptions, checkString, stringsIn } from "./arguments.ts";
 import type { MessageListener } from "./channels.ts";
 import { Content } from "./content.ts";
 import { type Counters, newCounters } from "./counters.ts";
@@ -152,27 +153,32 @@ export class Replica {
 
   /** Who is present on a topic, key by key. From local memory. Cost: O(answer). */
   list(topic: string): readonly Presence[] {
+    checkString("topic", topic);
     return this.content.roster.list(topic);
   }
 
   /** The presences of one key on a topic. Cost: O(answer). */
   get(topic: string, key: string): readonly Presence[] {
+    checkString("topic", topic);
+    checkString("key", key);
     return this.content.roster.get(topic, key);
   }
 
   /** Cost: O(1). */
   count(topic: string): TopicCount {
+    checkString("topic", topic);
     return this.content.roster.count(topic);
   }
 
   /** Topics on which somebody is present, in code unit order. Cost: O(topics). */
   topics(prefix = ""): readonly TopicSummary[] {
+    checkString("prefix", prefix);
     return this.content.roster.summaries(prefix);
   }
 
   /** On which topics these keys are present; keys that are nowhere are left out. Cost: O(keys + answer). */
   where(keys: Iterable<string>): Map<string, readonly string[]> {
-    return this.content.roster.where(keys);
+    return this.content.roster.where(stringsIn("keys", keys));
   }
 
   /**
@@ -182,6 +188,8 @@ export class Replica {
    * @throws {LimitError} beyond `watchersMax`
    */
   watch(topic: string, watcher: Watcher): () => void {
+    checkString("topic", topic);
+    checkFunction("watcher", watcher);
     return this.content.roster.watch(topic, watcher);
   }
 
@@ -192,6 +200,8 @@ export class Replica {
    * @throws {LimitError} beyond `watchersMax`
    */
   watchCount(topic: string, listener: CountListener): () => void {
+    checkString("topic", topic);
+    checkFunction("listener", listener);
     return this.content.roster.watchCount(topic, listener);
   }
 
@@ -204,6 +214,9 @@ export class Replica {
    * @throws {LimitError} beyond `watchersMax`
    */
   watchPeople(topic: string, options: PeopleOptions, listener: PeopleListener): People {
+    checkString("topic", topic);
+    checkOptions(options, ["graceMs"]);
+    checkFunction("listener", listener);
     return this.content.people.watch(topic, options, listener);
   }
 
@@ -214,16 +227,21 @@ export class Replica {
    * @throws {LimitError} beyond `watchersMax`
    */
   watchTopics(prefix: string, listener: TopicsListener): () => void {
+    checkString("prefix", prefix);
+    checkFunction("listener", listener);
     return this.content.roster.watchTopics(prefix, listener);
   }
 
   /** Makes all changes of `work` one diff, and one delta as far as frames allow. Returns what `work` returns. */
   batch<T>(work: () => T): T {
+    checkFunction("work", work);
     return this.content.change(work);
   }
 
   /** Removes every entry of `key` on `topic` that is seen here, whoever holds it; answers how many. Its sessions are told. */
   remove(topic: string, key: string): number {
+    checkString("topic", topic);
+    checkString("key", key);
     return this.content.remove(topic, key);
   }
 
@@ -241,6 +259,7 @@ export class Replica {
 
   /** Forgets a replica at once, with its entries; answers whether it was known. One that is alive returns by itself. */
   evict(replica: ReplicaId): boolean {
+    checkString("replica", replica);
     const known = this.content.change(() => this.membership.evictNow(replica));
     this.followers.tell();
     return known;
@@ -251,6 +270,7 @@ export class Replica {
    * it changes, after the presences of that change; until the returned function is called.
    */
   onReplica(listener: ReplicaListener): () => void {
+    checkFunction("listener", listener);
     return this.followers.listen(listener);
   }
 

@@ -3,6 +3,7 @@
  * its time, exactly one of these. Nothing is asked twice: whoever asks knows whether that would be safe.
  */
 import type { ReplicaId } from "@presently/crdt";
+import { checkFunction } from "./arguments.ts";
 import { InvalidArgumentError, PresentlyError } from "./errors.ts";
 import { checkText, takePayload } from "./limits.ts";
 import { reportRejection } from "./listener-call.ts";
@@ -90,6 +91,7 @@ export class Requests {
   /** @throws {InvalidArgumentError} if the channel is no topic, or is handled already */
   handle(channel: string, handler: RequestHandler): () => void {
     checkText("channel", channel, this.settings.topicBytesMax);
+    checkFunction("handler", handler);
     if (this.handlers.has(channel))
       throw new InvalidArgumentError("channel", `${JSON.stringify(channel)} has a handler already`);
     this.handlers.set(channel, handler);

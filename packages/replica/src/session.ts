@@ -1,7 +1,8 @@
 /** The local owner of presences: a socket, a process. Closing it takes away everything that it tracked. */
+import { checkFunction, checkInteger, checkOptions, checkString } from "./arguments.ts";
 import type { Entry } from "./entry.ts";
 import { type EntryHolder, heldCount } from "./entry-bag.ts";
-import { ClosedError, InvalidArgumentError } from "./errors.ts";
+import { ClosedError } from "./errors.ts";
 import { callListener } from "./listener-call.ts";
 import type { LocalPresences } from "./local-presences.ts";
 import type { Meta, Presence } from "./presence.ts";
@@ -11,6 +12,8 @@ export interface SessionOptions {
   /** How long what it tracks stays after `drop`. Default 0 ms: `drop` is `close`. */
   readonly lingerMs?: number;
 }
+
+const OPTIONS: readonly (keyof SessionOptions)[] = ["lingerMs"];
 
 /** The local owner of presences, a socket for example; made by `session()`. Closing it takes away all that it tracks. */
 export class Session implements EntryHolder {
@@ -23,9 +26,12 @@ export class Session implements EntryHolder {
   private removedListeners: Set<(presence: Presence) => void> | undefined = undefined;
 
   /** @throws {InvalidArgumentError} for an option that cannot be used */
-  constructor(owner: LocalPresences, { lingerMs = 0 }: SessionOptions = {}) {
+  constructor(owner: LocalPresences, options: SessionOptions = {}) {
+    checkOptions(options, OPTIONS);
+    const { lingerMs = 0 } = options;
     this.owner = owner;
-    this.lingerMs = checkLinger(lingerMs);
+    checkInteger("lingerMs", lingerMs, 0);
+    this.lingerMs = lingerMs;
   }
 
   /**
@@ -53,17 +59,23 @@ export class Session implements EntryHolder {
    */
   update(topic: string, key: string, meta: Meta | ((previous: Meta) => Meta)): string {
     this.assertOpen();
+    checkString("topic", topic);
+    checkString("key", key);
     return this.owner.update(this, topic, key, meta).ref;
   }
 
   /** Takes the entry away, after `drop` one that still lingers. Returns true if there was one. */
   untrack(topic: string, key: string): boolean {
     if (this.state === "closed") throw new ClosedError("this session");
+    checkString("topic", topic);
+    checkString("key", key);
     return this.owner.untrack(this, topic, key);
   }
 
   /** What this session itself tracks under `key` on `topic`. */
   get(topic: string, key: string): Presence | undefined {
+    checkString("topic", topic);
+    checkString("key", key);
     return this.owner.find(this, topic, key)?.presence;
   }
 
@@ -91,8 +103,9 @@ export class Session implements EntryHolder {
    * @throws {InvalidArgumentError} for a time that cannot be used
    */
   drop(lingerMs = this.lingerMs): void {
+    checkInteger("lingerMs", lingerMs, 0);
     if (this.state !== "open") return;
-    this.lingerMs = checkLinger(lingerMs);
+    this.lingerMs = lingerMs;
     if (this.lingerMs === 0 || this.size === 0) {
       this.close();
       return;
@@ -120,12 +133,13 @@ export class Session implements EntryHolder {
   /** Calls `listener` when another replica removes an entry of this session; returns a function that stops that. */
   onRemoved(listener: (presence: Presence) => void): () => void {
     this.assertOpen();
+    checkFunction("listener", listener);
     this.removedListeners ??= new Set();
     this.removedListeners.add(listener);
     return () => void this.removedListeners?.delete(listener);
   }
 
-  /** Called by the replica once another one has removed `entry`. `failed` is told what a listener threw. */
+  /** @internal Called by the replica once another one has removed `entry`. `failed` is told what a listener threw. */
   tellRemoved(entry: Entry, failed: (error: unknown) => void): void {
     for (const listener of this.removedListeners ?? []) callListener(listener, entry.presence, failed);
   }
@@ -134,10 +148,4 @@ export class Session implements EntryHolder {
   assertOpen(): void {
     if (this.state !== "open") throw new ClosedError("this session");
   }
-}
-
-function checkLinger(lingerMs: number): number {
-  if (!Number.isSafeInteger(lingerMs) || lingerMs < 0)
-    throw new InvalidArgumentError("lingerMs", `must be an integer of at least 0, not ${lingerMs}`);
-  return lingerMs;
 }

@@ -1,5 +1,6 @@
 /** Attaching presence to a SocketCluster server. */
 import type { PresentlyNode } from "presently";
+import { checkFunction, checkNode, checkObject } from "presently/drop-in";
 import { resolveOptions, type SocketClusterPresenceOptions } from "./options.ts";
 import type { SocketClusterServer } from "./server.ts";
 import { SocketClusterPresence } from "./socketcluster-presence.ts";
@@ -35,9 +36,13 @@ export function attach(
   options: AttachOptions,
   callback?: AttachCallback,
 ): SocketClusterPresence | undefined {
-  const { node, ...others } = options;
+  if (callback !== undefined) checkFunction("callback", callback);
   let presence: SocketClusterPresence;
   try {
+    checkObject("server", server, ["listener", "emitWarning"]);
+    checkObject("options", options);
+    const { node, ...others } = options;
+    checkNode(node);
     // Later, so that whoever listens to warnings only after this call hears of them.
     const warn = (message: string) => void setImmediate(() => server.emitWarning(new Error(message)));
     const settings = resolveOptions(others, server, warn);

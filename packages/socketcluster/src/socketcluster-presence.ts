@@ -1,6 +1,6 @@
 /** Presence of a SocketCluster server, over a Presently node: what `attach` gives. */
 import type { PresentlyNode } from "presently";
-import { handOffOnDrain, type Roster as Presences, rosterOf } from "presently/drop-in";
+import { checkString, handOffOnDrain, type Roster as Presences, rosterOf } from "presently/drop-in";
 import { judgeActions } from "./actions.ts";
 import { ClientGuard } from "./client-guard.ts";
 import { openDoor } from "./door.ts";
@@ -97,6 +97,7 @@ export class SocketClusterPresence {
 
   /** Who is on a channel, through whichever protocol, on all nodes. Cost: O(presences on it). */
   roster(channel: string): Roster {
+    checkString("channel", channel);
     return countConnections(channel, this.presences.list(channel));
   }
 

@@ -1,5 +1,6 @@
 /** Pointers and typing, in a component. */
 import { useCallback, useSyncExternalStore } from "react";
+import { isMap, require } from "../arguments.ts";
 import { type LiveValuesOptions, liveValues, type TypingOptions, typing } from "../index.ts";
 import { useInRoom } from "./use-room.ts";
 
@@ -21,6 +22,8 @@ export function useLiveValues<T>(
   event: string,
   options: LiveValuesOptions = {},
 ): UseLiveValues<T> {
+  require(typeof event === "string", "event", "a string");
+  require(isMap(options), "options", "an object");
   const { intervalMs, expireMs, valuesMax } = options;
   const live = useInRoom(
     topic,
@@ -48,6 +51,7 @@ export interface UseTyping {
 
 /** Who types in a room while the component is mounted, as `typing`. */
 export function useTyping(topic: string, options: TypingOptions = {}): UseTyping {
+  require(isMap(options), "options", "an object");
   const { event, expireMs, valuesMax } = options;
   const live = useInRoom(
     topic,

@@ -1,11 +1,14 @@
 /** One room for as long as a component is mounted. */
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { checkTopic, isMap, require } from "../arguments.ts";
 import type { AnyRoom, Meta, RoomOptions, RoomSnapshot } from "../index.ts";
 import { useClient } from "./client-context.ts";
 import { NOT_JOINED, SharedRooms } from "./shared-rooms.ts";
 
 /** The room as it is now; on a server, and before it is mounted, one that nobody has joined yet. */
 export function useSnapshot<M extends Meta>(topic: string, options: RoomOptions<M>): RoomSnapshot<M> {
+  checkTopic(topic);
+  require(isMap(options), "options", "an object");
   const rooms = SharedRooms.of(useClient());
   const latest = useRef(options);
   // Before the subscription, which is an effect as well, and of the same component.
@@ -33,6 +36,7 @@ export function useInRoom<T extends { close(): void }>(
   make: (room: AnyRoom) => T,
   key: string,
 ): T | undefined {
+  checkTopic(topic);
   const rooms = SharedRooms.of(useClient());
   const [made, setMade] = useState<T>();
   const latest = useRef(make);

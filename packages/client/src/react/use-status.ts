@@ -1,5 +1,6 @@
 /** Active or away, in a component. */
 import { useCallback, useSyncExternalStore } from "react";
+import { isMap, require } from "../arguments.ts";
 import {
   type ClientStatus,
   type Status,
@@ -15,6 +16,7 @@ import { useInRoom } from "./use-room.ts";
  * other than times count from the first mount on.
  */
 export function useStatus(topic: string, options: TrackStatusOptions = {}): Status {
+  require(isMap(options), "options", "an object");
   const { idleMs, hiddenMs } = options;
   const tracked = useInRoom(
     topic,

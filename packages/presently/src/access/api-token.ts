@@ -3,7 +3,7 @@
  * a token; 256 random bits need no slower hash.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { InvalidArgumentError } from "@presently/replica";
+import { checkString, InvalidArgumentError } from "@presently/replica";
 import { grantsOf } from "./scope.ts";
 
 /** A token as the configuration names it; `presently token create` prints one. */
@@ -31,6 +31,7 @@ export function createApiToken(): string {
 
 /** What is kept of a token: `sha256:…`. */
 export function hashApiToken(token: string): string {
+  checkString("token", token);
   return `sha256:${digest(token).toString("hex")}`;
 }
 

@@ -1,5 +1,5 @@
 /** A ready-made `access`: JSON web tokens for users, API tokens for programs, and what everybody may do. */
-import { InvalidArgumentError } from "@presently/replica";
+import { checkObject, checkOptions, InvalidArgumentError } from "@presently/replica";
 import type { JWTPayload } from "jose";
 import type { Access, Action, Credentials, Identity } from "./access.ts";
 import { type ApiToken, ApiTokens } from "./api-token.ts";
@@ -82,7 +82,9 @@ export function createAccess(options: AccessOptions): ReadyAccess {
   /** Which identities stand for an API token, and may be revoked. */
   const revocable = new WeakMap<Identity["claims"], string>();
 
-  async function authenticate({ token }: Pick<Credentials, "token">): Promise<Identity | undefined> {
+  async function authenticate(credentials: Pick<Credentials, "token">): Promise<Identity | undefined> {
+    checkObject("credentials", credentials);
+    const { token } = credentials;
     if (token === undefined) return nobody;
     const found = tokens.find(token);
     if (found === undefined) return await byJwt?.(token);
@@ -93,6 +95,7 @@ export function createAccess(options: AccessOptions): ReadyAccess {
   }
 
   function authorize(identity: Identity, action: Action): boolean {
+    checkObject("identity", identity);
     const token = revocable.get(identity.claims);
     return (token === undefined || tokens.has(token)) && authorizeByScopes(identity, action);
   }
@@ -157,8 +160,5 @@ function scopesOf(scopes: readonly string[], where: string): readonly string[] {
 
 function refuseUnknown(fields: object, section: keyof typeof known): void {
   const where = section === "" ? "access" : `access.${section}`;
-  if (typeof fields !== "object" || fields === null)
-    throw new InvalidArgumentError(where, "must be an object");
-  const unknown = Object.keys(fields).find((field) => !(known[section] as readonly string[]).includes(field));
-  if (unknown !== undefined) throw new InvalidArgumentError(`${where}.${unknown}`, "is unknown");
+  checkOptions(fields, known[section], `${where}.`);
 }

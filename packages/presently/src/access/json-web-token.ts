@@ -3,7 +3,7 @@
  * (Phoenix's `authToken`, AnyCable's `jid`) are to check them here.
  */
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { InvalidArgumentError } from "@presently/replica";
+import { checkObject, checkString, InvalidArgumentError } from "@presently/replica";
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose";
 import { holdsPem, pemBlocks, requireSharedSecret } from "./shared-secret.ts";
 
@@ -57,6 +57,7 @@ const DEFAULT_SHARED = ["HS256"] as const;
  * @throws {InvalidArgumentError} for an empty or short secret, a private key, or a key of another kind or form
  */
 export function jwtVerifier(rules: JwtRules): JwtVerifier {
+  checkObject("rules", rules);
   const {
     sharedSecretAlgorithms = DEFAULT_SHARED,
     clockToleranceMs = 0,
@@ -86,6 +87,7 @@ export function jwtVerifier(rules: JwtRules): JwtVerifier {
     ...(requiredClaims === undefined ? {} : { requiredClaims: [...requiredClaims] }),
   };
   return async (token) => {
+    checkString("token", token);
     if (token.length > TOKEN_CHARACTERS_MAX) return { ok: false, why: "invalid" };
     let why: "expired" | "invalid" = "invalid";
     for (const { key, algorithms } of keys) {

@@ -1,4 +1,5 @@
 /** The scopes that an identity carries in its claims, and the question whether they cover an action. */
+import { checkObject } from "@presently/replica";
 import type { Action, Identity } from "./access.ts";
 import { type Grant, grantOf } from "./scope.ts";
 
@@ -16,6 +17,9 @@ const grantsByClaims = new WeakMap<object, readonly Grant[]>();
  * Fits as the `authorize` of `createNode({ access })` beside an `authenticate` of your own.
  */
 export function authorizeByScopes(identity: Identity, action: Action): boolean {
+  checkObject("identity", identity);
+  checkObject("identity.claims", identity.claims);
+  checkObject("action", action);
   const { claims, id } = identity;
   let grants = grantsByClaims.get(claims);
   if (grants === undefined) {

@@ -1,5 +1,6 @@
 /** The time between a request to upgrade and its WebSocket, in which a client may already be gone. */
 import type { Duplex } from "node:stream";
+import { checkFunction, checkObject } from "@presently/replica";
 import { refuseUpgrade } from "./refuse-upgrade.ts";
 
 /** A connection that may be made. */
@@ -19,6 +20,9 @@ export async function admitUpgrade<Admitted extends Releasable>(
   admit: () => number | Promise<Admitted | number>,
   accept: (admitted: Admitted) => void,
 ): Promise<void> {
+  checkObject("stream", stream, ["on", "off", "once", "end", "destroy"]);
+  checkFunction("admit", admit);
+  checkFunction("accept", accept);
   // Without a listener, a client that is gone before the answer would end the process.
   const gone = () => stream.destroy();
   stream.on("error", gone);

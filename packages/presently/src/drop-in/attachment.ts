@@ -2,7 +2,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Server as SecureServer } from "node:https";
 import type { Duplex } from "node:stream";
-import { InvalidArgumentError } from "@presently/replica";
+import { checkObject, InvalidArgumentError } from "@presently/replica";
 import { namesOneHost } from "./one-host.ts";
 import { refuseUpgrade } from "./refuse-upgrade.ts";
 
@@ -70,7 +70,10 @@ const attached = new WeakMap<
  * @throws {InvalidArgumentError} for a path that does not begin with a slash
  */
 export function attach(server: Server | SecureServer, path: string, handlers: Handlers): () => void {
-  if (!path.startsWith("/")) throw new InvalidArgumentError("path", "must begin with a slash");
+  checkObject("server", server, ["on", "off", "emit", "listeners"]);
+  checkObject("handlers", handlers, ["request", "upgrade"]);
+  if (typeof path !== "string" || !path.startsWith("/"))
+    throw new InvalidArgumentError("path", "must begin with a slash");
   const mount = { base: path.replace(/\/+$/, ""), handlers };
   const { mounts, restore } = attached.get(server) ?? intercept(server);
   mounts.add(mount);

@@ -1,9 +1,12 @@
 /** Where one drop-in is attached, to be detached from each by itself, or from all. */
+import { checkFunction } from "@presently/replica";
+
 export class Attachments {
   readonly #ends = new Set<() => void>();
 
   /** Takes what `attach` gave; gives what detaches there, and does nothing when it is called again. */
   add(detach: () => void): () => void {
+    checkFunction("detach", detach);
     const end = () => {
       if (this.#ends.delete(end)) detach();
     };

@@ -1,5 +1,5 @@
 /** Options that are numbers, each with its default: the bounds and durations of a drop-in. */
-import { InvalidArgumentError } from "@presently/replica";
+import { checkInteger, checkObject, checkOptions } from "@presently/replica";
 import { GATE_DEFAULTS, type GateLimits } from "./gate.ts";
 
 /** How they are called in errors, and from where on they make sense. */
@@ -18,17 +18,16 @@ export interface BoundOptions {
 export function resolveBounds<T extends Readonly<Record<keyof T, number>>>(
   defaults: T,
   given: { readonly [Name in keyof T]?: number | undefined } = {},
-  { prefix = "limits.", least = 1 }: BoundOptions = {},
+  options: BoundOptions = {},
 ): T {
+  checkObject("defaults", defaults);
+  checkOptions(options, ["prefix", "least"]);
+  const { prefix = "limits.", least = 1 } = options;
+  checkOptions(given, defaults, prefix);
   const resolved = { ...defaults };
   for (const [name, value] of Object.entries(given) as [keyof T & string, unknown][]) {
     if (value === undefined) continue;
-    if (!Object.hasOwn(defaults, name)) throw new InvalidArgumentError(`${prefix}${name}`, "does not exist");
-    if (!Number.isSafeInteger(value) || (value as number) < least)
-      throw new InvalidArgumentError(
-        `${prefix}${name}`,
-        `must be an integer of at least ${least}, not ${value}`,
-      );
+    checkInteger(`${prefix}${name}`, value, least);
     resolved[name] = value as T[typeof name];
   }
   return resolved;

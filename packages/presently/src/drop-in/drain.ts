@@ -4,7 +4,7 @@
  * A drain is the beginning of a hand-off. What a client has tracked stays here for `handoffMs` from when it is sent away,
  * and is taken over by the node to which it comes, so that nobody counts it twice or sees it go.
  */
-import { InvalidArgumentError } from "@presently/replica";
+import { checkInteger, checkObject, checkOptions } from "@presently/replica";
 
 /** A drain takes at most this many batches, unless it is told how large they are. */
 const BATCHES_MAX = 50;
@@ -46,6 +46,7 @@ export interface DrainingNode {
  * after it hands off. Returns what ends that.
  */
 export function handOffOnDrain(node: DrainingNode): () => void {
+  checkObject("node", node, ["onDrain"]);
   return node.onDrain(async ({ handoffMs }) => void node.handOffFor(handoffMs));
 }
 
@@ -56,11 +57,14 @@ export function handOffOnDrain(node: DrainingNode): () => void {
  */
 export async function drain<Connection>(
   node: Pick<DrainingNode, "handOffFor">,
-  { begin, connections, sendAway }: Drained<Connection>,
-  { batchSize, intervalMs = 100, handoffMs }: DrainOptions = {},
+  drained: Drained<Connection>,
+  options: DrainOptions = {},
 ): Promise<void> {
-  if (batchSize !== undefined && !(batchSize >= 1))
-    throw new InvalidArgumentError("batchSize", `must be at least 1, not ${batchSize}`);
+  checkObject("node", node, ["handOffFor"]);
+  checkObject("drained", drained, ["begin", "connections", "sendAway"]);
+  checkDrainOptions(options);
+  const { begin, connections, sendAway } = drained;
+  const { batchSize, intervalMs = 100, handoffMs } = options;
   const lingerMs = node.handOffFor(handoffMs);
   begin();
   const size = batchSize ?? Math.max(BATCH_SIZE, Math.ceil(connections().length / BATCHES_MAX));
@@ -70,4 +74,13 @@ export async function drain<Connection>(
     if (open.length <= size) return;
     await new Promise((resolve) => setTimeout(resolve, intervalMs));
   }
+}
+
+/** @throws {InvalidArgumentError} for an option that cannot be used */
+export function checkDrainOptions(options: DrainOptions): void {
+  checkOptions(options, ["batchSize", "intervalMs", "handoffMs"]);
+  const { batchSize = 1, intervalMs = 0, handoffMs = 0 } = options;
+  checkInteger("batchSize", batchSize, 1);
+  checkInteger("intervalMs", intervalMs, 0);
+  checkInteger("handoffMs", handoffMs, 0);
 }

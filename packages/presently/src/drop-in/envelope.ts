@@ -5,7 +5,7 @@
  * envelope, which has a field `$at`: then its field `info`, any JSON, is said, nothing if that is left out, and all other
  * fields are notes of the drop-in that wrote it, for itself.
  */
-import type { Meta } from "@presently/replica";
+import { checkObject, type Meta } from "@presently/replica";
 
 const AT = "$at";
 
@@ -18,7 +18,9 @@ export interface Said {
 }
 
 /** A meta that says `info`. */
-export function envelope({ info, at }: Said, notes: Meta = {}): Meta {
+export function envelope(said: Said, notes: Meta = {}): Meta {
+  checkObject("said", said);
+  const { info, at } = said;
   const stamp = Math.min(at, Number.MAX_SAFE_INTEGER);
   return info === undefined ? { ...notes, [AT]: stamp } : { info, ...notes, [AT]: stamp };
 }
@@ -43,5 +45,7 @@ export function plain(meta: Meta): Meta {
 
 /** Whether a meta came from a protocol that says its own in an envelope; any other is the meta itself. */
 export function isEnvelope(meta: Meta): meta is Meta & { readonly [AT]: number } {
-  return Object.hasOwn(meta, AT) && Number.isSafeInteger(meta[AT]);
+  return (
+    typeof meta === "object" && meta !== null && Object.hasOwn(meta, AT) && Number.isSafeInteger(meta[AT])
+  );
 }

@@ -3,7 +3,7 @@
  * what every protocol needs around them. Bounds by address come first, for they cost least; hooks that throw, take too
  * long or answer nonsense refuse, and are a notice; what an identity was allowed ends with it.
  */
-import { InvalidArgumentError } from "@presently/replica";
+import { checkFunction, checkObject, InvalidArgumentError } from "@presently/replica";
 import type { Access, Action, Credentials, Identity, Protocol } from "../access/access.ts";
 import { askHook, type HookAnswer } from "../access/ask-hook.ts";
 import { AddressTable } from "./address-table.ts";
@@ -87,7 +87,12 @@ export class Gate {
   readonly #refused: RefusalTally;
 
   /** @throws {InvalidArgumentError} for a limit that is no positive number */
-  constructor({ access, protocol, limits = {}, limitNames = {}, tally = newTally(), onNotice }: GateOptions) {
+  constructor(options: GateOptions) {
+    checkObject("options", options);
+    const { access, protocol, limits = {}, limitNames = {}, tally = newTally(), onNotice } = options;
+    if (access !== undefined) checkObject("access", access, ["authenticate", "authorize"]);
+    checkObject("limits", limits);
+    checkFunction("onNotice", onNotice);
     this.#access = access;
     this.#protocol = protocol;
     this.#limits = limitsOf(limits);
@@ -115,6 +120,7 @@ export class Gate {
    * A connection without an address (its socket is gone) is bounded with the others that have none.
    */
   async admit(credentials: Omit<Credentials, "protocol">): Promise<Admission> {
+    checkObject("credentials", credentials);
     const address = credentials.address ?? "unknown";
     const limited = this.#addresses.enter(address, performance.now());
     if (limited !== undefined) {
@@ -153,6 +159,7 @@ export class Gate {
    * @returns what ends it; must be called when the connection closes earlier
    */
   onExpire(identity: Identity | undefined, callback: () => void): () => void {
+    checkFunction("callback", callback);
     if (identity?.expiresAtMs === undefined) return () => undefined;
     const { expiresAtMs } = identity;
     if (expiresAtMs === Number.POSITIVE_INFINITY) return () => undefined;
@@ -222,7 +229,8 @@ function limitsOf(given: NonNullable<GateOptions["limits"]>): GateLimits {
   const limits: Record<string, number> = {};
   for (const [name, byDefault] of Object.entries(GATE_DEFAULTS)) {
     const limit = given[name as keyof GateLimits] ?? byDefault;
-    if (!(limit > 0)) throw new InvalidArgumentError(name, `must be a positive number, not ${limit}`);
+    if (typeof limit !== "number" || !(limit > 0))
+      throw new InvalidArgumentError(name, `must be a positive number, not ${String(limit)}`);
     limits[name] = limit;
   }
   return limits as unknown as GateLimits;

@@ -5,7 +5,7 @@
  * none may for a moment. What is done must bear that.
  */
 import { createHash } from "node:crypto";
-import type { ReplicaId } from "@presently/replica";
+import { checkObject, checkString, type ReplicaId } from "@presently/replica";
 import type { PresentlyNode } from "../node.ts";
 
 /** What is to be done, and by which nodes it can be. */
@@ -26,8 +26,12 @@ export interface Charge {
  */
 export function inCharge(
   node: Pick<PresentlyNode, "cluster" | "list">,
-  { subject, among, preferred }: Charge,
+  charge: Charge,
 ): ReplicaId | undefined {
+  checkObject("node", node, ["cluster", "list"]);
+  checkObject("charge", charge);
+  const { subject, among, preferred } = charge;
+  checkString("charge.subject", subject);
   const alive = new Set<ReplicaId>();
   for (const { replica, status } of node.cluster())
     if (status === "self" || status === "up" || status === "suspect") alive.add(replica);

@@ -1,6 +1,16 @@
 /** What the drop-ins share: the parts of a server of clients that are the same in every protocol. */
 
-export { callListener, reportRejection } from "@presently/replica";
+export {
+  callListener,
+  checkFunction,
+  checkInteger,
+  checkObject,
+  checkOptions,
+  checkString,
+  jsonOf,
+  reportRejection,
+  stringsIn,
+} from "@presently/replica";
 export type { Access, Action, Credentials, Identity, Protocol } from "../access/access.ts";
 export { bearerTokenOf } from "../access/bearer-token.ts";
 export { requireSharedSecret } from "../access/shared-secret.ts";
@@ -10,6 +20,7 @@ export { attach, type Handlers } from "./attachment.ts";
 export { Attachments } from "./attachments.ts";
 export { Backlog } from "./backlog.ts";
 export { type BoundOptions, resolveBesideGate, resolveBounds } from "./bounds.ts";
+export { checkNode } from "./check-node.ts";
 export { type Drained, type DrainOptions, drain, handOffOnDrain } from "./drain.ts";
 export { envelope, isEnvelope, plain, type Said, saidAsMap, saidIn } from "./envelope.ts";
 export {

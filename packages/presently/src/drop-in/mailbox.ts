@@ -1,4 +1,5 @@
 /** Runs tasks one after the other, as a process handles its messages: the next waits for what the last one awaits. */
+import { checkFunction } from "@presently/replica";
 
 /** Must neither throw nor reject: whoever posts it deals with failures. */
 export type Task = () => undefined | Promise<void>;
@@ -15,6 +16,7 @@ export class Mailbox {
 
   /** Runs the task at once if nothing is under way, and in its turn otherwise. */
   post(task: Task): void {
+    checkFunction("task", task);
     this.#tasks.push(task);
     if (!this.#busy) this.#run();
   }
@@ -28,7 +30,7 @@ export class Mailbox {
     this.#busy = true;
     for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) {
       const later = task();
-      if (later === undefined) continue;
+      if (typeof later?.then !== "function") continue;
       void later.then(() => this.#run());
       return;
     }

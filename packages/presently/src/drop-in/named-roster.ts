@@ -1,22 +1,25 @@
 /** The presences of a node, seen by the names that one protocol has for topics and keys. */
-import type {
-  Leave,
-  Meta,
-  People,
-  PeopleChange,
-  PeopleListener,
-  PeopleOptions,
-  Person,
-  PersonEvent,
-  Presence,
-  Session,
-  SessionOptions,
-  TopicChange,
-  TopicDiff,
-  Update,
-  Watcher,
+import {
+  checkFunction,
+  checkObject,
+  type Leave,
+  type Meta,
+  type People,
+  type PeopleChange,
+  type PeopleListener,
+  type PeopleOptions,
+  type Person,
+  type PersonEvent,
+  type Presence,
+  type Session,
+  type SessionOptions,
+  type TopicChange,
+  type TopicDiff,
+  type Update,
+  type Watcher,
 } from "@presently/replica";
 import type { PresentlyNode } from "../node.ts";
+import { checkNode } from "./check-node.ts";
 import type { RosterNames } from "./roster-names.ts";
 
 /** What a drop-in does with a session of its own. */
@@ -37,6 +40,8 @@ export interface Roster extends Pick<PresentlyNode, "list" | "get" | "watch" | "
  * shown. Cost: O(1) for each presence that is shown.
  */
 export function rosterOf(node: PresentlyNode, names: RosterNames): Roster {
+  checkNode(node);
+  checkObject("names", names, ["topicOf", "keyOf"]);
   return names.areSame ? node : new NamedRoster(node, names);
 }
 
@@ -62,6 +67,7 @@ class NamedRoster implements Roster {
   }
 
   watch(name: string, watcher: Watcher): () => void {
+    checkFunction("watcher", watcher);
     const topic = this.#names.topicOf(name);
     if (topic !== undefined)
       return this.#node.watch(topic, (change) => watcher(translated(change, name, this.#names)));
@@ -70,6 +76,7 @@ class NamedRoster implements Roster {
   }
 
   watchPeople(name: string, options: PeopleOptions, listener: PeopleListener): People {
+    checkFunction("listener", listener);
     const topic = this.#names.topicOf(name);
     if (topic !== undefined) {
       const people = this.#node.watchPeople(topic, options, (change) =>
@@ -141,6 +148,7 @@ class NamedSession implements RosterSession {
   }
 
   onRemoved(listener: (presence: Presence) => void): () => void {
+    checkFunction("listener", listener);
     return this.#session.onRemoved((presence) => {
       const name = this.#names.nameOf(presence.topic);
       const id = this.#names.idOf(presence.key);

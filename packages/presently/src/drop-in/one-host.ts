@@ -5,12 +5,17 @@
  * whoever acts on it see two requests. A server refuses these with 400 (RFC 9112, 3.2).
  */
 import type { IncomingMessage } from "node:http";
+import { checkObject, stringsIn } from "@presently/replica";
 
 /** What ends a host, or stands before it, in a URL: none of it belongs into the field. */
 const NO_HOST = /[\s/\\?#@,]/;
 
 /** False for two fields `Host` or `Origin`, for a host that is none, and for a URL as the target that names another host. */
-export function namesOneHost({ rawHeaders, headers, url = "" }: IncomingMessage): boolean {
+export function namesOneHost(request: IncomingMessage): boolean {
+  checkObject("request", request);
+  const { rawHeaders, headers, url = "" } = request;
+  stringsIn("request.rawHeaders", rawHeaders);
+  checkObject("request.headers", headers);
   let hosts = 0;
   let origins = 0;
   for (let at = 0; at < rawHeaders.length; at += 2) {

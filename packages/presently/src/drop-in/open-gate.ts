@@ -1,5 +1,7 @@
 /** The gate of a drop-in at a node: over the node's hooks, with the drop-in's bounds; what it refuses is in the metrics. */
+import { checkObject } from "@presently/replica";
 import type { PresentlyNode } from "../node.ts";
+import { checkNode } from "./check-node.ts";
 import { GATE_DEFAULTS, Gate, type GateLimits, type GateOptions } from "./gate.ts";
 import { tallyAt } from "./refusal-counts.ts";
 
@@ -19,7 +21,10 @@ const LIMIT_NAMES = Object.fromEntries(LIMITS.map((name) => [name, `limits.${nam
  *
  * @throws {InvalidArgumentError} for a limit that is no positive number
  */
-export function openGate(node: PresentlyNode, { protocol, limits = {}, onNotice }: OpenGateOptions): Gate {
+export function openGate(node: PresentlyNode, options: OpenGateOptions): Gate {
+  checkNode(node);
+  checkObject("options", options);
+  const { protocol, limits = {}, onNotice } = options;
   const { access } = node;
   const tally = tallyAt(node, protocol);
   return new Gate({ access, protocol, limits, limitNames: LIMIT_NAMES, tally, onNotice });
@@ -32,6 +37,8 @@ export function openGate(node: PresentlyNode, { protocol, limits = {}, onNotice 
  * @throws {InvalidArgumentError} for a limit that is no positive number
  */
 export function openGateIfAsked(node: PresentlyNode, options: OpenGateOptions): Gate | undefined {
+  checkNode(node);
+  checkObject("options", options);
   const isAsked = node.access !== undefined || LIMITS.some((name) => options.limits?.[name] !== undefined);
   return isAsked ? openGate(node, options) : undefined;
 }

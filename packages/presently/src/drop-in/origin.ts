@@ -1,5 +1,5 @@
 /** Which web pages may connect. Only browsers say where a page is from; other clients are not asked. */
-import { InvalidArgumentError } from "@presently/replica";
+import { InvalidArgumentError, stringsIn } from "@presently/replica";
 
 /** `true`: pages of the host that they connect to. `false`: all. A list: `https://shop.example`, `//shop.example`, `//*.shop.example`. */
 export type CheckOrigin = boolean | readonly string[];
@@ -10,7 +10,7 @@ export type OriginCheck = (origin: string | undefined, host: string | undefined)
 /** @throws {InvalidArgumentError} for an entry that is neither an origin nor `//host` */
 export function originCheck(option: CheckOrigin = true): OriginCheck {
   if (option === false) return () => true;
-  const allowed = option === true ? undefined : option.map(matcherOf);
+  const allowed = option === true ? undefined : stringsIn("checkOrigin", option).map(matcherOf);
   return (origin, host) => {
     if (origin === undefined) return true;
     const url = urlOf(origin);

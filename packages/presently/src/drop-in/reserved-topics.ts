@@ -5,6 +5,7 @@
  *
  * They are all named here, and not by who uses them: the node that a client comes to need not serve that protocol.
  */
+import { checkObject, checkString } from "@presently/replica";
 import type { Protocol } from "../access/access.ts";
 import { RosterNameError, type RosterNames } from "./roster-names.ts";
 
@@ -38,6 +39,7 @@ export const RESERVED_TOPICS: readonly ReservedTopic[] = [
 
 /** Whether a client that comes by this protocol must not join a topic of the cluster. */
 export function isReservedTopic(topic: string, protocol: Protocol): boolean {
+  checkString("topic", topic);
   return RESERVED_TOPICS.some(
     ({ pattern, except }) =>
       except !== protocol &&
@@ -47,6 +49,8 @@ export function isReservedTopic(topic: string, protocol: Protocol): boolean {
 
 /** As `isReservedTopic`, of a room by the name that the protocol has for it. False for one that stands for nothing. */
 export function isReservedRoom(room: string, names: RosterNames, protocol: Protocol): boolean {
+  checkString("room", room);
+  checkObject("names", names, ["topicOf"]);
   try {
     return isReservedTopic(names.topicOf(room) ?? "", protocol);
   } catch (error) {

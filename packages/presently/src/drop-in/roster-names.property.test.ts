@@ -120,7 +120,7 @@ describe("names by functions", () => {
 });
 
 test.each([
-  [{ topic: {} }, "roster.topic is no option"],
+  [{ topic: {} }, "roster.topic is not an option"],
   [{ topics: "room:" }, "roster.topics must be { prefix, inCluster }"],
   [{ topics: { prefix: "room:" } }, "roster.topics must be"],
   [{ topics: { toTopic: String } }, "{ toTopic, fromTopic }, both functions"],

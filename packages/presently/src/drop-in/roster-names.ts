@@ -6,7 +6,7 @@
  *
  * A mapping is one-to-one, or two rooms would be one: that is checked for every name that is used.
  */
-import { InvalidArgumentError, PresentlyError } from "@presently/replica";
+import { checkOptions, checkString, InvalidArgumentError, PresentlyError } from "@presently/replica";
 
 /**
  * Names that begin with `prefix` are topics (keys) that begin with `inCluster` instead: with `{ prefix: "/presence/",
@@ -87,9 +87,7 @@ export class RosterNames {
 
   /** @throws {InvalidArgumentError} for an option that is unknown or cannot be used */
   constructor(options: RosterOptions = {}) {
-    for (const name of Object.keys(options))
-      if (name !== "topics" && name !== "ids")
-        throw new InvalidArgumentError(`roster.${name}`, "is no option");
+    checkOptions(options, ["topics", "ids"], "roster.");
     const { topics, ids } = options;
     this.#topics = mappingOf("roster.topics", topics, ["toTopic", "fromTopic"]);
     this.#ids = mappingOf("roster.ids", ids, ["toKey", "fromKey"]);
@@ -98,6 +96,7 @@ export class RosterNames {
 
   /** The topic of a room; undefined if it has none. @throws {RosterNameError} `NAME_MAPPING_BROKEN` */
   topicOf(name: string): string | undefined {
+    checkString("name", name);
     return this.#topics.toCluster(name);
   }
 
@@ -118,11 +117,13 @@ export class RosterNames {
 
   /** The room of a topic; undefined if this protocol has none for it. */
   nameOf(topic: string): string | undefined {
+    checkString("topic", topic);
     return this.#topics.fromCluster(topic);
   }
 
   /** The key of an id; undefined if it has none. @throws {RosterNameError} `NAME_MAPPING_BROKEN` */
   keyOf(id: string): string | undefined {
+    checkString("id", id);
     return this.#ids.toCluster(id);
   }
 
@@ -133,6 +134,7 @@ export class RosterNames {
 
   /** The id of a key; undefined if this protocol has none for it, and does not show it. */
   idOf(key: string): string | undefined {
+    checkString("key", key);
     return this.#ids.fromCluster(key);
   }
 }

@@ -1,4 +1,6 @@
 /** A bound on how often something may happen: so many at once, and so many a second in the long run. */
+import { checkOptions } from "@presently/replica";
+
 export class TokenBucket {
   readonly #burst: number;
   readonly #perSecond: number;
@@ -7,6 +9,7 @@ export class TokenBucket {
 
   /** @param now milliseconds of a monotonic clock */
   constructor(options: { readonly burst: number; readonly perSecond: number }, now: number) {
+    checkOptions(options, ["burst", "perSecond"]);
     this.#burst = options.burst;
     this.#perSecond = options.perSecond;
     this.#tokens = options.burst;

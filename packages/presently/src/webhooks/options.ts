@@ -1,5 +1,13 @@
 /** What webhooks are configured with. */
-import { ConfigurationError, InvalidArgumentError } from "@presently/replica";
+import {
+  ConfigurationError,
+  checkFunction,
+  checkInteger,
+  checkObject,
+  checkString,
+  InvalidArgumentError,
+  stringsIn,
+} from "@presently/replica";
 import { requireSharedSecret } from "../access/shared-secret.ts";
 import { guardNotices } from "../drop-in/guarded-notices.ts";
 import type { logLevels } from "../logger.ts";
@@ -73,7 +81,10 @@ export type WebhookSettings = Readonly<Record<keyof typeof DEFAULTS, number>> & 
  * @throws {ConfigurationError} for two that contradict each other
  */
 export function resolveWebhookOptions(options: WebhookOptions): WebhookSettings {
+  checkObject("webhooks", options);
   const { url, secret, topics, events = WEBHOOK_EVENTS, onNotice = warnOfNotice } = options;
+  checkString("webhooks.url", url);
+  checkFunction("webhooks.onNotice", onNotice);
   if (!/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : ""))
     throw new InvalidArgumentError("webhooks.url", "must be an http or https URL");
   requireSharedSecret("webhooks.secret", secret);
@@ -82,7 +93,7 @@ export function resolveWebhookOptions(options: WebhookOptions): WebhookSettings 
       "webhooks.topics",
       "must be names of topics, or beginnings with a * at the end",
     );
-  for (const event of events)
+  for (const event of stringsIn("webhooks.events", events) as readonly WebhookEventType[])
     if (!WEBHOOK_EVENTS.includes(event))
       throw new InvalidArgumentError("webhooks.events", `must be among ${WEBHOOK_EVENTS.join(", ")}`);
   const durations: Record<keyof typeof DEFAULTS, number> = { ...DEFAULTS };
@@ -90,8 +101,7 @@ export function resolveWebhookOptions(options: WebhookOptions): WebhookSettings 
     const value = options[name];
     if (value === undefined) continue;
     const least = name === "lostGraceMs" || name === "batchDelayMs" ? 0 : 1;
-    if (!Number.isSafeInteger(value) || value < least)
-      throw new InvalidArgumentError(`webhooks.${name}`, `must be an integer of at least ${least}`);
+    checkInteger(`webhooks.${name}`, value, least);
     durations[name] = value;
   }
   const { retryMinMs, retryMaxMs } = durations;

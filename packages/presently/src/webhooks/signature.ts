@@ -1,5 +1,6 @@
 /** How receivers know that a webhook is genuine, and new. */
 import { createHmac, timingSafeEqual } from "node:crypto";
+import { checkInteger, checkObject, checkString } from "@presently/replica";
 
 /** The header field that carries the signature of a webhook; `verifyWebhook` takes its value. */
 export const SIGNATURE_HEADER = "presently-signature";
@@ -7,6 +8,9 @@ const TOLERANCE_S = 300;
 
 /** The value of the header: `t=<unix seconds>,v1=<hex of the HMAC-SHA256 of "<t>.<body>">`. */
 export function signWebhook(secret: string, body: string, seconds: number): string {
+  checkString("secret", secret);
+  checkString("body", body);
+  checkInteger("seconds", seconds, 0);
   return `t=${seconds},v1=${digest(secret, body, seconds).toString("hex")}`;
 }
 
@@ -27,6 +31,9 @@ export function verifyWebhook(
     readonly toleranceS?: number;
   },
 ): boolean {
+  checkString("secret", secret);
+  checkObject("webhook", webhook);
+  checkString("webhook.body", webhook.body);
   const { header = "", body, nowS = Date.now() / 1_000, toleranceS = TOLERANCE_S } = webhook;
   const [, time, signature] = /^t=(\d{1,12}),v1=([0-9a-f]{64})$/.exec(header) ?? [];
   if (time === undefined || signature === undefined) return false;

@@ -9,6 +9,7 @@ import {
   PresentlyError,
   type Session,
 } from "@presently/replica";
+import { checkNode } from "../drop-in/check-node.ts";
 import { inCharge } from "../drop-in/in-charge.ts";
 import { isReservedTopic, WEBHOOKS_TOPIC } from "../drop-in/reserved-topics.ts";
 import type { PresentlyNode } from "../node.ts";
@@ -41,6 +42,7 @@ export interface WebhookCounters {
  * @throws {ConfigurationError} for options that contradict each other
  */
 export function startWebhooks(node: PresentlyNode, options: WebhookOptions): Webhooks {
+  checkNode(node);
   return new Webhooks(node, resolveWebhookOptions(options));
 }
 
