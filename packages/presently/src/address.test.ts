@@ -23,13 +23,16 @@ describe("an address", () => {
     "[::1]",
     "a:b",
     "a:1:2",
-    "a:65536",
     "a b:1",
     "http://a:1",
     "a:-1",
     "a:1e3",
   ])("%j is refused by the name of the option", (text) => {
     expect(() => parseHostAndPort(text, "--http")).toThrow(/^--http .* is not host:port/);
+  });
+
+  test.each(["a:65536", "127.0.0.1:99999", "[::1]:123456"])("%j is refused for its port", (text) => {
+    expect(() => parseHostAndPort(text, "--http")).toThrow(`--http "${text}" has a port above 65535`);
   });
 
   test("only loopback is out of reach for others", () => {

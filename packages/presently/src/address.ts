@@ -1,6 +1,8 @@
 /** Addresses as people write them: `127.0.0.1:4001`, `[::1]:4001`, `localhost:4001`. */
 import { checkString, InvalidArgumentError } from "@presently/replica";
 
+const PORT_MAX = 65_535;
+
 /** Where a server listens. */
 export interface HostAndPort {
   readonly host: string;
@@ -14,15 +16,12 @@ export interface HostAndPort {
  * @throws {InvalidArgumentError} when the text is anything else
  */
 export function parseHostAndPort(text: string, what: string): HostAndPort {
-  const match = /^(?:\[([0-9a-fA-F:.]+(?:%\w+)?)\]|([^\s:[\]/@]+)):(\d{1,5})$/.exec(text);
+  const match = /^(?:\[([0-9a-fA-F:.]+(?:%\w+)?)\]|([^\s:[\]/@]+)):(\d+)$/.exec(text);
+  const refuse = (problem: string) => new InvalidArgumentError(`${what} ${JSON.stringify(text)}`, problem);
   const host = match?.[1] ?? match?.[2];
+  if (host === undefined) throw refuse("is not host:port: write 127.0.0.1:4001, or [::1]:4001 for IPv6");
   const port = Number(match?.[3]);
-  if (host === undefined || !(port <= 65_535)) {
-    throw new InvalidArgumentError(
-      `${what} ${JSON.stringify(text)}`,
-      "is not host:port: write 127.0.0.1:4001, or [::1]:4001 for IPv6",
-    );
-  }
+  if (port > PORT_MAX) throw refuse(`has a port above ${PORT_MAX}`);
   return { host, port };
 }
 

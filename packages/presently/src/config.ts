@@ -128,7 +128,8 @@ function problemWith(option: OptionSpec, value: unknown): string | undefined {
     case "integer": {
       const { min = 0, max = Number.MAX_SAFE_INTEGER, unit } = option;
       const fits = Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
-      return fits ? undefined : `must be a whole number of ${unit ?? "ports"} from ${min} to ${max}`;
+      const what = unit === undefined ? "a port" : `a whole number of ${unit}`;
+      return fits ? undefined : `must be ${what} from ${min} to ${max}`;
     }
   }
 }

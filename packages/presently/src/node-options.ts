@@ -25,7 +25,7 @@ export interface MeshOptions {
   readonly advertise?: string;
   /** Learn addresses from peers and dial them too; default true. */
   readonly peerGossip?: boolean;
-  /** Shortest and longest pause before a peer is dialled again; defaults 100 and 1,000. */
+  /** Shortest and longest pause before a peer is dialled again; defaults 100 and 500. */
   readonly dialMinMs?: number;
   readonly dialMaxMs?: number;
   /** Time that a link has to prove itself; default 2,000. */

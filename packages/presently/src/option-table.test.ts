@@ -35,6 +35,19 @@ describe("the table of options", () => {
     expect(Object.keys(REPLICA_DEFAULTS).filter((option) => !paths.includes(option))).toEqual([]);
   });
 
+  test.each([
+    ["", new URL("node-options.ts", import.meta.url)],
+    ["mesh.", new URL("../../mesh/src/options.ts", import.meta.url)],
+  ])("has the defaults that docstrings tell (%s%s)", (section, source) => {
+    const told = [...defaultsToldIn(readFileSync(source, "utf8"), section)];
+    expect(told.length).toBeGreaterThan(8);
+    const defaults = new Map(optionTable.map(({ path, default: value }) => [path, value]));
+    const wrong = told.filter(
+      ([path, value]) => typeof defaults.get(path) === "number" && defaults.get(path) !== value,
+    );
+    expect(wrong).toEqual([]);
+  });
+
   test("has each path once, and each flag for one setting", () => {
     const paths = optionTable.map(({ path }) => path);
     expect(new Set(paths).size).toBe(paths.length);
@@ -42,6 +55,28 @@ describe("the table of options", () => {
     expect(new Set(flags).size).toBe(flags.length);
   });
 });
+
+/** `[path, number]` for each field whose docstring says "default 100", or "defaults 100 and 500" for it and the next one. */
+function* defaultsToldIn(source: string, section: string): Iterable<[string, number]> {
+  const documented =
+    /interface (?<owner>\w+)|\/\*\*(?<doc>(?:[^*]|\*(?!\/))*)\*\/\s*(?<fields>(?:readonly \w+\??: [^;]*;\s*)+)/g;
+  const sections: Readonly<Record<string, string>> = { MeshOptions: "mesh.", HttpOptions: "http." };
+  let prefix = section;
+  for (const { groups = {} } of source.matchAll(documented)) {
+    const { owner, doc = "", fields = "" } = groups;
+    if (owner !== undefined) prefix = sections[owner] ?? section;
+    const numbers = /defaults? (?<first>[\d,]*\d)(?!,?\d|\.\d| [KM]iB)(?: and (?<second>[\d,]*\d))?/i.exec(
+      doc,
+    )?.groups;
+    if (numbers === undefined) continue;
+    const names = [...fields.matchAll(/readonly (\w+)/g)].map(([, name]) => prefix + name!);
+    const values = [numbers.first, numbers.second].flatMap((text) =>
+      text === undefined ? [] : [Number(text.replaceAll(",", ""))],
+    );
+    for (const [index, value] of values.entries())
+      if (names[index] !== undefined) yield [names[index], value];
+  }
+}
 
 function optionsAsMarkdown(): string {
   const heading = ["| option | flag | unit | default | what it is |", "|---|---|---|---|---|"];

@@ -34,14 +34,19 @@ export interface ConfigFile {
 /** Of a file that is not there to be read. */
 export const noConfigFile: ConfigFile = { fields: {}, problems: [], placeOf: () => undefined };
 
-/** @throws {UsageError} when it cannot be read; what is in it is told by `problems` */
-export function readConfigFile(path: string): ConfigFile {
+/**
+ * Reads the file; `problems` has what is wrong in it.
+ *
+ * @param what  how to call the file in an error
+ * @throws {UsageError} when it cannot be read
+ */
+export function readConfigFile(path: string, what = path): ConfigFile {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    throw new UsageError(`--config ${path} cannot be read (${code})`, { cause });
+    throw new UsageError(`${what} cannot be read (${code})`, { cause });
   }
   return parseConfigFile(text, dirname(resolve(path)));
 }

@@ -150,7 +150,7 @@ describe("a command line with a mistake", () => {
     [
       "holds a wrong value",
       () => ["--config", config({ name: "a", mesh: { port: "x" } })],
-      /^presently: mesh.port "x" must be a whole number of ports/,
+      /^presently: mesh.port "x" must be a port from/,
     ],
     [
       "contradicts a flag",

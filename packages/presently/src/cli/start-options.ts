@@ -78,7 +78,7 @@ export function readStartOptions(
 
 /** @throws {UsageError} for a file that says what no flag can put right */
 function soundFile(path: string): ConfigFile {
-  const file = readConfigFile(path);
+  const file = readConfigFile(path, `--config ${path}`);
   const [first, ...others] = file.problems;
   if (first === undefined) return file;
   const more = others.length === 0 ? "" : ` (and ${others.length} more: presently config check ${path})`;
