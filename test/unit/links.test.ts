@@ -3,10 +3,11 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { headingsOf, linksIn } from "../helpers/markdown.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const documents = [...documentsUnder("")]
-  .map((path) => ({ path, links: linksIn(withoutCode(readFileSync(join(root, path), "utf8"))) }))
+  .map((path) => ({ path, links: linksIn(readFileSync(join(root, path), "utf8")) }))
   .filter(({ links }) => links.length > 0);
 
 describe.each(documents)("$path", ({ path, links }) => {
@@ -35,36 +36,10 @@ function* documentsUnder(folder: string): Iterable<string> {
   }
 }
 
-/** Those within the repository. */
-function linksIn(text: string): string[] {
-  return [...text.matchAll(/\]\(([^()\s]+)\)/g)]
-    .map(([, target]) => target!)
-    .filter((link) => !/^[a-z]+:/.test(link));
-}
-
 function leadsSomewhere(from: string, link: string): boolean {
   const [file, heading] = link.split("#") as [string, string | undefined];
   const target = file === "" ? from : join(dirname(from), decodeURIComponent(file));
   if (!existsSync(target) || relative(root, target).startsWith("..")) return false;
   if (heading === undefined || statSync(target).isDirectory()) return true;
-  return headingsOf(withoutCode(readFileSync(target, "utf8"))).includes(heading);
-}
-
-/** As GitHub makes them: lower case, no punctuation, hyphens for spaces, a number for each repetition. */
-function headingsOf(text: string): string[] {
-  const seen = new Map<string, number>();
-  return [...text.matchAll(/^#{1,6} +(.+?) *$/gm)].map(([, heading]) => {
-    const slug = heading!
-      .toLowerCase()
-      .replace(/\[([^\]]*)\]\([^)]*\)/g, "$1")
-      .replace(/[^\p{L}\p{N}_ -]/gu, "")
-      .replaceAll(" ", "-");
-    const times = seen.get(slug) ?? 0;
-    seen.set(slug, times + 1);
-    return times === 0 ? slug : `${slug}-${times}`;
-  });
-}
-
-function withoutCode(markdown: string): string {
-  return markdown.replace(/^(```+|~~~+)[\s\S]*?^\1 *$/gm, "");
+  return headingsOf(readFileSync(target, "utf8")).includes(heading);
 }

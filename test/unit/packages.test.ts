@@ -15,6 +15,7 @@ import { promisify } from "node:util";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { linksIn } from "../helpers/markdown.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const folders = readdirSync(join(root, "packages")).map((folder) => join(root, "packages", folder));
@@ -64,6 +65,20 @@ describe("a package", () => {
       );
       expect(files).toContain("README.md");
       expect(files!.filter((path) => /\.test\.|tsbuildinfo/.test(path))).toEqual([]);
+    },
+  );
+
+  test.each(folders.map((folder) => [manifestOf(folder).name, folder]))(
+    "%s has no link to what is not in it",
+    (name, folder) => {
+      const files = packed.get(name!)!;
+      const there = (path: string) => files.some((file) => file === path || file.startsWith(`${path}/`));
+      const dead = files
+        .filter((file) => file.endsWith(".md"))
+        .flatMap((file) => linksIn(readFileSync(join(folder!, file), "utf8")).map((link) => ({ file, link })))
+        .filter(({ link }) => !link.startsWith("#"))
+        .filter(({ file, link }) => !there(join(dirname(file), decodeURIComponent(link.split("#")[0]!))));
+      expect(dead).toEqual([]);
     },
   );
 });

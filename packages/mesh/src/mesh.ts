@@ -59,6 +59,7 @@ export class Mesh implements Transport {
 
   /** @throws what `resolveOptions` throws: options that cannot be used, alone or together */
   constructor(options: MeshOptions, listener: TransportListener) {
+    requireNode();
     const settings = resolveOptions(options);
     checkObject("listener", listener, ["peerUp", "peerDown", "unreachable", "drained", "frame"]);
     this.#settings = settings;
@@ -351,3 +352,9 @@ export class Mesh implements Transport {
 }
 
 const now = () => performance.now();
+
+/** @throws {ConfigurationError} on Bun: its `ws` gives no access to the TCP socket, where we count what strangers send */
+function requireNode(): void {
+  if (process.versions.bun !== undefined)
+    throw new ConfigurationError("the mesh needs Node.js: Bun has another WebSocket than the package ws");
+}

@@ -54,7 +54,9 @@ export function npmClientHandler({
 
 /** The client as a module of the browser: beside this package, or where the process was started. */
 function findClient(): string | undefined {
+  // A bundle for CommonJS does not say where it is.
   for (const place of [import.meta.url, join(process.cwd(), "package.json")]) {
+    if (place === undefined) continue;
     try {
       // What is for `require` stands beside what is for `import`.
       const module = createRequire(place)

@@ -1,6 +1,6 @@
 /** The `presently` command. */
-import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { VERSION } from "../version.ts";
 import { addTokenCommand } from "./access-token-command.ts";
 import { addClusterCommand } from "./cluster.ts";
 import { addCompareCommand } from "./compare.ts";
@@ -19,7 +19,7 @@ import { addWatchCommand } from "./watch.ts";
 export function createProgram(): Command {
   const program = new Command("presently")
     .description("Presence for clusters: who is here, in which room, right now.")
-    .version(versionOfPackage())
+    .version(VERSION)
     .exitOverride()
     // What is wrong is printed once, by `main`.
     .configureOutput({ outputError: () => undefined });
@@ -54,9 +54,4 @@ export async function main(words: readonly string[]): Promise<void> {
     if (line !== undefined) process.stderr.write(`${line}\n`);
     process.exitCode = exitCode;
   }
-}
-
-function versionOfPackage(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }

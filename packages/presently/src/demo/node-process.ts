@@ -28,10 +28,6 @@ const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 10_000;
 const POLL_INTERVAL_MS = 50;
 
-// The same two places, seen from `src` and from `dist`.
-const COMMAND = fileURLToPath(new URL("../../bin/presently.js", import.meta.url));
-const FOLLOW_PARENT = new URL("../../dist/demo/follow-parent.js", import.meta.url).href;
-
 export class NodeProcess {
   readonly name: string;
   readonly url: string;
@@ -104,7 +100,10 @@ export class NodeProcess {
     if (this.#closed) throw new NodeStartError(this.name, "belongs to a demo that has ended", []);
     if (this.#child !== undefined) return;
     this.#lastLines.length = 0;
-    const child = spawn(process.execPath, ["--import", FOLLOW_PARENT, COMMAND, ...this.#options.arguments], {
+    // The same two places, seen from `src` and from `dist`.
+    const command = fileURLToPath(new URL("../../bin/presently.js", import.meta.url));
+    const followParent = new URL("../../dist/demo/follow-parent.js", import.meta.url).href;
+    const child = spawn(process.execPath, ["--import", followParent, command, ...this.#options.arguments], {
       env: { ...process.env, ...this.#options.environment },
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       // A process group of its own, so that Ctrl-C in the terminal reaches the supervisor only, which then stops each

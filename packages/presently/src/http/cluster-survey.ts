@@ -2,8 +2,8 @@
  * What the others say: the node asks each that it is linked with how far it is, what it runs and whom it sees. Only when
  * somebody wants to know, so that a cluster at which nobody looks carries nothing for it.
  */
-import { readFileSync } from "node:fs";
 import type { ReplicaId, ReplicaReport, SyncProgress } from "@presently/replica";
+import { VERSION } from "../version.ts";
 import type { Reply } from "./json.ts";
 import type { ApiRequest } from "./route.ts";
 import type { ServedNode } from "./served-node.ts";
@@ -67,7 +67,7 @@ interface Asked extends Omit<SurveyedPeer, "askedAgoMs"> {
 /** Asks, and remembers for a moment. Answers the surveys of others from its construction on. */
 export class ClusterSurvey {
   readonly #node: ServedNode;
-  readonly #version = versionOfPackage();
+  readonly #version = VERSION;
   #asked = new Map<ReplicaId, Asked>();
   #running: Promise<void> | undefined;
   #endedAtMs = Number.NEGATIVE_INFINITY;
@@ -163,9 +163,4 @@ function isSight(value: unknown): value is Sight {
 function codeOf(error: unknown): string {
   const { code } = Object(error) as { code?: unknown };
   return typeof code === "string" ? code : "REQUEST_FAILED";
-}
-
-function versionOfPackage(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -1,5 +1,6 @@
 /** The page: a few files beside the code, read once. */
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import { extname, join } from "node:path";
@@ -7,9 +8,6 @@ import { fileURLToPath } from "node:url";
 import { HttpRequestError } from "../errors.ts";
 import type { Reply } from "./json.ts";
 import type { ApiRequest, Handler, Route } from "./route.ts";
-
-/** The same from `src/` and from `dist/`. */
-const pageDirectory = fileURLToPath(new URL("../../page/", import.meta.url));
 
 const typeByExtension: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
@@ -32,16 +30,20 @@ interface PageFile {
  * exact names, so that no path can lead elsewhere.
  *
  * @param demoControl  the origin that the page may call besides its own; `GET /demo.json` tells it to the page
- * @throws when the files cannot be read: the package is broken
+ * @throws when files that are there cannot be read: the package is broken
  */
 export async function pageRoutes(demoControl: string | undefined): Promise<readonly Route[]> {
   const files = await readFiles();
   const headers = securityHeaders(demoControl);
+  const missing =
+    files.size === 0
+      ? "the page is not part of a bundled application: leave presently out of the bundle (esbuild: --packages=external)"
+      : "the page has no such file";
   const serve =
     (nameIn: (request: ApiRequest) => string): Handler =>
     (request) => {
       const file = files.get(nameIn(request));
-      if (file === undefined) throw new HttpRequestError(404, "NOT_FOUND", "the page has no such file");
+      if (file === undefined) throw new HttpRequestError(404, "NOT_FOUND", missing);
       sendFile(request, file, headers);
       return undefined;
     };
@@ -61,6 +63,8 @@ function demoReply(demoControl: string | undefined): Reply {
 
 async function readFiles(): Promise<ReadonlyMap<string, PageFile>> {
   const files = new Map<string, PageFile>();
+  const pageDirectory = findPage();
+  if (pageDirectory === undefined) return files;
   for (const path of await readdir(pageDirectory, { recursive: true })) {
     const type = typeByExtension[extname(path)];
     if (type === undefined) continue;
@@ -69,6 +73,14 @@ async function readFiles(): Promise<ReadonlyMap<string, PageFile>> {
     files.set(path.replaceAll("\\", "/"), { bytes, type, etag });
   }
   return files;
+}
+
+/** The same from `src/` and from `dist/`; undefined in an application that was bundled into one file. */
+function findPage(): string | undefined {
+  // In a bundle for CommonJS there is no such thing, and in one of ES modules it is the bundle's own place.
+  if (import.meta.url === undefined) return undefined;
+  const directory = fileURLToPath(new URL("../../page/", import.meta.url));
+  return existsSync(join(directory, "dashboard.html")) ? directory : undefined;
 }
 
 /** Names and metas on the page come from strangers: the page loads and calls nothing but its own node. */
