@@ -1,5 +1,7 @@
 /** The transports of the npm client that need a browser, spoken by hand in Node.js: callback-polling and event streams. */
 import { request, type ServerResponse } from "node:http";
+import { type FayeServer, protect } from "@presently/faye";
+import faye from "faye";
 import { afterEach, expect, test, vi } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
 import { type FayeNode, FayeTab, startFayeNodes } from "./faye-client.ts";
@@ -91,6 +93,27 @@ test("the paths of Faye are its own: the browser client is served, and nonsense 
   expect(await (await WireClient.open(a.url)).subscribe(room, { id: "alice" })).toMatchObject({
     successful: true,
   });
+});
+
+test("a protected server takes what no request has brought, as the specs of Faye hand it in", async () => {
+  const server = new faye.NodeAdapter({ mount: "/bayeux", timeout: 1 }) as unknown as FayeServer & {
+    _server: { process(message: object, request: false, callback: (replies: object[]) => void): void };
+  };
+  protect(server, { depthMax: 8 });
+  const say = (message: object) =>
+    new Promise<object[]>((resolve) => server._server.process(message, false, resolve));
+  const handshake = {
+    channel: "/meta/handshake",
+    version: "1.0",
+    supportedConnectionTypes: ["long-polling"],
+  };
+  expect(await say(handshake)).toMatchObject([{ successful: true }]);
+  // It comes from outside all the same: the bounds on messages hold.
+  let ext: object = {};
+  for (let level = 0; level < 9; level++) ext = { ext };
+  expect(await say({ ...handshake, ext })).toMatchObject([
+    { successful: false, error: expect.stringMatching(/^400/) },
+  ]);
 });
 
 test("a protected server outlives clients that leave during a poll, and requests without an end", async () => {

@@ -99,6 +99,19 @@ describe("who is on a channel", () => {
     await agree({ anonymous: 1 });
   });
 
+  test("tells a user called anonymous from those who have no id", async () => {
+    const [a, b] = await start(["a", "b"]);
+    const connections = [await sites.connect(a), await sites.connect(b), await sites.connect(b, "anonymous")];
+    for (const connection of connections) await hear(connection, "room");
+    for (const site of [a, b])
+      await eventually(() => expect(idsOn(site, "room")).toEqual({ anonymous: 2, "user:anonymous": 1 }));
+    await sites.authenticate(connections[0]!, a, "user:anonymous");
+    for (const site of [a, b])
+      await eventually(() =>
+        expect(idsOn(site, "room")).toEqual({ anonymous: 1, "user:anonymous": 1, "user:user:anonymous": 1 }),
+      );
+  });
+
   test("has no ghost of a subscription that middleware refused", async () => {
     const [a] = await start(["a"]);
     a.agServer.setMiddleware(a.agServer.MIDDLEWARE_INBOUND, async (stream) => {
@@ -201,12 +214,13 @@ describe("the map of users", () => {
 
   test("keeps ids apart that look like parts of the language, and takes no meta of others for a socket", async () => {
     const [a] = await start(["a"]);
-    for (const id of ["__proto__", "constructor", "😀", "null", 7]) await sites.connect(a, id);
+    for (const id of ["__proto__", "constructor", "😀", "null", "user:null", 7]) await sites.connect(a, id);
+    await sites.connect(a);
     const own = a.node.session();
-    await eventually(() => expect(a.presence.count()).toBe(5));
+    await eventually(() => expect(a.presence.count()).toBe(7));
     own.track("room", "mallory", { socketId: "made up", userId: "alice" });
     expect(Object.keys(a.presence.userMap()).sort()).toEqual(
-      ["7", "__proto__", "constructor", "null", "😀"].sort(),
+      ["7", "__proto__", "constructor", "null", "user:null", "user:user:null", "😀"].sort(),
     );
   });
 });

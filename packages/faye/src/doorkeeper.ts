@@ -93,15 +93,17 @@ export class Doorkeeper {
     this.#tickets.clear();
   }
 
-  async #handshake(message: FayeMessage, request: IncomingMessage): Promise<string | undefined> {
+  async #handshake(message: FayeMessage, request: IncomingMessage | false): Promise<string | undefined> {
     const params = isMap(message.ext) ? message.ext : {};
     const { authToken, token } = params;
-    const shown = [authToken, token, bearerTokenOf(request.headers)];
+    // What no request has brought has no headers.
+    const headers = request ? request.headers : {};
+    const shown = [authToken, token, bearerTokenOf(headers)];
     const admission = await this.#gate.admit({
       token: shown.find((text): text is string => typeof text === "string" && text !== ""),
       params,
-      headers: request.headers,
-      address: this.#addressOf(request),
+      headers,
+      address: request ? this.#addressOf(request) : undefined,
     });
     if (!admission.ok)
       return admission.reason === "too-many" ? "503::Too many clients" : "403::Handshake denied";

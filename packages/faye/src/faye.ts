@@ -21,10 +21,16 @@ export interface FayeMessage {
 /** Hands a message on to the next extension, and in the end to the server or the client. */
 export type FayeCallback = (message: FayeMessage | null) => void;
 
-/** `request` is the HTTP request that brought the message; null for a client in the same process. */
+/**
+ * The HTTP request that brought a message; null for a client in the same process, which is trusted; false for a message from
+ * outside that no request has brought, as Faye's own specs hand it to `server.process`.
+ */
+export type FayeRequest = IncomingMessage | null | false;
+
+/** Sees the messages of a server. */
 export interface FayeExtension {
-  incoming?(message: FayeMessage, request: IncomingMessage | null, callback: FayeCallback): void;
-  outgoing?(message: FayeMessage, request: IncomingMessage | null, callback: FayeCallback): void;
+  incoming?(message: FayeMessage, request: FayeRequest, callback: FayeCallback): void;
+  outgoing?(message: FayeMessage, request: FayeRequest, callback: FayeCallback): void;
 }
 
 /** A publication under way, settled when the server has taken the message or refused it. */

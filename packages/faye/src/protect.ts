@@ -103,17 +103,17 @@ export function protect(server: FayeServer, options: ProtectOptions = {}): void 
 
 function extensionFor(guard: SocketGuard, bounds: ClientBounds, depthMax: number): FayeExtension {
   return {
-    incoming(message, request: IncomingMessage | null, callback) {
+    incoming(message, request, callback) {
       // Code of the application, in this process, knows what it does.
       if (request === null) return callback(message);
-      if (!guard.heard(request)) return callback(null);
+      if (request && !guard.heard(request)) return callback(null);
       if (!isWellFormed(message, depthMax)) return callback(badRequest(message));
       const error = bounds.check(message);
       if (error !== undefined) message.error = error;
       callback(message);
     },
-    outgoing(message, request: IncomingMessage | null, callback) {
-      if (request !== null) guard.sending(request);
+    outgoing(message, request, callback) {
+      if (request) guard.sending(request);
       advise(message);
       callback(message);
     },

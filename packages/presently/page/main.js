@@ -2,13 +2,14 @@
 import { Activity } from "./activity-view.js";
 import { ClusterView } from "./cluster-view.js";
 import { showConnection } from "./connection-view.js";
+import { Api, tokenHelps } from "./dashboard/api.js";
 import { findDemo } from "./demo-control.js";
 import { describeDevice } from "./device.js";
 import { byId, element, setText } from "./dom.js";
 import { plural } from "./numbers.js";
 import { showPeople } from "./people-view.js";
 import { findPhoenix, PhoenixStream } from "./phoenix-stream.js";
-import { poll, readJson } from "./poll.js";
+import { poll } from "./poll.js";
 import { lostReplicas, reasonAmong } from "./reasons.js";
 import { describeChanges, Roster } from "./roster.js";
 import { ROOM_PREFIX, readSettings, rememberJoined, rememberLeft, tidy } from "./settings.js";
@@ -19,6 +20,8 @@ const TICK_MS = 1_000;
 const SILENCE_MS = 3_000;
 const ROOMS_SHOWN_MAX = 8;
 
+/** The token is that of the dashboard in the same tab: whoever has entered it there need not enter it here. */
+const api = new Api(sessionStorage);
 const roster = new Roster();
 const activity = new Activity(byId("activity"));
 const cluster = new ClusterView();
@@ -101,8 +104,15 @@ function showStatus(joined, status) {
     joined.lostAtMs = performance.now();
     activity.add([ofThisPage("lost its connection")]);
   }
-  if (status.kind === "refused") leave(status.message);
+  if (status.kind === "refused") leave(tokenMayHelp(status) ? api.explain(status) : status.message);
   renderSoon();
+}
+
+/** Shows the field for a token, if another one may open what was refused; returns whether it may. */
+function tokenMayHelp(refusal) {
+  const helps = tokenHelps(refusal);
+  if (helps) byId("join-token-label").hidden = false;
+  return helps;
 }
 
 function ofThisPage(text) {
@@ -139,10 +149,10 @@ async function showRooms() {
 
 async function roomTopics() {
   try {
-    const response = await fetch(`/api/topics?prefix=${encodeURIComponent(ROOM_PREFIX)}`);
-    return response.ok ? (await response.json()).topics : [];
-  } catch {
+    return (await api.get(`/api/topics?prefix=${encodeURIComponent(ROOM_PREFIX)}`)).topics;
+  } catch (error) {
     // A node that does not answer offers no rooms; the connection's state says that it does not.
+    tokenMayHelp(error);
     return [];
   }
 }
@@ -191,6 +201,8 @@ function countText(people) {
 
 function eventsUrl(room, key, meta) {
   const query = new URLSearchParams({ key, meta: JSON.stringify(meta) });
+  // An event stream cannot carry header fields.
+  if (api.token !== undefined) query.set("access_token", api.token);
   return `/api/topics/${encodeURIComponent(ROOM_PREFIX + room)}/events?${query}`;
 }
 
@@ -203,6 +215,8 @@ function terminalCommand(room) {
 byId("join-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const [name, room] = [tidy(byId("join-name").value), tidy(byId("join-room").value)];
+  const token = byId("join-token").value.trim();
+  if (token !== "") api.token = token;
   if (name !== "" && room !== "") join({ name, room });
 });
 byId("leave").addEventListener("click", () => leave());
@@ -220,7 +234,7 @@ document.addEventListener("visibilitychange", () => {
 let demo;
 let unanswered = false;
 const askCluster = poll({
-  read: readJson("/api/cluster"),
+  read: (signal) => api.get("/api/cluster", signal),
   onAnswer: (report) => {
     cluster.report = report;
     cluster.silent = false;
@@ -230,9 +244,11 @@ const askCluster = poll({
     void demo?.refresh().then(renderSoon);
     renderSoon();
   },
-  onSilence: (silentMs) => {
-    cluster.silent = silentMs > SILENCE_MS;
-    unanswered = true;
+  onSilence: (silentMs, cause) => {
+    // To be refused is an answer.
+    const refused = tokenMayHelp(cause);
+    cluster.silent = !refused && silentMs > SILENCE_MS;
+    unanswered = !refused;
     void demo?.refresh().then(renderSoon);
     renderSoon();
   },

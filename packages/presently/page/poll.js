@@ -51,12 +51,3 @@ export function poll({ read, onAnswer, onSilence, intervalMs = INTERVAL_MS, rest
   void ask();
   return ask;
 }
-
-/** Reads JSON, for `poll`. @returns {(signal: AbortSignal) => Promise<any>} */
-export function readJson(url) {
-  return async (signal) => {
-    const response = await fetch(url, { signal, cache: "no-store" });
-    if (!response.ok) throw new Error(`${url} answered ${response.status}`);
-    return response.json();
-  };
-}

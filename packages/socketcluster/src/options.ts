@@ -47,7 +47,7 @@ export interface SocketClusterPresenceOptions extends ScpOptions {
    * Subscribers of a channel without a topic are not present there.
    */
   readonly roster?: RosterOptions;
-  /** The key of all sockets without a user id on the topic of a channel. Default `anonymous`. */
+  /** The key of all sockets without a user id on the topic of a channel; a user of that id has `user:` before it. Default `anonymous`. */
   readonly anonymousKey?: string;
   /**
    * Whether a socket may see what it asks for. Default: the user map without tokens, addresses and origins (answer

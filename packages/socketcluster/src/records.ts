@@ -76,7 +76,18 @@ export function socketsKey(userId: UserId): string {
  * @throws {RosterNameError} for an id that has no key
  */
 export function channelKey(userId: UserId, { names, anonymousKey }: Settings): string {
-  return names.keyFor(userId === null ? anonymousKey : String(userId));
+  return names.keyFor(idBeside(anonymousKey, userId));
+}
+
+/**
+ * A text for each id, `withoutId` for those that have none, and for nobody else: a user whose id is that text gets
+ * `user:` before it, and so does one whose id is what comes of it.
+ */
+export function idBeside(withoutId: string, userId: UserId): string {
+  if (userId === null) return withoutId;
+  const id = String(userId);
+  const isTaken = id.endsWith(withoutId) && /^(user:)*$/.test(id.slice(0, -withoutId.length));
+  return isTaken ? `user:${id}` : id;
 }
 
 /** Notes for the map of users; to clients of other protocols it says nothing but that somebody is here. */

@@ -1,7 +1,7 @@
 /** The records of all servers, in the shapes in which sc-presence had them or meant to have them. */
 import type { PresentlyNode } from "presently";
 import type { Settings } from "./options.ts";
-import { readSocket, readSubscription, type SocketRecord, socketsTopic } from "./records.ts";
+import { idBeside, readSocket, readSubscription, type SocketRecord, socketsTopic } from "./records.ts";
 
 /** One socket in the map; the first three only in the whole map. */
 export interface MappedSocket {
@@ -12,7 +12,7 @@ export interface MappedSocket {
   subscribedChannels: string[];
 }
 
-/** User id → socket id → socket. Sockets without a user id are under `null`. */
+/** User id → socket id → socket. Sockets without a user id are under `null`, a user of that name under `user:null`. */
 export type UserMap = Record<string, Record<string, MappedSocket>>;
 
 /** One record by the column names of sc-presence. */
@@ -67,7 +67,7 @@ export function userMap(node: PresentlyNode, settings: Settings, whole: boolean)
     const { authToken, ip, origin, lastUpdate, userId, socketId } = record;
     const socket = { ...(whole ? { authToken, ip, origin } : {}), lastUpdate, subscribedChannels: [] };
     bySocket.set(socketId, socket);
-    const user = String(userId);
+    const user = idBeside("null", userId);
     map[user] ??= Object.create(null) as Record<string, MappedSocket>;
     map[user][socketId] = socket;
   }
