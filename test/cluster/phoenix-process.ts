@@ -37,10 +37,14 @@ export class PhoenixProcess {
     child.stdout!.on("data", (chunk) => {
       output += chunk;
     });
-    await eventually(() => {
-      expect(child.exitCode).toBeNull();
-      expect(output).toContain("up");
-    });
+    // It compiles what it runs: on a busy machine that takes its time.
+    await eventually(
+      () => {
+        expect(child.exitCode).toBeNull();
+        expect(output).toContain("up");
+      },
+      { timeoutMs: 60_000 },
+    );
   }
 
   signal(name: "SIGSTOP" | "SIGCONT"): void {
