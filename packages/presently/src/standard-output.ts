@@ -140,7 +140,8 @@ export function standardOutput(): LineOutput {
 /** A file takes what it is given, or fails; a pipe and a terminal make a writer wait, unless they are asked not to. */
 function openWithoutWaiting(file: number): number {
   try {
-    if (fstatSync(file).isFile()) return file;
+    // Without `bigint`, Node.js 20 takes the next symbolic link that it resolves for this file: a `require` then fails.
+    if (fstatSync(file, { bigint: true }).isFile()) return file;
     return openSync(`/dev/fd/${file}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch {
     // A socket cannot be opened by name: Node.js, when it makes a stream of it, sets it so that nobody waits.
