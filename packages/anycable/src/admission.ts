@@ -1,6 +1,6 @@
 /** Who may connect, and with which session: the way from an open WebSocket to the first frame. */
 import type { IncomingMessage } from "node:http";
-import { bearerTokenOf, type Gate, type Identity, type OriginCheck } from "presently/drop-in";
+import { bearerTokenOf, type Gate, type Identity, type OriginCheck, REFUSAL_STATUS } from "presently/drop-in";
 import { CLOSE } from "./close-code.ts";
 import { disconnect } from "./frames.ts";
 import { type ConnectionInfo, type Identified, type Identify, saysExpired } from "./identification.ts";
@@ -14,7 +14,7 @@ import type { ClientSocket } from "./websocket-transport.ts";
 /** Why a client is sent away, as the protocol has it. */
 type Refusal = "unauthorized" | "token_expired";
 
-/** An HTTP status: 403 a page of another site, 429 too many of one address, 500 a hook failed, 503 no room or draining. */
+/** An HTTP status: 403 a page of another site, 429 too many of one address, 500 a hook failed, 503 no room, starting or draining. */
 export type Refused = 403 | 429 | 500 | 503;
 
 /** Whoever gets a WebSocket, if only to be told why they are sent away. */
@@ -61,7 +61,7 @@ export class Admission {
       const { identity, release } = entered;
       return { info: { ...info, identity }, release, refused: undefined };
     }
-    if (entered.reason !== "unauthenticated") return entered.reason === "failed" ? 500 : 429;
+    if (entered.reason !== "unauthenticated") return REFUSAL_STATUS[entered.reason];
     // The protocol has words for it, which clients hear only behind the handshake.
     return { info, release: () => undefined, refused: saysExpired(token) ? "token_expired" : "unauthorized" };
   }

@@ -1,7 +1,13 @@
 /** The REST API: who is present, and publishing for servers that speak no WebSocket. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { PresentlyError } from "presently";
-import { bearerTokenOf, type Gate, type OriginCheck, type Permissions } from "presently/drop-in";
+import {
+  bearerTokenOf,
+  type Gate,
+  type OriginCheck,
+  type Permissions,
+  REFUSAL_STATUS,
+} from "presently/drop-in";
 import { CommandError } from "./errors.ts";
 import * as frames from "./frames.ts";
 import { isMap, type JsonText, jsonOrText, parseJson, JsonText as Text } from "./json.ts";
@@ -115,9 +121,7 @@ export class RestApi {
     const token = bearerTokenOf(headers);
     const entered = await gate.admit({ token, params: {}, headers, address: addressOf(request) });
     if (!entered.ok)
-      return entered.reason === "unauthenticated"
-        ? UNAUTHORIZED
-        : { status: entered.reason === "failed" ? 500 : 429 };
+      return entered.reason === "unauthenticated" ? UNAUTHORIZED : { status: REFUSAL_STATUS[entered.reason] };
     // Who may open so many connections may ask so often; a request that takes long is the server's to end.
     entered.release();
     const { identity } = entered;

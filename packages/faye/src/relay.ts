@@ -10,6 +10,9 @@ import type { NoticeListener } from "./notice.ts";
 
 export interface RelayOptions {
   readonly line: ClusterLine;
+  /** Whether what is published would not reach all others yet, and when it does. */
+  readonly starting: () => boolean;
+  readonly whenReady: () => Promise<void>;
   /** Which channels are sent on. */
   readonly includes: (channel: string) => boolean;
   readonly publish: (channel: string, data: unknown, ext: unknown) => void;
@@ -45,6 +48,11 @@ export class Relay {
       notice({ type: "relay-failed", level: "warn", message, channel, error });
       return `407:${channel}:Failed to publish`;
     }
+  }
+
+  /** Settles when what is published here reaches the others; undefined if it does. */
+  whenServing(): undefined | Promise<void> {
+    return this.#options.starting() ? this.#options.whenReady() : undefined;
   }
 
   /** A client of this server has subscribed. */

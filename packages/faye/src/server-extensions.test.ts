@@ -16,7 +16,7 @@ test("an extension of the application that throws at a confirmation is a notice"
     },
     publisher: { claim: () => false },
     subscriptions: undefined as never,
-    relay: { forward: () => undefined, whenEffective: () => Promise.resolve() },
+    relay: { forward: () => undefined, whenEffective: () => Promise.resolve(), whenServing: () => undefined },
   });
   const fault = new Error("an extension of the application");
   outgoing.outgoing!({ channel: "/meta/subscribe", subscription: "/chat" }, null, () => {

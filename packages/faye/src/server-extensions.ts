@@ -16,7 +16,7 @@ export interface ServerExtensionsOptions {
   readonly settings: Pick<Settings, "channelRe" | "forgedEvents" | "names" | "notice">;
   readonly publisher: Pick<Publisher, "claim">;
   readonly subscriptions: Subscriptions;
-  readonly relay: Pick<Relay, "forward" | "whenEffective"> | undefined;
+  readonly relay: Pick<Relay, "forward" | "whenEffective" | "whenServing"> | undefined;
 }
 
 export function extensionsFor(
@@ -35,6 +35,13 @@ export function extensionsFor(
     return relay?.forward(message);
   };
 
+  /** Extensions of the application are called by `work`, long after Faye has called us: nobody else catches what they throw. */
+  const later = (ready: Promise<unknown>, work: () => void, failed: string) =>
+    void ready.then(work).catch((error: unknown) => {
+      const text = `${failed}: ${String(error)}`;
+      settings.notice({ type: "message-failed", level: "error", message: text, error });
+    });
+
   return {
     incoming: {
       incoming(message, request, callback) {
@@ -43,9 +50,16 @@ export function extensionsFor(
         const isOurs = publisher.claim(message);
         if (message.error) return callback(message);
         if (message.channel !== SUBSCRIBE) {
-          const error = isOurs ? undefined : checkPublished(message, request);
-          if (error !== undefined) message.error = error;
-          return callback(message);
+          const publish = () => {
+            const error = isOurs ? undefined : checkPublished(message, request);
+            if (error !== undefined) message.error = error;
+            callback(message);
+          };
+          // Clients are not let in before the node is ready; code of the application is here from the start.
+          const serving = isOurs || isMeta(String(message.channel)) ? undefined : relay?.whenServing();
+          if (serving === undefined) publish();
+          else later(serving, publish, "a message was not published");
+          return;
         }
         const channels = channelsOf(message.subscription);
         if (channels === undefined) message.error = "405:subscription:Invalid channel";
@@ -82,14 +96,7 @@ export function extensionsFor(
         const ready =
           withPresence.length === 0 ? effective : subscriptions.confirm(message, withPresence, effective);
         if (ready === undefined) callback(message);
-        else
-          ready
-            .then(() => callback(message))
-            .catch((error: unknown) => {
-              // Extensions of the application are called here, long after Faye has called us.
-              const text = `a confirmation was not sent: ${String(error)}`;
-              settings.notice({ type: "message-failed", level: "error", message: text, error });
-            });
+        else later(ready, () => callback(message), "a confirmation was not sent");
       },
     },
   };

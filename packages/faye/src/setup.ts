@@ -1,6 +1,6 @@
 /** Presence for a Faye server: the place of the original's `presence.setup`. */
 import type { PresentlyNode } from "presently";
-import { checkObject, checkString, openGateIfAsked } from "presently/drop-in";
+import { checkObject, checkString, isStarting, openGateIfAsked } from "presently/drop-in";
 import { Announcer } from "./announcer.ts";
 import { type Body, ClusterLine } from "./cluster-line.ts";
 import { Doorkeeper } from "./doorkeeper.ts";
@@ -15,6 +15,7 @@ import type { PresenceStore } from "./presence-store.ts";
 import { Publisher } from "./publisher.ts";
 import { Relay } from "./relay.ts";
 import { extensionsFor } from "./server-extensions.ts";
+import { refuseWhileStarting } from "./starting-guard.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
 /** Presence at one server. Made by `setup`. */
@@ -46,7 +47,7 @@ export function setup(server: FayeServer, client: FayeClient, options: SetupOpti
     engine === undefined
       ? nodeStore(node!, settings, announcer)
       : engineStore(engine, settings, announcer, line);
-  const relay = line && relayFor(line, settings, publish);
+  const relay = node && line && relayFor(node, line, settings, publish);
   const subscriptions = new Subscriptions({ store, limits, notice, now: () => performance.now() });
 
   const { incoming, outgoing } = extensionsFor({ settings, publisher, subscriptions, relay });
@@ -70,6 +71,7 @@ export function setup(server: FayeServer, client: FayeClient, options: SetupOpti
   if (doorkeeper !== undefined) server.addExtension(doorkeeper.outgoing);
   server.addExtension(outgoing);
   const removeIncoming = addLast(server, doorkeeper?.before(incoming) ?? incoming);
+  const admitAll = node && refuseWhileStarting(server, () => isStarting(node));
   server.on("close", left);
   server.on("subscribe", subscribed);
   server.on("unsubscribe", unsubscribed);
@@ -86,6 +88,7 @@ export function setup(server: FayeServer, client: FayeClient, options: SetupOpti
       server.removeListener("subscribe", subscribed);
       server.removeListener("unsubscribe", unsubscribed);
       server.removeListener("close", left);
+      admitAll?.();
       removeIncoming();
       server.removeExtension(outgoing);
       if (doorkeeper !== undefined) server.removeExtension(doorkeeper.outgoing);
@@ -152,11 +155,13 @@ function readEvent({ type, entries }: Body): PresenceEvent | undefined {
 }
 
 function relayFor(
+  node: PresentlyNode,
   line: ClusterLine,
   { broadcast, notice }: Settings,
   publish: (channel: string, data: unknown, ext: unknown) => void,
 ): Relay | undefined {
   if (broadcast === false) return undefined;
   const includes = (channel: string) => broadcast === true || matches(broadcast, channel);
-  return new Relay({ line, includes, publish, notice });
+  const starting = () => isStarting(node);
+  return new Relay({ line, starting, whenReady: () => node.whenReady(), includes, publish, notice });
 }

@@ -1,6 +1,6 @@
 /** Who may connect: the checks that both transports make before there is a connection. */
 import type { IncomingMessage } from "node:http";
-import { bearerTokenOf, type Gate, type OriginCheck } from "presently/drop-in";
+import { bearerTokenOf, type Gate, type OriginCheck, REFUSAL_STATUS } from "presently/drop-in";
 import type { ConnectionInfo, Params } from "./connection-info.ts";
 import type { Limits } from "./limits.ts";
 import type { Callback, NoticeListener } from "./notice.ts";
@@ -44,8 +44,6 @@ export interface AdmissionOptions {
   readonly notice: NoticeListener;
 }
 
-const STATUS = { unauthenticated: 403, "too-many": 429, failed: 500 } as const;
-
 export class Admission {
   readonly #options: AdmissionOptions;
   #pending = 0;
@@ -83,7 +81,7 @@ export class Admission {
     const parameter = typeof params.token === "string" ? params.token : undefined;
     const token = authToken ?? parameter ?? bearerTokenOf(headers);
     const entered = await gate.admit({ token, params, headers, address: remoteAddress });
-    if (!entered.ok) return STATUS[entered.reason];
+    if (!entered.ok) return REFUSAL_STATUS[entered.reason];
     const { identity, release } = entered;
     const info = { transport, authToken, params, headers, remoteAddress, identity, url };
     const connected = await this.#connect(serializer, info);

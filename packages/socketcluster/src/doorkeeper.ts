@@ -248,6 +248,7 @@ export class Doorkeeper {
 }
 
 const REASONS = {
+  starting: "This server is starting: try again",
   unauthenticated: "Your token is missing, or does not count",
   "too-many": "Too many connections from your address",
   failed: "It could not be found out who you are",

@@ -43,6 +43,18 @@ describe("without access", () => {
   });
 });
 
+test("nobody comes in while the node is starting, and no hook is asked", async () => {
+  let starting = true;
+  const authenticate = vi.fn((): Identity => ann);
+  const access: Access = { authenticate, authorize: () => true };
+  const gate = new Gate({ access, protocol: "phoenix", starting: () => starting, onNotice: () => undefined });
+  expect(await gate.admit(from("192.0.2.1"))).toEqual({ ok: false, reason: "starting" });
+  expect(authenticate).not.toHaveBeenCalled();
+  expect(gate.refused.starting).toBe(1);
+  starting = false;
+  expect(await gate.admit(from("192.0.2.1"))).toMatchObject({ ok: true });
+});
+
 describe("who comes in", () => {
   test("is whom the hook names, by everything that the protocol knows", async () => {
     const authenticate = vi.fn((): Identity => ann);
@@ -130,7 +142,7 @@ describe("who comes in", () => {
     const gate = gateOf({ authenticate }, { connectsPerAddressPerSecondMax: 2 });
     for (let times = 0; times < 5; times++) await gate.admit(from("192.0.2.1"));
     expect(authenticate).toHaveBeenCalledTimes(2);
-    expect(gate.refused).toEqual({ unauthenticated: 2, "too-many": 3, failed: 0, forbidden: 0 });
+    expect(gate.refused).toEqual({ starting: 0, unauthenticated: 2, "too-many": 3, failed: 0, forbidden: 0 });
   });
 });
 

@@ -34,10 +34,19 @@ export const GATE_DEFAULTS: GateLimits = {
 };
 
 /**
- * Why somebody was not let in. `unauthenticated`: the hook knows nobody by these credentials, or not any more. `too-many`:
- * their address has reached a bound. `failed`: the hook threw, took too long, or answered nonsense.
+ * Why somebody was not let in. `starting`: the node is not ready yet; they should try again.
+ * `unauthenticated`: the hook knows nobody by these credentials, or not any more. `too-many`: their address has reached a
+ * bound. `failed`: the hook threw, took too long, or returned nonsense.
  */
-export type RefusalReason = "unauthenticated" | "too-many" | "failed";
+export type RefusalReason = "starting" | "unauthenticated" | "too-many" | "failed";
+
+/** The HTTP status that says so. */
+export const REFUSAL_STATUS = {
+  starting: 503,
+  unauthenticated: 403,
+  "too-many": 429,
+  failed: 500,
+} as const satisfies Record<RefusalReason, number>;
 
 /** Somebody was let in, or not. Whoever is in must be released once, when their connection has ended. */
 export type Admission =
@@ -60,6 +69,8 @@ export interface GateOptions {
   /** `node.access`. Without it everybody may do everything, within the bounds by address. */
   readonly access: Access | undefined;
   readonly protocol: Protocol;
+  /** Whether the node is not ready for clients yet. Default: it is. */
+  readonly starting?: () => boolean;
   /** What is left out, or undefined, has its default. */
   readonly limits?: { readonly [Limit in keyof GateLimits]?: GateLimits[Limit] | undefined };
   /** What the limits are called where they are configured; default their own names. */
@@ -80,6 +91,7 @@ const TIMER_MS_MAX = 2_147_483_647;
 export class Gate {
   readonly #access: Access | undefined;
   readonly #protocol: Protocol;
+  readonly #starting: () => boolean;
   readonly #limits: GateLimits;
   readonly #limitNames: NonNullable<GateOptions["limitNames"]>;
   readonly #addresses: AddressTable;
@@ -93,6 +105,7 @@ export class Gate {
     if (access !== undefined) checkObject("access", access, ["authenticate", "authorize"]);
     checkObject("limits", limits);
     checkFunction("onNotice", onNotice);
+    this.#starting = options.starting ?? (() => false);
     this.#access = access;
     this.#protocol = protocol;
     this.#limits = limitsOf(limits);
@@ -121,6 +134,7 @@ export class Gate {
    */
   async admit(credentials: Omit<Credentials, "protocol">): Promise<Admission> {
     checkObject("credentials", credentials);
+    if (this.#starting()) return this.#refuse("starting");
     const address = credentials.address ?? "unknown";
     const limited = this.#addresses.enter(address, performance.now());
     if (limited !== undefined) {

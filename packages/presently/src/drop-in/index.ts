@@ -29,6 +29,7 @@ export {
   Gate,
   type GateLimits,
   type GateOptions,
+  REFUSAL_STATUS,
   type RefusalReason,
 } from "./gate.ts";
 export { guardNotices } from "./guarded-notices.ts";
@@ -60,4 +61,5 @@ export {
   type RosterOptions,
   type TopicNames,
 } from "./roster-names.ts";
+export { isStarting } from "./starting.ts";
 export { TokenBucket } from "./token-bucket.ts";

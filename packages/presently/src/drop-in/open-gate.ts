@@ -4,6 +4,7 @@ import type { PresentlyNode } from "../node.ts";
 import { checkNode } from "./check-node.ts";
 import { GATE_DEFAULTS, Gate, type GateLimits, type GateOptions } from "./gate.ts";
 import { tallyAt } from "./refusal-counts.ts";
+import { isStarting } from "./starting.ts";
 
 /** What a drop-in says of its gate. */
 export interface OpenGateOptions extends Pick<GateOptions, "protocol" | "onNotice"> {
@@ -17,7 +18,7 @@ const LIMITS = Object.keys(GATE_DEFAULTS) as (keyof GateLimits)[];
 const LIMIT_NAMES = Object.fromEntries(LIMITS.map((name) => [name, `limits.${name}`]));
 
 /**
- * A gate for the clients of one drop-in.
+ * A gate for the clients of one drop-in. It admits nobody before the node is ready.
  *
  * @throws {InvalidArgumentError} for a limit that is no positive number
  */
@@ -27,7 +28,8 @@ export function openGate(node: PresentlyNode, options: OpenGateOptions): Gate {
   const { protocol, limits = {}, onNotice } = options;
   const { access } = node;
   const tally = tallyAt(node, protocol);
-  return new Gate({ access, protocol, limits, limitNames: LIMIT_NAMES, tally, onNotice });
+  const starting = () => isStarting(node);
+  return new Gate({ access, protocol, starting, limits, limitNames: LIMIT_NAMES, tally, onNotice });
 }
 
 /**

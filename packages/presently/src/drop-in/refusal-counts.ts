@@ -16,7 +16,7 @@ const tallies = new WeakMap<object, Map<Protocol, RefusalTally>>();
 
 /** A tally of nothing. */
 export function newTally(): RefusalTally {
-  return { unauthenticated: 0, "too-many": 0, failed: 0, forbidden: 0 };
+  return { starting: 0, unauthenticated: 0, "too-many": 0, failed: 0, forbidden: 0 };
 }
 
 /** Where the drop-ins of a protocol count what they refuse at this node. */
