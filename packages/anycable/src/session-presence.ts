@@ -9,7 +9,7 @@
 import type { Presence } from "presently";
 import type { RosterSession } from "presently/drop-in";
 import { PresenceMismatchError } from "./errors.ts";
-import { metaOf, type StampedInfo } from "./presence-meta.ts";
+import { infoIn, metaOf, type StampedInfo } from "./presence-meta.ts";
 import type { PresenceHolder, PresenceHub, StreamPresence } from "./stream-presence.ts";
 
 /** One presence, as it moves with its session to another node. */
@@ -185,6 +185,8 @@ export class SessionPresence implements PresenceHolder {
       if (before === undefined) this.#held.delete(stream);
       throw error;
     }
+    // As it was taken: the application may change what it handed in, and it is tracked again later.
+    held.said = infoIn(this.#owner!.get(stream, id)!.meta);
     held.byServer ||= byServer;
     for (const identifier of joinedBy) held.joinedBy.add(identifier);
     presence.addHolder(this);

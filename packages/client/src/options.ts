@@ -87,22 +87,37 @@ export function settingsOf(url: string | URL, options: ClientOptions): Settings 
   };
 }
 
-/** @throws {ClientError} `LIMIT_REACHED` for what no server would take, and what it would close the connection for */
-export function checkSize(value: unknown, { messageBytesMax }: Settings, topic: string): void {
+/**
+ * Returns a value as it travels: a frozen copy, which no later change of the original reaches.
+ *
+ * @throws {ClientError} `INVALID_ARGUMENT` for what JSON or UTF-8 cannot say; `LIMIT_REACHED` for what no server would take
+ */
+export function taken<T>(value: T, { messageBytesMax }: Settings, topic: string): T {
   const text = jsonOf(value);
   // UTF-8 has one to three bytes for each unit of a text.
-  if (text.length * 3 <= messageBytesMax) return;
-  if (new TextEncoder().encode(text).length > messageBytesMax)
+  if (text.length * 3 > messageBytesMax && new TextEncoder().encode(text).length > messageBytesMax)
     throw limitReached("messageBytesMax", messageBytesMax, "bytes of one message", topic);
+  return JSON.parse(text, (name, part: unknown) => {
+    if (HALF_CHARACTER.test(name) || (typeof part === "string" && HALF_CHARACTER.test(part)))
+      throw new ClientError(
+        "INVALID_ARGUMENT",
+        "what is said must be well-formed Unicode, without half characters",
+        { topic },
+      );
+    return Object.freeze(part);
+  });
 }
 
 function jsonOf(value: unknown): string {
   try {
-    return JSON.stringify(value) ?? "";
+    return JSON.stringify(value) ?? "null";
   } catch (cause) {
     throw new ClientError("INVALID_ARGUMENT", "what is said must be JSON", { cause });
   }
 }
+
+/** Half of a surrogate pair: with the flag `u`, a whole one is one character. */
+const HALF_CHARACTER = /\p{Surrogate}/u;
 
 function reconnectAfterMs(tries: number): number {
   return (RECONNECT_STEPS_MS[tries - 1] ?? 5_000) * (0.5 + Math.random() / 2);

@@ -33,7 +33,15 @@ export interface Seat<M extends Meta> {
 export function seatOf<M extends Meta>(wire: WireMeta): Seat<M> {
   const { phx_ref: ref, phx_ref_prev: _, online_at: onlineAt, ...meta } = wire;
   const seconds = typeof onlineAt === "string" && /^\d{1,12}$/.test(onlineAt) ? Number(onlineAt) : undefined;
+  freeze(meta);
   return { ref, meta: meta as unknown as M, sinceMs: seconds === undefined ? undefined : seconds * 1_000 };
+}
+
+/** All the way down: everybody who shows a person reads the same one. */
+function freeze(value: unknown): void {
+  if (typeof value !== "object" || value === null) return;
+  for (const part of Object.values(value)) freeze(part);
+  Object.freeze(value);
 }
 
 /** @param seats  at least one */

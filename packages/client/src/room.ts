@@ -5,7 +5,7 @@ import { leaveChannel } from "./channel-leave.ts";
 import { Emitter, type Unsubscribe } from "./emitter.ts";
 import { ClientError } from "./errors.ts";
 import { joinRefusalOf } from "./join-refusal.ts";
-import { checkSize, type Settings } from "./options.ts";
+import { type Settings, taken } from "./options.ts";
 import { type Message, Outbox } from "./outbox.ts";
 import { type Answer, OwnMeta } from "./own-meta.ts";
 import type { Meta, Person, WireMeta } from "./person.ts";
@@ -60,7 +60,6 @@ export class Room<M extends Meta = Meta> {
   constructor(topic: string, host: RoomHost, options: RoomOptions<M>) {
     const { meta = {} as M, leaveDelayMs = 2_000, heldMax = 10_000 } = options;
     const { timeoutMs, pendingMax, clock } = host.settings;
-    checkMeta(meta, host.settings, topic);
     this.topic = topic;
     this.#host = host;
     this.#key = host.key;
@@ -71,7 +70,7 @@ export class Room<M extends Meta = Meta> {
     const canSend = () => this.#admitted && host.connected();
     this.#own = new OwnMeta({
       topic,
-      initial: meta,
+      initial: takenMeta(meta, host.settings, topic),
       canSend,
       send: (own, answered) => this.#push(EVENT.update, { meta: own }, answered),
       onChanged: () => this.#changed(),
@@ -140,25 +139,24 @@ export class Room<M extends Meta = Meta> {
    *
    * @param change  the whole new meta, or a function of the present one
    * @returns true once the server has it; false if the room was left first
-   * @throws {ClientError} `UPDATE_REFUSED`, `LIMIT_REACHED` (`messageBytesMax`): what was said before holds
+   * @throws {ClientError} `UPDATE_REFUSED`, `INVALID_ARGUMENT`, `LIMIT_REACHED` (`messageBytesMax`): what was said before holds
    */
   async update(change: M | ((previous: M) => M)): Promise<boolean> {
     if (this.#ended) return false;
     const meta = typeof change === "function" ? change(this.#own.latest) : change;
-    checkMeta(meta, this.#host.settings, this.topic);
-    return this.#own.change(meta);
+    return this.#own.change(takenMeta(meta, this.#host.settings, this.topic));
   }
 
   /**
    * Sends a message to everybody else who is in the room now: at most once, in order, kept nowhere. While the room is not
    * joined it waits, for `timeoutMs`.
    *
-   * @throws {ClientError} `LIMIT_REACHED` (`pendingMax`, `messageBytesMax`), `MESSAGE_REFUSED`, `TIMED_OUT`, `CLOSED`
+   * @throws {ClientError} `INVALID_ARGUMENT`, `LIMIT_REACHED` (`pendingMax`, `messageBytesMax`), `MESSAGE_REFUSED`, `TIMED_OUT`, `CLOSED`
    */
   async broadcast(event: string, payload?: unknown): Promise<void> {
     require(typeof event === "string", "event", "a string");
-    checkSize(payload, this.#host.settings, this.topic);
-    return this.#outbox.post({ event, payload: payload ?? null });
+    const message = taken({ event, payload: payload ?? null }, this.#host.settings, this.topic);
+    return this.#outbox.post(message);
   }
 
   /** Ends being here; the others see it at once (after their `leaveDelayMs`). Settles when the server knows. Never rejects. */
@@ -315,7 +313,7 @@ export class Room<M extends Meta = Meta> {
   }
 }
 
-function checkMeta(meta: unknown, settings: Settings, topic: string): void {
+function takenMeta<M extends Meta>(meta: M, settings: Settings, topic: string): M {
   require(isMap(meta), "meta", 'a map such as { name: "Ada" }');
-  checkSize(meta, settings, topic);
+  return taken(meta, settings, topic);
 }

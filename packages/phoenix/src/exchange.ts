@@ -1,7 +1,7 @@
 /** The topics of this node, and the way of broadcasts to those of all nodes. */
 import { randomUUID } from "node:crypto";
-import type { PresentlyNode } from "presently";
-import type { Roster } from "presently/drop-in";
+import { InvalidArgumentError, type PresentlyNode } from "presently";
+import { MUST_BE_WELL_FORMED, type Roster } from "presently/drop-in";
 import { CLUSTER_CHANNEL, decodeEnvelope, encodeEnvelope } from "./envelope.ts";
 import { EncodedJson, type Payload, toJson } from "./message.ts";
 import type { NoticeListener } from "./notice.ts";
@@ -69,10 +69,13 @@ export class Exchange {
    *
    * @param except the id of the member that is not to get it
    * @throws {LimitError} beyond `broadcastBytesMax` of the node
+   * @throws {InvalidArgumentError} for text with half a surrogate pair
    * @throws {ClosedError} of a node that is stopping
    */
   broadcast(topic: string, event: string, payload: Payload, except = ""): void {
     const content = payload instanceof Uint8Array ? payload : new EncodedJson(toJson(payload));
+    if (content instanceof EncodedJson && hasHalfCharacter(content.text))
+      throw new InvalidArgumentError("payload", MUST_BE_WELL_FORMED);
     const broadcast = new SharedBroadcast(topic, event, content);
     // Connections by id are many and seldom asked for: no node is told where they are.
     const options = event === DISCONNECT ? {} : { topics: [topic] };
@@ -102,4 +105,9 @@ export class Exchange {
       for (const connection of [...(this.#connections.get(broadcast.topic) ?? [])]) connection.disconnect();
     this.#topics.get(broadcast.topic)?.deliver(broadcast, from);
   }
+}
+
+/** Whether JSON that `JSON.stringify` wrote has half a surrogate pair: that is all that it escapes like this. */
+function hasHalfCharacter(json: string): boolean {
+  return json.includes("\\ud") && /(?<!\\)(?:\\\\)*\\ud[89a-f]/.test(json);
 }

@@ -1,6 +1,6 @@
 /** Tells the application's `handleMetas` of diffs, with a state that it carries from one to the next. */
 import { ConfigurationError } from "presently";
-import { Mailbox } from "presently/drop-in";
+import { freezeJson, Mailbox } from "presently/drop-in";
 import type { PresenceDefinition } from "./channel-definition.ts";
 import type { NoticeListener } from "./notice.ts";
 import type { PresenceDiff, PresenceMeta } from "./presence-map.ts";
@@ -72,11 +72,11 @@ export class MetasByKey {
     for (const [key, { metas }] of Object.entries(leaves)) {
       const gone = new Set(metas.map((meta) => meta.phx_ref));
       const rest = (this.#metas.get(key) ?? []).filter((meta) => !gone.has(meta.phx_ref));
-      if (rest.length > 0) this.#metas.set(key, rest);
+      if (rest.length > 0) this.#metas.set(key, Object.freeze(rest));
       else this.#metas.delete(key);
     }
     for (const [key, { metas }] of Object.entries(joins))
-      this.#metas.set(key, [...(this.#metas.get(key) ?? []), ...metas]);
+      this.#metas.set(key, freezeJson([...(this.#metas.get(key) ?? []), ...metas]));
   }
 
   /** Cost: O(keys). */

@@ -5,6 +5,7 @@
  * join. Without the name it would keep a diff that was on its way when its user left and joined again, and apply it to the
  * newer state. The frames of all joins share one encoding.
  */
+import { freezeJson } from "presently/drop-in";
 import { FrameError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import { type Broadcast, EncodedJson, type Payload, type Ref } from "./message.ts";
@@ -57,10 +58,12 @@ export class SharedBroadcast implements Broadcast {
     return own;
   }
 
-  /** The payload as a value, for callbacks. */
+  /** The payload as a value, for callbacks: frozen, since they all get the same. */
   get value(): Payload {
     const { payload } = this;
-    this.#decoded ??= { payload: payload instanceof EncodedJson ? JSON.parse(payload.text) : payload };
+    this.#decoded ??= {
+      payload: payload instanceof EncodedJson ? freezeJson(JSON.parse(payload.text)) : payload,
+    };
     return this.#decoded.payload;
   }
 }

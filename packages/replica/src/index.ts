@@ -23,6 +23,7 @@ export {
   ProtocolError,
 } from "./errors.ts";
 export type { ReplicaChange, ReplicaListener } from "./followers.ts";
+export { freezeJson, MUST_BE_WELL_FORMED } from "./json-copy.ts";
 export { callListener, reportRejection } from "./listener-call.ts";
 export type { Message } from "./messages.ts";
 export { type BroadcastOptions, Messenger, type TopicInterest } from "./messenger.ts";

@@ -7,7 +7,9 @@ export {
   checkObject,
   checkOptions,
   checkString,
+  freezeJson,
   jsonOf,
+  MUST_BE_WELL_FORMED,
   reportRejection,
   stringsIn,
 } from "@presently/replica";
