@@ -72,6 +72,35 @@ describe("the sources", () => {
   });
 });
 
+test("no test is retried, skipped or run alone", () => {
+  const names = [/^test\//, /\.test\.[cm]?tsx?$/, /^vitest\.config\.ts$/, /^package\.json$/];
+  const files = [
+    ...["packages", "test"].flatMap((folder) => [...sourcesUnder(`${root}${folder}`)]),
+    ...["vitest.config.ts", "package.json", ".ci/run"].map((path) => ({
+      path,
+      text: readFileSync(`${root}${path}`, "utf8"),
+    })),
+  ].filter(({ path }) => path === ".ci/run" || names.some((name) => name.test(path)));
+  expect(files.length).toBeGreaterThan(200);
+  const found = files
+    // It has the examples of the next test.
+    .filter(({ path }) => path !== "test/unit/architecture.test.ts")
+    .flatMap(({ path, text }) => retriesIn(text).map((what) => `${path}: ${what}`));
+  expect(found).toEqual([]);
+});
+
+test.each([
+  ["retry: 1", ["retry: 1"]],
+  ["{ retry: { count: 2 } }", ["retry: {"]],
+  ["vitest run --retry=2", ["--retry"]],
+  ["it.only('x')", ["it.only("]],
+  ["describe.skip('x')", ["describe.skip("]],
+  ["new faye.Client(url, { retry: 0.1 })", []],
+  ["retry: 0", []],
+])("the search for retries sees %j", (text, found) => {
+  expect(retriesIn(text)).toEqual(found);
+});
+
 describe("the checker", () => {
   const manifest = (name: string, dependencies: string[] = [], exports: string[] = ["."]): Manifest => ({
     name,
@@ -181,6 +210,12 @@ describe("the checker", () => {
     expect(found).toEqual([expect.stringContaining("packages/leaderboard")]);
   });
 });
+
+/** How a text runs a test more or less than once; a client of Faye is told its pause, in parts of a second, as `retry`. */
+function retriesIn(text: string): string[] {
+  const pattern = /\bretry: (?:[1-9]|\{)|--retry\b|\b(?:test|it|describe)\.(?:only|skip|todo)\(/g;
+  return [...text.matchAll(pattern)].map(([found]) => found);
+}
 
 /** Every break of the rules, as `path:line: what is wrong`. */
 function violations(files: readonly SourceFile[], workspace: Workspace): string[] {
