@@ -1,12 +1,11 @@
 /** `presently start --access-…`: who may do what, made of files and flags. */
 import { readFileSync } from "node:fs";
-import { PresentlyError } from "@presently/replica";
 import { parse } from "yaml";
 import type { ApiToken } from "../access/api-token.ts";
 import { createAccess, type JwtAccess, type ReadyAccess } from "../access/create-access.ts";
-import { holdsPem, pemBlocks, requireSharedSecret } from "../access/shared-secret.ts";
+import { holdsPem, pemBlocks } from "../access/shared-secret.ts";
 import { UsageError } from "./failure.ts";
-import { readSecretFile, readSecretLines } from "./secret-file.ts";
+import { inUse, readSecretFile, readSecretLines } from "./secret-file.ts";
 
 const JWT_SECRET_FLAG = "--access-jwt-secret-file";
 
@@ -90,16 +89,5 @@ function secretsIn(path: string): readonly string[] {
     const keys = pemBlocks(text);
     return keys.length > 0 ? keys : [text];
   }
-  // All of it at once: what is no key in PEM may be one in several lines of something else.
-  inUse(JWT_SECRET_FLAG, path, () => requireSharedSecret("token secret", text));
   return readSecretLines(path, JWT_SECRET_FLAG);
-}
-
-function inUse<T>(flag: string, value: unknown, make: () => T): T {
-  try {
-    return make();
-  } catch (cause) {
-    if (!(cause instanceof PresentlyError)) throw cause;
-    throw new UsageError(`${flag} ${String(value)}: ${cause.message}`, { cause });
-  }
 }

@@ -1,13 +1,11 @@
 /** `presently start --anycable`: AnyCable's clients, and its REST API, at the node's HTTP address. */
-import { InvalidArgumentError } from "@presently/replica";
-import { requireSharedSecret } from "../access/shared-secret.ts";
 import { isLoopback } from "../address.ts";
 import type { PresentlyNode } from "../node.ts";
 import type { Extension } from "./extensions.ts";
 import { UsageError } from "./failure.ts";
 import { load } from "./load-package.ts";
 import type { OriginSettings } from "./origin-flag.ts";
-import { readSecretFile } from "./secret-file.ts";
+import { readSharedSecret } from "./secret-file.ts";
 
 /** What is used of `@presently/anycable`. It depends on this package, so that its types are not to be had here. */
 interface AnyCablePackage {
@@ -66,16 +64,9 @@ export function checkAnyCable(
     throw new UsageError(
       "--anycable needs --anycable-secret-file, or --anycable-public: nobody could subscribe to anything without",
     );
-  const secret = file === undefined ? undefined : readSecretFile(String(file), "--anycable-secret-file");
-  if (secret !== undefined) {
-    const needed = httpHost === undefined || isLoopback(httpHost) ? 1 : SECRET_BYTES_MIN;
-    try {
-      requireSharedSecret(`--anycable-secret-file ${String(file)}`, secret, needed);
-    } catch (cause) {
-      if (!(cause instanceof InvalidArgumentError)) throw cause;
-      throw new UsageError(cause.message, { cause });
-    }
-  }
+  const bytesMin = httpHost === undefined || isLoopback(httpHost) ? 1 : SECRET_BYTES_MIN;
+  const secret =
+    file === undefined ? undefined : readSharedSecret(String(file), "--anycable-secret-file", bytesMin);
   return { path, isPublic: isPublic === true, noauth: noauth === true, secret };
 }
 

@@ -132,7 +132,7 @@ describe("presently config check", () => {
   });
 
   test("prints what a good file amounts to, without secrets", async () => {
-    file("secret", "hunter2\n");
+    file("secret", "hunter2, and as long as tokens ask for\n");
     const path = file(
       "good.yaml",
       "name: n1\nsecretFile: secret\nhandoffMs: 10000\nphoenix: {path: /socket, tokenSecretFile: secret}\n",

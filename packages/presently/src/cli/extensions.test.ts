@@ -38,6 +38,18 @@ test.each([
   [{ anycable: "/a", anycablePublic: true, faye: "/a" }, "--anycable and --faye cannot both be served at /a"],
   [{ anycable: "/cable", anycableSecretFile: file("empty", "\n") }, "is empty"],
   [{ anycablePublic: true }, "--anycable-public needs --anycable"],
+  [
+    { phoenix: "/s", phoenixTokenSecretFile: file("few", "0123456789abcdef\n") },
+    "few: token secret must have at least 32",
+  ],
+  [
+    { phoenix: "/s", phoenixTokenSecretFile: file("half", "-----BEGIN PUBLIC KEY-----\nMI\n") },
+    "half: token secret looks",
+  ],
+  [
+    { webhook: "http://127.0.0.1:9", webhookSecretFile: file("ssh", "ssh-rsa AAAAB3NzaC1yc2E") },
+    "ssh: the secret is a key",
+  ],
   [{ anycableNoauth: true }, "--anycable-noauth needs --anycable"],
   [
     { anycable: "/cable", anycableNoauth: true },

@@ -1,10 +1,11 @@
 /** `presently start --phoenix`: clients of phoenix.js at the node's HTTP address. */
+import { jwtVerifier } from "../access/json-web-token.ts";
 import type { PresentlyNode } from "../node.ts";
 import type { Extension } from "./extensions.ts";
 import { UsageError } from "./failure.ts";
 import { load } from "./load-package.ts";
 import type { OriginSettings } from "./origin-flag.ts";
-import { readSecretFile } from "./secret-file.ts";
+import { inUse, readSecretFile } from "./secret-file.ts";
 
 /** What is used of `@presently/phoenix`. It depends on this package, so that its types are not to be had here. */
 interface PhoenixPackage {
@@ -17,7 +18,6 @@ interface PhoenixPackage {
       readonly onNotice: (notice: { level: "error" | "warn" | "debug"; message: string }) => void;
     },
   ): unknown;
-  tokenVerifier(secret: string): unknown;
 }
 
 /** What the flags ask for. */
@@ -44,6 +44,9 @@ export function checkPhoenix(flags: Readonly<Record<string, unknown>>): PhoenixS
   if (http === false) throw new UsageError("--phoenix is served at the HTTP address: leave --no-http out");
   const tokenSecret =
     file === undefined ? undefined : readSecretFile(String(file), "--phoenix-token-secret-file");
+  // Found wrong now rather than when the node is up; `config check` finds it, too.
+  if (tokenSecret !== undefined)
+    inUse("--phoenix-token-secret-file", file, () => jwtVerifier({ secret: tokenSecret }));
   return { path, key: key === undefined ? undefined : String(key), tokenSecret };
 }
 
@@ -59,8 +62,6 @@ export async function loadPhoenix(
   if (settings === undefined) return [];
   const { path, key, tokenSecret } = settings;
   const phoenix = (await load("@presently/phoenix", "--phoenix")) as PhoenixPackage;
-  // Found wrong now rather than when the node is up.
-  if (tokenSecret !== undefined) phoenix.tokenVerifier(tokenSecret);
   return [
     (node, log) => {
       phoenix.serveEndpoint(node, {

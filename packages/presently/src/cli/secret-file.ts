@@ -1,6 +1,8 @@
 /** A secret in a file of its own: not on the command line, where everybody on the machine can read it. */
 import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
+import { PresentlyError } from "@presently/replica";
+import { requireSharedSecret } from "../access/shared-secret.ts";
 import { UsageError } from "./failure.ts";
 
 /**
@@ -23,9 +25,29 @@ export function readSecretFile(path: string, flag: string): string {
   return secret;
 }
 
-/** The secrets of a file that holds one a line. Throws as `readSecretFile` does. */
+/**
+ * As `readSecretFile`, for what several share.
+ *
+ * @throws {UsageError} also for a public key in any form, and for fewer bytes than `bytesMin`
+ */
+export function readSharedSecret(path: string, flag: string, bytesMin = 1): string {
+  const secret = readSecretFile(path, flag);
+  return inUse(flag, path, () => requireSharedSecret("the secret", secret, bytesMin));
+}
+
+/** The secrets of a file that holds one a line. Throws as `readSharedSecret` does: the lines of a key are no secrets. */
 export function readSecretLines(path: string, flag: string): string[] {
-  return readSecretFile(path, flag)
+  return readSharedSecret(path, flag)
     .split(/\r?\n/)
     .filter((line) => line !== "");
+}
+
+/** Returns what `make` returns. @throws {UsageError} naming the flag, for what cannot be used */
+export function inUse<T>(flag: string, value: unknown, make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    if (!(cause instanceof PresentlyError)) throw cause;
+    throw new UsageError(`${flag} ${String(value)}: ${cause.message}`, { cause });
+  }
 }

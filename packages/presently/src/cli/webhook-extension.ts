@@ -3,7 +3,7 @@ import { resolveWebhookOptions, type WebhookOptions } from "../webhooks/options.
 import { startWebhooks } from "../webhooks/webhooks.ts";
 import type { Extension } from "./extensions.ts";
 import { UsageError } from "./failure.ts";
-import { readSecretFile } from "./secret-file.ts";
+import { readSharedSecret } from "./secret-file.ts";
 
 /**
  * @throws {UsageError} for flags that cannot be used together
@@ -23,7 +23,7 @@ export function loadWebhooks(flags: Readonly<Record<string, unknown>>): readonly
     throw new UsageError(
       "--webhook needs --webhook-secret-file: without, receivers could not know who posts",
     );
-  const secret = readSecretFile(String(file), "--webhook-secret-file");
+  const secret = readSharedSecret(String(file), "--webhook-secret-file");
   const options: WebhookOptions = { url: String(url), secret, topics: topics as string[] };
   // Found wrong now rather than when the node is up.
   resolveWebhookOptions(options);
