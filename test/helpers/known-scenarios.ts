@@ -170,4 +170,21 @@ export const KNOWN_SCENARIOS: readonly (readonly [string, Scenario])[] = [
       ],
     },
   ],
+  [
+    "who started with its clock set back while it was cut off goes on when the cut heals",
+    {
+      seed: 1,
+      nodes: 3,
+      logSizeMax: 8,
+      steps: [
+        { do: "track", node: 2, session: 0, topic: 0, key: 0, meta: 0 },
+        { do: "advance", ms: 3_000 },
+        { do: "crash", node: 2, vanish: true },
+        { do: "partition", nodes: 4 },
+        { do: "start", node: 2, back: true },
+        { do: "track", node: 2, session: 0, topic: 0, key: 1, meta: 1 },
+        { do: "advance", ms: 20_000 },
+      ],
+    },
+  ],
 ];

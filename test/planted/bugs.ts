@@ -21,6 +21,7 @@ const PAST_LIVES = "replica/src/past-lives.ts";
 const SUSPICIONS = "replica/src/suspicions.ts";
 const PEERS = "replica/src/peers.ts";
 const REPLICA = "replica/src/replica.ts";
+const LIFE = "replica/src/life.ts";
 const ROSTER = "replica/src/roster.ts";
 const GOSSIP = "replica/src/gossip.ts";
 const PULLER = "replica/src/puller.ts";
@@ -123,14 +124,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "a diff emitted twice",
     file: ROSTER,
-    find: "for (const subscription of subscriptions) this.tell(subscription, diff);",
-    put: "for (const subscription of [...subscriptions, ...subscriptions]) this.tell(subscription, diff);",
+    find: "for (const subscription of delivery.subscriptions) this.tell(subscription, delivery.diff);",
+    put: "for (const twice of [1, 2]) for (const subscription of delivery.subscriptions) this.tell(subscription, delivery.diff);",
   },
   {
     name: "an update told as a leave and a join",
     file: "replica/src/topic-watch.ts",
-    find: "const updates = this.gone.size > 0 && this.added.size > 0 ? this.takeUpdates() : [];",
-    put: "const updates: Update[] = this.gone.size < 0 ? this.takeUpdates() : [];",
+    find: "const updates = this.gone.size > 0 && this.added.size > 0 ? this.takeUpdates() : NONE;",
+    put: "const updates: readonly Update[] = this.gone.size < 0 ? this.takeUpdates() : NONE;",
   },
   {
     name: "a count that does not go down",
@@ -160,8 +161,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "an update that loses its meta",
     file: LOCALS,
-    find: "const entry = this.entry(held.topic, held.key, meta,",
-    put: "const entry = this.entry(held.topic, held.key, held.meta,",
+    find: "const entry = this.entry(held.topic, held.key, value,",
+    put: "const entry = this.entry(held.topic, held.key, held.presence.meta,",
   },
   {
     name: "a live session's entry that a full exchange took is not added again",
@@ -172,10 +173,19 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "a session that is not told what others removed",
     file: CONTENT,
-    find: "entry.session?.tellRemoved(entry);",
+    find: "entry.session?.tellRemoved(entry, (error) => this.listenerFailed(error, { ref: entry.ref }));",
     put: "",
   },
   // Membership.
+  {
+    name: "a node that stops for what is only said of its name",
+    file: LIFE,
+    find: "if (now >= this.renameAt) this.reincarnate(this.newer, now);",
+    put: `if (now >= this.renameAt) {
+      if (this.upMs(now) < 2 * this.settings.downAfterMs) this.reincarnate(this.newer, now);
+      else this.yieldTo(replicaId(this.settings.name, this.newer));
+    }`,
+  },
   {
     name: "an old life that comes back: it is neither remembered nor known to be old",
     file: MEMBERSHIP,

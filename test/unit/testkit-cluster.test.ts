@@ -1,5 +1,12 @@
 /** The simulated cluster itself: that it is the same every time, and fails as networks and processes do. */
-import { type ClusterObserver, EventQueue, nodeNames, SimulatedCluster, Trace } from "@presently/testkit";
+import {
+  type ClusterObserver,
+  EventQueue,
+  InvariantError,
+  nodeNames,
+  SimulatedCluster,
+  Trace,
+} from "@presently/testkit";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
@@ -222,5 +229,15 @@ describe("a process", () => {
     cluster.time.advance(30_000);
     expect(one.id).not.toBe(other.id);
     expect([one.superseded, other.superseded].filter(Boolean)).toHaveLength(1);
+  });
+
+  test("whose notices an observer finds fault with fails, though its own sink of notices may throw", () => {
+    const cluster = new SimulatedCluster(2, { network: QUIET });
+    cluster.observe({
+      notice: (_, { type }) => {
+        if (type === "replica-up") throw new InvariantError("names", "as in this test");
+      },
+    });
+    expect(() => cluster.time.advance(1_000)).toThrow("as in this test");
   });
 });

@@ -90,7 +90,7 @@ export interface HttpOptions {
  * What `createNode` takes: its own options, and those of the replica, whose bounds and durations stand at the same
  * level. Durations are milliseconds; everything but `name` has a default.
  */
-export interface NodeOptions extends Omit<ReplicaOptions, "incarnation" | "random"> {
+export interface NodeOptions extends Omit<ReplicaOptions, "incarnation" | "random" | "steps"> {
   /** Nodes of another cluster are refused; default `presently`. */
   readonly cluster?: string;
   /** Shared by all nodes, never sent. The first of several proves us, any of them proves a peer: so a secret is changed without a stop. */

@@ -4,7 +4,7 @@ import type { Entry } from "./entry.ts";
 import { joinRuns } from "./join-deltas.ts";
 import { ENTRY_BYTES } from "./local-presences.ts";
 import type { LivePart, PullMessage, SyncMessage } from "./messages.ts";
-import type { ReplicaSettings } from "./options.ts";
+import type { ReplicaSettings, StepSizes } from "./options.ts";
 
 type Part = Partial<Pick<SyncMessage, "deltas" | "entries" | "live" | "pending" | "full">>;
 
@@ -16,13 +16,6 @@ interface Contents {
   readonly parts: Iterable<Part | Pause>;
   readonly expected: number;
 }
-
-/** Frames that all peers together are sent before the event loop goes on; each is sent one at least. */
-const FRAMES_PER_TURN = 2;
-/** Live dots that are read before the event loop goes on. */
-const DOTS_PER_TURN = 50_000;
-/** Numbers of ranges in one frame. */
-const RANGES_PER_FRAME = 8_000;
 
 export interface GiverOutbox {
   send(peer: ReplicaId, message: SyncMessage): void;
@@ -59,7 +52,7 @@ export class Giver {
   /** Sends some frames of each answer; answers whether there is more that could go out now. */
   pump(): boolean {
     let ready = false;
-    const frames = Math.max(1, Math.floor(FRAMES_PER_TURN / this.transfers.size));
+    const frames = Math.max(1, Math.floor(this.settings.steps.framesPerTurn / this.transfers.size));
     for (const [peer, transfer] of this.transfers) {
       for (let frame = 0; frame < frames && !this.outbox.congested(peer); frame++) {
         const next = transfer.next();
@@ -122,12 +115,12 @@ export class Giver {
     let live: LivePart[] = [];
     let count = 0;
     for (const { id, vector, hash, entries } of state.origins) {
-      for (const ranges of rangesInParts(entries.above(0))) {
+      for (const ranges of rangesInParts(entries.above(0), this.settings.steps)) {
         if (ranges === "pause") {
           yield "pause";
           continue;
         }
-        if (count + ranges.length > RANGES_PER_FRAME) {
+        if (count > 0 && count + ranges.length > this.settings.steps.rangesPerFrame) {
           yield { full: true, live };
           live = [];
           count = 0;
@@ -162,19 +155,22 @@ export class Giver {
 }
 
 /**
- * The ranges of live dots in parts of at most `RANGES_PER_FRAME` numbers, at least one part, with pauses between:
+ * The ranges of live dots in parts of at most `rangesPerFrame` numbers, at least one part, with pauses between:
  * no one reads a million dots in one turn.
  */
-function* rangesInParts(entries: Iterable<readonly [EventNumber, unknown]>): Iterable<EventNumber[] | Pause> {
+function* rangesInParts(
+  entries: Iterable<readonly [EventNumber, unknown]>,
+  { dotsPerTurn, rangesPerFrame }: StepSizes,
+): Iterable<EventNumber[] | Pause> {
   let ranges: EventNumber[] = [];
   let last = Number.NaN;
   let read = 0;
   let isFirst = true;
   for (const [number] of entries) {
-    if (++read % DOTS_PER_TURN === 0) yield "pause";
+    if (++read % dotsPerTurn === 0) yield "pause";
     if (number === last + 1) ranges[ranges.length - 1] = number;
     else {
-      if (ranges.length === RANGES_PER_FRAME) {
+      if (ranges.length >= rangesPerFrame) {
         yield ranges;
         ranges = [];
         isFirst = false;

@@ -24,6 +24,12 @@ const PAUSE_MAX = 12;
 /** Values of a token: beyond what a guess would hit. */
 const TOKENS = 2 ** 48;
 
+/** What another process was asked to repeat, and how long we had been running then. */
+interface Asked {
+  readonly token: number;
+  readonly upMs: number;
+}
+
 export class Life {
   private ended = false;
   private incarnationNow: number;
@@ -35,21 +41,24 @@ export class Life {
   private renamedAt: Millis = Number.NEGATIVE_INFINITY;
   private renames = 0;
   private noneLeftSaid = false;
-  /** Other processes of our name that we have a link with, and what each is asked to repeat. */
-  private readonly namesakes = new Map<ReplicaId, number>();
+  /** Other processes of our name that we have a link with. */
+  private readonly namesakes = new Map<ReplicaId, Asked>();
   private readonly membership: Membership;
   private readonly settings: ReplicaSettings;
   private readonly counters: Counters;
   private readonly outbox: Outbox;
-  private readonly renamed: (replica: ReplicaId) => void;
+  private readonly renamed: (replica: ReplicaId, handsOff: boolean) => void;
 
-  /** @param renamed everything of this replica goes on under another id; told before the outbox is */
+  /**
+   * @param renamed everything of this replica goes on under another id; told before the outbox is. `handsOff`: the old id
+   *   was ours alone, so that what it held may be handed over
+   */
   constructor(
     membership: Membership,
     settings: ReplicaSettings,
     counters: Counters,
     outbox: Outbox,
-    renamed: (replica: ReplicaId) => void,
+    renamed: (replica: ReplicaId, handsOff: boolean) => void,
   ) {
     this.membership = membership;
     this.settings = settings;
@@ -143,9 +152,10 @@ export class Life {
     this.renames++;
     this.renamedAt = now;
     const before = this.id;
+    const handsOff = newest > this.incarnationNow;
     this.incarnationNow = next;
     this.namesakes.clear();
-    this.renamed(this.id);
+    this.renamed(this.id, handsOff);
     this.outbox.notice({
       type: "reincarnated",
       level: "warn",
@@ -173,7 +183,7 @@ export class Life {
   meet(id: ReplicaId, now: Millis): void {
     if (this.ended) return;
     const token = 1 + Math.floor(this.settings.random() * TOKENS);
-    this.namesakes.set(id, token);
+    this.namesakes.set(id, { token, upMs: this.upMs(now) });
     this.send(id, { token, repeats: 0, stops: "nobody" }, now);
   }
 
@@ -184,8 +194,9 @@ export class Life {
 
   /** What another process of our name sends; all but the exchange of both is ignored. */
   hear(from: ReplicaId, message: Message, now: Millis): void {
-    const token = this.namesakes.get(from);
-    if (token === undefined || this.ended) return;
+    const asked = this.namesakes.get(from);
+    if (asked === undefined || this.ended) return;
+    const { token } = asked;
     // As one of an earlier version says it.
     if (message.type === "incarnation" && message.newest > this.incarnationNow) this.hearOf(message.newest);
     if (message.type !== "namesake") return;
@@ -193,18 +204,20 @@ export class Life {
       if (message.repeats === 0) this.send(from, { token, repeats: message.token, stops: "nobody" }, now);
     } else if (message.stops === "receiver") this.yieldTo(from);
     else if (message.stops === "sender") this.hearOf(incarnationOf(from));
-    else if (this.id < from) this.decide(from, token, message, now);
+    else if (this.id < from) this.decide(from, asked, message, now);
   }
 
   /** The older process is most likely the one that somebody meant to replace. */
   private decide(
     other: ReplicaId,
-    token: number,
+    asked: Asked,
     { token: repeats, upMs }: NamesakeMessage,
     now: Millis,
   ): void {
-    const stops = this.upMs(now) >= upMs ? "sender" : "receiver";
-    this.send(other, { token, repeats, stops }, now);
+    // It told its age half a round trip ago.
+    const ownMs = (asked.upMs + this.upMs(now)) / 2;
+    const stops = ownMs >= upMs ? "sender" : "receiver";
+    this.send(other, { token: asked.token, repeats, stops }, now);
     if (stops === "sender") this.yieldTo(other);
     else this.hearOf(incarnationOf(other));
   }

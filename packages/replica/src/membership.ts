@@ -217,8 +217,9 @@ export class Membership {
 
   /** One that we never knew, and that others still show. */
   private meetLeaving(replica: ReplicaId, handoffMs: number, now: Millis): Member | undefined {
-    if (handoffMs === 0 || replica === this.self || this.members.size >= this.settings.replicasMax)
-      return undefined;
+    // What an earlier life of ours held is ours again.
+    const isOurs = nameOf(replica) === nameOf(this.self);
+    if (handoffMs === 0 || isOurs || this.members.size >= this.settings.replicasMax) return undefined;
     const member = new Member(replica, 0, now, now, replica);
     this.members.set(replica, member);
     return member;

@@ -14,14 +14,20 @@ const NUMERIC = Object.keys(REPLICA_DEFAULTS) as Numeric[];
 
 describe("options", () => {
   test("have defaults that go together", () => {
-    const { random, ...settings } = resolveReplicaOptions(ID);
+    const { random, steps, ...settings } = resolveReplicaOptions(ID);
     expect(settings).toEqual({ ...REPLICA_DEFAULTS, ...ID });
     expect(random()).toBe(resolveReplicaOptions(ID).random());
+    expect(resolveReplicaOptions({ ...ID, steps: { rangesPerFrame: 2 } }).steps).toEqual({
+      ...steps,
+      rangesPerFrame: 2,
+    });
+    const call = () => resolveReplicaOptions({ ...ID, steps: { framesPerTurn: 0 } });
+    expect(call).toThrow(/^steps.framesPerTurn must be an integer of at least 1/);
   });
 
   test("that are undefined are as if they were left out", () => {
     const nothing = Object.fromEntries([...NUMERIC, "random"].map((option) => [option, undefined]));
-    const { random, ...settings } = resolveReplicaOptions({ ...nothing, ...ID } as ReplicaOptions);
+    const { random, steps, ...settings } = resolveReplicaOptions({ ...nothing, ...ID } as ReplicaOptions);
     expect(settings).toEqual({ ...REPLICA_DEFAULTS, ...ID });
     expect(typeof random).toBe("function");
   });

@@ -79,10 +79,31 @@ export interface ReplicaOptions {
   readonly syncsMax?: number;
   /** Ranges of live dots accepted in one full sync. Default 4,000,000. */
   readonly syncRangesMax?: number;
+  /** For tests: smaller steps, so that a small state takes many of them. */
+  readonly steps?: Partial<StepSizes>;
+}
+
+/** How much of something large is done at once. */
+export interface StepSizes {
+  /** Frames of full states that all peers together are sent before the event loop goes on; each is sent one at least. */
+  readonly framesPerTurn: number;
+  /** Live dots that are read before the event loop goes on. */
+  readonly dotsPerTurn: number;
+  /** Numbers of ranges in one frame. */
+  readonly rangesPerFrame: number;
+  /** Entries of a full state between two reports of progress. */
+  readonly entriesPerReport: number;
 }
 
 /** All options with their defaults filled in, checked by `resolveReplicaOptions`. */
-export type ReplicaSettings = Required<ReplicaOptions>;
+export type ReplicaSettings = Required<Omit<ReplicaOptions, "steps">> & { readonly steps: StepSizes };
+
+const STEPS: StepSizes = {
+  framesPerTurn: 2,
+  dotsPerTurn: 50_000,
+  rangesPerFrame: 8_000,
+  entriesPerReport: 50_000,
+};
 
 const DEFAULTS = {
   flushIntervalMs: 5,
@@ -133,8 +154,10 @@ export function resolveReplicaOptions(options: ReplicaOptions): ReplicaSettings 
   checkInteger("incarnation", options.incarnation, 0);
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const random = options.random ?? seededRandom(`${options.name}@${options.incarnation}`);
-  const settings: ReplicaSettings = { ...DEFAULTS, ...(given as ReplicaOptions), random };
+  const steps = { ...STEPS, ...options.steps };
+  const settings: ReplicaSettings = { ...DEFAULTS, ...(given as ReplicaOptions), random, steps };
   checkFunction("random", random);
+  for (const [step, size] of Object.entries(steps)) checkInteger(`steps.${step}`, size, 1);
   for (const option of Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]) {
     checkInteger(
       option,

@@ -60,6 +60,22 @@ describe("a newer life of a node", () => {
     expect(seen.membership.knows(B)).toBe(false);
   });
 
+  test("that somebody only tells of ends no life that is itself heard, until that falls silent", () => {
+    const seen = new Seen();
+    seen.link(0, B, C);
+    const lie = { replica: replicaId("b", 2), counter: 1, agoMs: 0 };
+    for (let now = 0; now < 10_000; now += 1_000) {
+      seen.beat(2 + now, now, B);
+      seen.membership.learn({ ...lie, counter: now + 1 }, C, now);
+    }
+    expect([seen.told, seen.status(B), seen.membership.newestOf("b")]).toEqual([[], "up", 1]);
+    seen.membership.learn({ ...lie, counter: 20_000 }, C, 12_000);
+    expect(seen.told).toEqual(["evicted b@1 evicted", "shown b@2"]);
+    // A link with it is its own word.
+    seen.link(12_100, replicaId("b", 5));
+    expect(seen.membership.newestOf("b")).toBe(5);
+  });
+
   test("that was heard of first bars the earlier ones from the start", () => {
     const seen = new Seen();
     seen.beat(1, 0, replicaId("b", 10));

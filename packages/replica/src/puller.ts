@@ -24,7 +24,7 @@ export interface PullerListener {
   timedOut(peer: ReplicaId): void;
   /** A full state was merged, or could not be because something that it calls live was not handed over. */
   merged(peer: ReplicaId, complete: boolean): void;
-  /** Another `PROGRESS_STEP` entries of a full state have come. */
+  /** Another `entriesPerReport` entries of a full state have come. */
   progressed(progress: SyncProgress): void;
   /** Everything that the pull asked for has come. */
   finished(peer: ReplicaId): void;
@@ -44,8 +44,6 @@ interface Pull {
   expected: number | undefined;
 }
 
-/** Entries of a full sync between two reports of progress. */
-const PROGRESS_STEP = 50_000;
 /** Pulls without an answer that are remembered. */
 const GIVEN_UP_MAX = 32;
 
@@ -177,7 +175,8 @@ export class Puller {
     checkRemovals(this.set, message.pending, this.settings);
     const before = this.entriesStaged;
     for (const entries of message.entries) this.stage(entries.origin, entries);
-    if (Math.floor(this.entriesStaged / PROGRESS_STEP) > Math.floor(before / PROGRESS_STEP))
+    const { entriesPerReport } = this.settings.steps;
+    if (Math.floor(this.entriesStaged / entriesPerReport) > Math.floor(before / entriesPerReport))
       this.listener.progressed(this.progressOf(pull));
   }
 

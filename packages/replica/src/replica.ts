@@ -95,7 +95,9 @@ export class Replica {
       notice: (notice) => outbox.notice(notice),
     });
     const peers = new Peers(outbox);
-    const life = new Life(membership, settings, counters, outbox, (id) => this.goOnAs(id));
+    const life = new Life(membership, settings, counters, outbox, (id, handsOff) =>
+      this.goOnAs(id, handsOff),
+    );
     this.followers = new Followers(
       (replica) => ({
         replica,
@@ -301,10 +303,14 @@ export class Replica {
   /** Says goodbye: peers drop this replica's entries after `handoffMs`, in which the same keys may appear elsewhere. */
   leave(handoffMs: number): void {
     if (this.life.over) return;
-    this.flusher.flush();
-    this.outbox.send(this.peers.ids(), { type: "leave", replica: this.id, handoffMs });
+    this.sayGoodbye(handoffMs);
     this.life.end();
     this.messenger.close();
+  }
+
+  private sayGoodbye(handoffMs: number): void {
+    this.flusher.flush();
+    this.outbox.send(this.peers.ids(), { type: "leave", replica: this.id, handoffMs });
   }
 
   // The transport and the clock.
@@ -444,7 +450,9 @@ export class Replica {
     this.gossip.beat([peer], now);
   }
 
-  private goOnAs(id: ReplicaId): void {
+  /** What the others know of the old id stays until it shows under the new one: for their watchers an update. */
+  private goOnAs(id: ReplicaId, handsOff: boolean): void {
+    if (handsOff) this.sayGoodbye(this.settings.downAfterMs);
     this.content.rename(id);
     this.membership.rename(id);
     this.gossip.touch();

@@ -5,6 +5,7 @@ import {
   type Fault,
   type FaultStep,
   KEYS,
+  LIES,
   type OperationStep,
   type Scenario,
   SESSIONS_PER_NODE,
@@ -78,6 +79,9 @@ function faultSteps(nodes: number, kinds: readonly Fault[]): Weighted[] {
     clocks: [],
     moves: [step(1, "move", { node })],
     evictions: [step(1, "evict", between)],
+    lies: [step(2, "lie", { ...between, lie: fc.nat(2 * LIES.length - 1) })],
+    echoes: [step(2, "echo", { node, past: fc.nat(5) })],
+    throws: [step(2, "throw", { node, times: fc.integer({ min: 1, max: 5 }) })],
   };
   return kinds.flatMap((kind) => byKind[kind]);
 }

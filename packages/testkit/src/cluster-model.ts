@@ -35,7 +35,8 @@ export class ClusterModel {
 
   /** Whether the step would change anything, and the model can tell what. */
   allows(step: Step): boolean {
-    if (step.do === "app" || step.do === "move") return false;
+    // What becomes of a name that others lie about, a naive model cannot tell.
+    if (["app", "move", "lie", "echo", "throw"].includes(step.do)) return false;
     if (!("node" in step)) return true;
     const node = this.node(step.node);
     if ("other" in step) return this.node(step.other) !== node;

@@ -2,8 +2,14 @@
  * A whole cluster in one thread: the real endpoint, replica and codec on every node, virtual clocks, and a network that
  * can fail in the ways networks do. The same seed and the same calls give the same history, byte for byte.
  */
-import { incarnationOf, type Millis, type Presence, type ReplicaOptions } from "@presently/replica";
-import { InvariantError, ScenarioError } from "./errors.ts";
+import {
+  incarnationOf,
+  type Millis,
+  type Notice,
+  type Presence,
+  type ReplicaOptions,
+} from "@presently/replica";
+import { InvariantError, PlannedError, ScenarioError } from "./errors.ts";
 import { Network } from "./network.ts";
 import { NETWORK_DEFAULTS, type NetworkOptions } from "./network-options.ts";
 import { type ClusterObserver, type FaultKind, Observers } from "./observer.ts";
@@ -57,6 +63,7 @@ export class SimulatedCluster {
   private readonly hosts = new Map<string, SimulatedProcess>();
   private readonly incarnations = new Map<string, number>();
   private lives = 0;
+  private finding: { readonly error: unknown } | undefined = undefined;
 
   /** @param names of the nodes that start at once, or how many: `a`, `b`, `c` … */
   constructor(names: readonly string[] | number, options: ClusterOptions = {}) {
@@ -103,13 +110,11 @@ export class SimulatedCluster {
       clock: this.clockOf(life),
       network: this.network,
       processAt: (other) => this.processAt(other),
-      onNotice: (from, notice) => {
-        this.observers.tell("notice", from, notice);
-        if (notice.type === "reincarnated")
-          this.incarnations.set(name, Math.max(incarnationOf(from.id), this.incarnations.get(name)!));
-        if (notice.type === "listener-error") this.judge(notice.error, from);
+      onNotice: (from, notice) => this.take(from, notice),
+      onInput: (from) => {
+        this.throwFinding();
+        this.observers.tell("input", from);
       },
-      onInput: (from) => this.observers.tell("input", from),
     });
     this.hosts.set(host, process);
     this.nodes.set(name, process);
@@ -126,9 +131,31 @@ export class SimulatedCluster {
     return process;
   }
 
+  /** What an observer finds in a notice is kept for later: a node takes no harm from what its sink of notices throws. */
+  private take(from: SimulatedProcess, notice: Notice): void {
+    if (notice.type === "reincarnated") {
+      const { name, id } = from;
+      this.incarnations.set(name, Math.max(incarnationOf(id), this.incarnations.get(name)!));
+    }
+    try {
+      this.observers.tell("notice", from, notice);
+      if (notice.type === "listener-error") this.judge(notice.error, from);
+    } catch (error) {
+      this.finding ??= { error };
+    }
+  }
+
+  /** @throws what was found in a notice since the last call */
+  throwFinding(): void {
+    const { finding } = this;
+    this.finding = undefined;
+    if (finding !== undefined) throw finding.error;
+  }
+
   /** A watcher that throws is a finding, not something to be survived; a broken invariant always is one. */
   private judge(error: unknown, { id }: SimulatedProcess): void {
     if (error instanceof InvariantError) throw error;
+    if (error instanceof PlannedError) return;
     if (!(this.options.strict ?? true)) return;
     throw error instanceof Error
       ? error
@@ -257,6 +284,11 @@ export class SimulatedCluster {
     for (const process of this.processes) if (process.paused) process.resume();
   }
 
+  /** Something was done that the network does not know of, in words. */
+  noteHostility(what: string): void {
+    this.tellFault("hostile", what);
+  }
+
   private tellFault(kind: FaultKind, what: string): void {
     this.observers.tell("fault", kind, what);
   }
@@ -278,6 +310,7 @@ export class SimulatedCluster {
 
   /** @throws {InvariantError} unless state plus diffs is what is listed and counted, at every node and watched topic */
   checkWatchers(): void {
+    this.throwFinding();
     for (const process of this.processes) if (!process.paused) checkWatched(process);
   }
 }

@@ -15,7 +15,7 @@ import { World, type WorldOptions } from "./world.ts";
 export type ClusterCommand = fc.Command<ClusterModel, World>;
 
 /** Kinds of faults whose outcome the model can tell: not which of two processes keeps a name that both have. */
-export type CommandFault = Exclude<Fault, "clocks" | "moves">;
+export type CommandFault = Exclude<Fault, "clocks" | "moves" | "lies" | "echoes" | "throws">;
 
 const COMMAND_FAULTS = FAULTS.filter(
   (fault): fault is CommandFault => fault !== "clocks" && fault !== "moves",

@@ -18,3 +18,11 @@ export class ScenarioError extends PresentlyError {
     super("INVALID_SCENARIO", message, options);
   }
 }
+
+/** What a listener throws because a step of the history says so. */
+export class PlannedError extends Error {
+  constructor() {
+    super("as planned");
+    this.name = "PlannedError";
+  }
+}

@@ -1,4 +1,5 @@
 /** Takes the steps that break and mend the cluster. A step that makes no sense any more does nothing: so histories shrink. */
+import { HostileSteps } from "./hostile-steps.ts";
 import type { FaultStep } from "./scenario.ts";
 import type { World } from "./world.ts";
 
@@ -11,9 +12,11 @@ export class FaultSteps {
   private readonly world: World;
   private readonly newest = new Map<string, number>();
   private setBack = 0;
+  private readonly hostile: HostileSteps;
 
   constructor(world: World) {
     this.world = world;
+    this.hostile = new HostileSteps(world);
   }
 
   disturb(step: FaultStep): void {
@@ -23,6 +26,7 @@ export class FaultSteps {
     else if (step.do === "start") this.restart(step.node, step.back);
     else if (step.do === "evict") this.evict(step.node, step.other);
     else if (step.do === "move") this.move(step.node);
+    else if (step.do === "lie" || step.do === "echo" || step.do === "throw") this.hostile.take(step);
     else if ("other" in step) this.between(step);
     else this.disturbNode(step);
   }
@@ -39,7 +43,7 @@ export class FaultSteps {
     } else if (paused === (step.do === "resume")) cluster[step.do](name);
   }
 
-  private between(step: Extract<FaultStep, { other: number }>): void {
+  private between(step: Exclude<Extract<FaultStep, { other: number }>, { do: "lie" }>): void {
     const { cluster } = this.world;
     for (const one of this.hostsOf(step.node)) {
       for (const other of this.hostsOf(step.other)) {

@@ -49,6 +49,7 @@ export {
   FAULTS,
   type Fault,
   type FaultStep,
+  HOSTILE_FAULTS,
   KEYS,
   type OperationStep,
   type Scenario,

@@ -65,6 +65,7 @@ export class LivenessOracle implements ClusterObserver {
       this.ids.set(process, process.id);
       this.change();
     } else if (type === "name-conflict") {
+      this.checkYield(process, message);
       this.gone.set(process.id, { at: this.now, graceMs: 0 });
       this.change();
     } else if (type === "replica-evicted" && message.endsWith("(left)")) {
@@ -81,6 +82,13 @@ export class LivenessOracle implements ClusterObserver {
     } else if (type === "replica-down" && !this.gone.has(replica as ReplicaId) && this.isCalm()) {
       throw new InvariantError("verdicts", `${process.id} says in a healthy cluster that ${message}`);
     }
+  }
+
+  /** Only a process that runs takes a name from another. */
+  private checkYield(process: SimulatedProcess, message: string): void {
+    for (const other of this.cluster.processes)
+      if (other !== process && other.name === process.name && !other.superseded) return;
+    throw new InvariantError("names", `${process.id} stops for nobody: ${message}`);
   }
 
   private checkReturn(process: SimulatedProcess, replica: ReplicaId, message: string): void {

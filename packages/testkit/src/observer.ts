@@ -3,7 +3,7 @@ import type { Notice, TopicDiff } from "@presently/replica";
 import type { NetworkObserver } from "./network.ts";
 import type { SimulatedProcess } from "./process.ts";
 
-export type FaultKind = "cut" | "stall" | "slow" | "mend" | "mend-all" | "pause" | "resume";
+export type FaultKind = "cut" | "stall" | "slow" | "mend" | "mend-all" | "pause" | "resume" | "hostile";
 
 /** Told of what happens in a cluster, in order and as it happens; leaves out what it does not care for, and changes nothing. */
 export interface ClusterObserver extends Partial<NetworkObserver> {

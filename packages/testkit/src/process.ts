@@ -10,6 +10,7 @@ import {
 } from "@presently/replica";
 import type { End } from "./connection.ts";
 import { Dialer } from "./dialer.ts";
+import { PlannedError } from "./errors.ts";
 import type { Network } from "./network.ts";
 import { type ClockOptions, ProcessClock } from "./process-clock.ts";
 import type { WatchedTopic } from "./watched-topic.ts";
@@ -53,6 +54,8 @@ export class SimulatedProcess {
   superseded = false;
   /** It has said goodbye. */
   leaving = false;
+  /** So many more calls of its listeners throw. */
+  throws = 0;
   readonly dialer: Dialer;
   private readonly network: Network;
   private readonly onInput: (process: SimulatedProcess) => void;
@@ -80,6 +83,7 @@ export class SimulatedProcess {
       onNotice: (notice) => {
         this.notices.push(notice);
         options.onNotice(this, notice);
+        this.listen();
       },
       onRenamed: () => this.hangUp("its replica was renamed"),
       onSuperseded: () => {
@@ -123,6 +127,13 @@ export class SimulatedProcess {
         this.network.later(this, () => this.network.close(end, `${code}: ${reason}`, false));
       },
     };
+  }
+
+  /** One of its listeners is called. @throws {PlannedError} as many times as was ordered */
+  listen(): void {
+    if (this.throws === 0) return;
+    this.throws--;
+    throw new PlannedError();
   }
 
   // What happens to it.

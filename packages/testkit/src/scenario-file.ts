@@ -22,6 +22,9 @@ const STEPS = new Set<Step["do"]>([
   "move",
   "stop",
   "evict",
+  "lie",
+  "echo",
+  "throw",
   "app",
   "advance",
 ]);
@@ -66,6 +69,9 @@ function checkStep(step: unknown, index: number): void {
     "nodes",
     "handoffMs",
     "bytesPerSecond",
+    "lie",
+    "past",
+    "times",
   ]) {
     const value = (step as Record<string, unknown>)[field];
     if (value !== undefined && !isCount(value, 0))

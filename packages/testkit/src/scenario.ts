@@ -29,7 +29,20 @@ export type FaultStep =
   | { do: "move"; node: number }
   | { do: "stop"; node: number; handoffMs: number }
   /** An operator orders one node to forget another. */
-  | { do: "evict"; node: number; other: number };
+  | { do: "evict"; node: number; other: number }
+  /** What the node says of the other is not true: `lie` says which of `LIES`. */
+  | { do: "lie"; node: number; other: number; lie: number }
+  /** A broker delivers an old greeting: the node hears of one of its own earlier lives, or of one that never was. */
+  | { do: "echo"; node: number; past: number }
+  /** What listens on the node, or takes its notices, throws so many times. */
+  | { do: "throw"; node: number; times: number };
+
+/** What a node that lies says of another to all its peers; the last is said to that one alone. */
+export const LIES = [
+  "that it has a newer incarnation",
+  "that it has made more events than it has",
+  "to itself, that it has a newer incarnation",
+] as const;
 
 /** An operation of the application under test. */
 export interface ApplicationStep {
@@ -52,9 +65,12 @@ export type Fault =
   | "stops"
   | "clocks"
   | "moves"
-  | "evictions";
+  | "evictions"
+  | "lies"
+  | "echoes"
+  | "throws";
 
-/** All kinds of faults. */
+/** The kinds of faults that histories have unless told otherwise: what the world does. */
 export const FAULTS: readonly Fault[] = [
   "cuts",
   "stalls",
@@ -66,6 +82,9 @@ export const FAULTS: readonly Fault[] = [
   "moves",
   "evictions",
 ];
+
+/** What others do: peers that lie, brokers that deliver what is old, listeners that throw. Asked for by name. */
+export const HOSTILE_FAULTS: readonly Fault[] = ["lies", "echoes", "throws"];
 
 /** A whole history as plain JSON: what it starts from and every step, so that it can be written down and run again. */
 export interface Scenario {

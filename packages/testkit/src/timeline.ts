@@ -4,7 +4,7 @@ import { nodeNames, type SimulatedCluster } from "./cluster.ts";
 import type { Direction, End } from "./connection.ts";
 import type { ClusterObserver } from "./observer.ts";
 import type { SimulatedProcess } from "./process.ts";
-import { KEYS, type Step, TOPICS } from "./scenario.ts";
+import { KEYS, LIES, type Step, TOPICS } from "./scenario.ts";
 
 /** Lines that are kept at the start and at the end. */
 const LINES_HALF = 80;
@@ -18,6 +18,7 @@ const MESSAGES: Readonly<Record<number, string>> = {
   21: "answer to a probe",
   22: "goodbye",
   23: "incarnation",
+  31: "word to another process of its name",
 };
 
 /** Observes a cluster and tells its history in words, a line for each thing that happened; for the message of a failure. */
@@ -152,6 +153,12 @@ export function describeStep(step: Step): string {
       return `${name} starts on another host as well`;
     case "stop":
       return `${name} stops${step.handoffMs > 0 ? `, with a hand-off of ${step.handoffMs} ms` : ""}`;
+    case "lie":
+      return `${name} says of ${other} ${LIES[step.lie % LIES.length]}`;
+    case "echo":
+      return `${name} hears an old greeting of its own`;
+    case "throw":
+      return `listeners of ${name} throw ${step.times} times`;
     case "evict":
       return `${name} is ordered to forget ${other}`;
   }

@@ -11,13 +11,18 @@ import type { ClusterObserver } from "./observer.ts";
 import { PresenceSteps } from "./presence-steps.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { Reference } from "./reference.ts";
-import { type ApplicationStep, type Scenario, type Step, TOPICS } from "./scenario.ts";
+import { type ApplicationStep, type OperationStep, type Scenario, type Step, TOPICS } from "./scenario.ts";
 import type { SessionModel } from "./sessions.ts";
 import { StateOracle } from "./state-oracle.ts";
 import { WireOracle } from "./wire-oracle.ts";
 
 /** Message types after which a replica's state is checked: delta, sync, leave. */
 const STATE_MESSAGES = new Set([16, 19, 22]);
+
+/** More entries than a scenario has. */
+const ENTRIES_MAX = 1_000;
+/** What is said when the entries of a replica begin to be shown or hidden. */
+const SWEEPS: ReadonlySet<string> = new Set(["replica-up", "replica-down", "replica-evicted"]);
 
 /** What the cluster of a scenario is like unless told otherwise: quick to forget, and with small frames. */
 export const SCENARIO_REPLICA: Partial<ReplicaOptions> = { evictAfterMs: 30_000, frameBytesTarget: 500 };
@@ -49,6 +54,9 @@ export class World {
   private readonly own = new Map<SimulatedProcess, { id: ReplicaId; readded: number }>();
   private readonly presence = new PresenceSteps(this);
   private readonly faults = new FaultSteps(this);
+  /** When each process last began to show or hide somebody's entries: it does so within the same moment. */
+  private readonly sweptAt = new Map<SimulatedProcess, number>();
+  private readonly ids = new Map<string, Set<ReplicaId>>();
 
   constructor(scenario: Omit<Scenario, "steps">, options: WorldOptions = {}) {
     this.application = options.application;
@@ -75,6 +83,7 @@ export class World {
       started: (process) => {
         this.sessions.set(process, []);
         this.own.set(process, { id: process.id, readded: 0 });
+        this.rememberId(process);
         const { name, endpoint } = process;
         const app = this.application?.start({ name, replica: endpoint.replica });
         this.applications.set(process, app);
@@ -85,7 +94,10 @@ export class World {
       notice: (process, { type, replica }) => {
         if (type === "replica-evicted" || type === "replica-leaving")
           this.forgotten.add(replica as ReplicaId);
-        if (type === "reincarnated") this.forgotten.add(this.own.get(process)!.id);
+        if (SWEEPS.has(type)) this.sweptAt.set(process, this.cluster.time.now);
+        if (type !== "reincarnated") return;
+        this.forgotten.add(this.own.get(process)!.id);
+        this.rememberId(process);
       },
       input: (process) => this.follow(process),
       overflowed: ({ sender }) => {
@@ -100,6 +112,15 @@ export class World {
     };
   }
 
+  private rememberId({ name, id }: SimulatedProcess): void {
+    this.ids.set(name, this.idsOf(name).add(id));
+  }
+
+  /** Every id that a node has gone by. */
+  idsOf(name: string): Set<ReplicaId> {
+    return this.ids.get(name) ?? new Set();
+  }
+
   /** Whether all changes go through the steps, so that the reference knows every event. */
   get isExact(): boolean {
     return this.application === undefined;
@@ -109,9 +130,16 @@ export class World {
   step(step: Step): void {
     if (step.do === "advance") this.cluster.time.advance(step.ms);
     else if (step.do === "app") this.operate(step);
-    else if ("session" in step || step.do === "kick") this.presence.operate(step);
+    else if ("session" in step || step.do === "kick") this.change(step);
     else this.faults.disturb(step);
     this.checkAll();
+  }
+
+  /** Whoever is asked to remove what is shown must have hidden all that it has just forgotten. */
+  private change(step: OperationStep): void {
+    for (const process of this.cluster.processes)
+      if (this.mayBeSweeping(process)) this.cluster.time.advance(0);
+    this.presence.operate(step);
   }
 
   private operate({ node, operation, input }: ApplicationStep): void {
@@ -161,6 +189,7 @@ export class World {
 
   /** Everything that must hold at any time. @throws {InvariantError} */
   checkAll(): void {
+    this.cluster.throwFinding();
     for (const process of this.cluster.processes) this.check(process);
     this.liveness.check();
   }
@@ -171,10 +200,16 @@ export class World {
     checkWatched(process);
     if (process.superseded || process.leaving) return;
     for (const model of this.sessions.get(process)!) if (model?.session.closed === false) model.check();
-    if (this.isExact) this.state.check(process);
+    if (this.isExact) this.state.check(process, !this.mayBeSweeping(process));
     const { name, endpoint } = process;
     this.application?.always?.(this.applications.get(process), { name, replica: endpoint.replica });
     this.coverage?.looked(process);
+  }
+
+  /** Whether it may have shown or hidden only some of the entries of who has just come or gone. */
+  private mayBeSweeping(process: SimulatedProcess): boolean {
+    const { sweepEntriesMax } = process.endpoint.replica.settings;
+    return sweepEntriesMax < ENTRIES_MAX && this.sweptAt.get(process) === this.cluster.time.now;
   }
 
   /** What the application says of a cluster that has healed. */

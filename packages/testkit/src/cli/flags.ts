@@ -1,6 +1,6 @@
 /** What `presently fuzz` can be told. */
 import { ScenarioError } from "../errors.ts";
-import { FAULTS, type Fault } from "../scenario.ts";
+import { FAULTS, type Fault, HOSTILE_FAULTS } from "../scenario.ts";
 
 /** The flags as they were typed; those that are left out have defaults. */
 export interface FuzzFlags {
@@ -10,7 +10,7 @@ export interface FuzzFlags {
   readonly seed?: string;
   /** How many nodes, `3`, or from how many to how many, `2..5`; 1 to 7. Default 2..5. */
   readonly nodes?: string;
-  /** What goes wrong: some of `FAULTS`, with commas between, or `none`. Default all. */
+  /** What goes wrong: some of `FAULTS` and `HOSTILE_FAULTS`, with commas between, or `none`. Default `FAULTS`. */
   readonly faults?: string;
   /** A file with one history that was written down when it failed: runs it, and tells it in words. */
   readonly replay?: string;
@@ -69,8 +69,9 @@ function faults(value: string | undefined): readonly Fault[] {
   if (value === undefined) return FAULTS;
   if (value === "none") return [];
   const names = value.split(",").map((name) => name.trim());
-  const unknown = names.find((name) => !FAULTS.includes(name as Fault));
+  const all = [...FAULTS, ...HOSTILE_FAULTS];
+  const unknown = names.find((name) => !all.includes(name as Fault));
   if (unknown !== undefined)
-    throw new ScenarioError(`--faults must be some of ${FAULTS.join(",")} or none, not ${unknown}`);
+    throw new ScenarioError(`--faults must be some of ${all.join(",")} or none, not ${unknown}`);
   return names as Fault[];
 }
