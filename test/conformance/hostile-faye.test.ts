@@ -71,9 +71,7 @@ afterEach(async () => {
   expect(alice.events.filter(([on]) => on === "/quiet")).toEqual([]);
   expect(pollution()).toBeUndefined();
   expect(notices.filter(({ level }) => level === "error")).toEqual([]);
-  await eventually(() =>
-    expect(faye.node.topics("").map(({ topic }) => topic)).toEqual([room, "faye:channels"]),
-  );
+  await eventually(() => expect(faye.node.topics("").map(({ topic }) => topic)).toEqual([room]));
 });
 
 afterAll(async () => {

@@ -5,7 +5,7 @@ import { PhoenixSocket } from "@presently/phoenix";
 import faye from "faye";
 import type { Channel, Socket } from "phoenix";
 import { createAccess, createApiToken, createNode, hashApiToken, type PresentlyNode } from "presently";
-import { FAYE_CHANNELS_TOPIC, RESERVED_TOPICS, SOCKETCLUSTER_TOPICS } from "presently/drop-in";
+import { RESERVED_TOPICS, SOCKETCLUSTER_TOPICS, WEBHOOKS_TOPIC } from "presently/drop-in";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { send } from "../helpers/http.ts";
 import { connectClient as connectCable } from "./anycable-client.ts";
@@ -102,7 +102,6 @@ test("faye: a channel that stands for one of them is forbidden", async () => {
   await expect(subscribe("/presence/_SCPRESENCE/room")).rejects.toMatchObject({ code: 403 });
   await subscribe("/presence/room");
   expect(site.node.list("room").map(({ key }) => key)).toEqual(["alice"]);
-  expect(site.node.list(FAYE_CHANNELS_TOPIC)).toHaveLength(1);
 });
 
 test("socketcluster: they are refused as channels, and so are their rosters", async () => {
@@ -110,7 +109,7 @@ test("socketcluster: they are refused as channels, and so are their rosters", as
   ends.push(() => sites.stop());
   const [site] = await sites.start(["socketcluster"]);
   const client = await sites.connect(site!);
-  for (const channel of [sockets, `_SCPRESENCE/${sockets}`, FAYE_CHANNELS_TOPIC]) {
+  for (const channel of [sockets, `_SCPRESENCE/${sockets}`, WEBHOOKS_TOPIC]) {
     const subscribed = client.subscribe(channel);
     const { error } = (await subscribed.listener("subscribeFail").once()) as { error: Error };
     expect(error.message).toBe(`You may not subscribe to ${channel}`);

@@ -1,10 +1,9 @@
 /** Turns what happens on the channels of the cluster into messages for the clients of this server. */
-import type { PresentlyNode } from "presently";
-import type { RosterEvent } from "./channel-roster.ts";
+import type { PersonEvent, Presence, PresentlyNode } from "presently";
+import { inCharge } from "presently/drop-in";
 import { isPublishable } from "./grammar.ts";
 import { dataOf, inPortions, type PresenceEvent } from "./presence-event.ts";
-import { type IdAndValue, shownValue, type ValueShape } from "./presence-value.ts";
-import { speakerFor } from "./speaker.ts";
+import { type IdAndValue, latestOf, shownValue, type ValueShape } from "./presence-value.ts";
 
 export interface AnnouncerOptions {
   readonly shape: ValueShape;
@@ -22,26 +21,31 @@ export class Announcer {
   }
 
   /** Tells of changes that the node told of; those who went are told of first. */
-  changed(channel: string, events: readonly RosterEvent[], node: PresentlyNode): void {
-    const { clustered, shape } = this.#options;
-    const cluster = clustered ? node.cluster() : [];
-    const told = clustered
-      ? events.filter(({ presence }) => speakerFor(presence.replica, cluster) === node.replica)
-      : events;
-    const entriesOf = (type: RosterEvent["type"]) =>
-      told
-        .filter((event) => event.type === type)
-        .map(
-          ({ id, presence }): IdAndValue => [id, type === "subscribe" ? shownValue(presence, shape) : null],
-        );
-    for (const type of ["unsubscribe", "subscribe"] as const) {
-      for (const event of inPortions(type, entriesOf(type), this.#options.idsPerEvent))
-        this.tell(channel, event);
+  changed(channel: string, events: readonly PersonEvent[], node: PresentlyNode): void {
+    const { clustered, shape, idsPerEvent } = this.#options;
+    const gone: IdAndValue[] = [];
+    const come: IdAndValue[] = [];
+    for (const event of events) {
+      if (event.type === "update") continue;
+      const presence = event.type === "join" ? latestOf(event.presences)! : event.presence;
+      if (clustered && !isOurs(presence, node)) continue;
+      if (event.type === "join") come.push([event.key, shownValue(presence, shape)]);
+      else gone.push([event.key, null]);
     }
+    for (const event of inPortions("unsubscribe", gone, idsPerEvent)) this.tell(channel, event);
+    for (const event of inPortions("subscribe", come, idsPerEvent)) this.tell(channel, event);
   }
 
   /** Tells of one event. A pattern is no channel: nobody can be told there. */
   tell(channel: string, event: PresenceEvent): void {
     if (isPublishable(channel)) this.#options.publish(channel, dataOf(event));
   }
+}
+
+/**
+ * Where Faye itself carries what one server publishes to the clients of all, one node tells: the one that holds the entry, as it
+ * knows of it first, or another one if that is gone.
+ */
+function isOurs({ replica }: Presence, node: PresentlyNode): boolean {
+  return inCharge(node, { subject: replica, preferred: replica }) === node.replica;
 }

@@ -1,16 +1,7 @@
 /** Who the clients of one server are: on each channel, a client has one id at a time. */
 
-/** What a step changed for the client on the channel. */
-export interface Step {
-  /** The id that it has no longer. */
-  readonly released: string | undefined;
-  /** Whether it is the first of this server on the channel, or was the last. */
-  readonly edge: boolean;
-}
-
 export class Members {
   readonly #byClient = new Map<string, Map<string, string>>();
-  readonly #clientsByChannel = new Map<string, number>();
 
   /** Clients that are on some channel. */
   get size(): number {
@@ -30,33 +21,22 @@ export class Members {
     return this.#byClient.get(client)?.size ?? 0;
   }
 
-  /** How many clients are on a channel. */
-  clientsOn(channel: string): number {
-    return this.#clientsByChannel.get(channel) ?? 0;
-  }
-
-  /** The client is `id` on the channel from now on, and nobody else. */
-  join(client: string, channel: string, id: string): Step {
+  /** The client is `id` on the channel from now on, and nobody else. Returns the id that it has no longer. */
+  join(client: string, channel: string, id: string): string | undefined {
     const channels = this.#byClient.get(client) ?? new Map<string, string>();
     this.#byClient.set(client, channels);
     const previous = channels.get(channel);
     channels.set(channel, id);
-    if (previous !== undefined) return { released: previous === id ? undefined : previous, edge: false };
-    const clients = this.clientsOn(channel) + 1;
-    this.#clientsByChannel.set(channel, clients);
-    return { released: undefined, edge: clients === 1 };
+    return previous === id ? undefined : previous;
   }
 
-  /** The client is nobody on the channel any more. Nothing happens if it was nobody. */
-  leave(client: string, channel: string): Step {
+  /** The client is nobody on the channel any more. Returns the id that it had there. */
+  leave(client: string, channel: string): string | undefined {
     const channels = this.#byClient.get(client);
     const released = channels?.get(channel);
-    if (channels === undefined || released === undefined) return { released: undefined, edge: false };
+    if (channels === undefined || released === undefined) return undefined;
     channels.delete(channel);
     if (channels.size === 0) this.#byClient.delete(client);
-    const clients = this.clientsOn(channel) - 1;
-    if (clients === 0) this.#clientsByChannel.delete(channel);
-    else this.#clientsByChannel.set(channel, clients);
-    return { released, edge: clients === 0 };
+    return released;
   }
 }

@@ -3,16 +3,15 @@
  * topic of the channel, of the same name unless the option `roster` says otherwise. Events come from what the node tells of these topics, whoever changed them: a client of
  * this server or of another, or a node that is lost.
  */
-import { ClosedError, type PresentlyNode } from "presently";
+import { ClosedError, type People, type PersonEvent, type PresentlyNode } from "presently";
 import {
   handOffOnDrain,
+  isReservedTopic,
   type Roster,
   type RosterNames,
   type RosterSession,
   rosterOf,
 } from "presently/drop-in";
-import { ChannelRoster, type RosterEvent } from "./channel-roster.ts";
-import { Directory } from "./directory.ts";
 import { isPublishable } from "./grammar.ts";
 import { Members } from "./members.ts";
 import type { PresenceStore } from "./presence-store.ts";
@@ -23,15 +22,10 @@ export interface NodeStoreOptions {
   readonly node: PresentlyNode;
   readonly names: RosterNames;
   readonly shape: ValueShape;
+  /** Whether a channel is one with presence. */
+  readonly hasPresence: (channel: string) => boolean;
   /** Told of what happens on any channel of the cluster, in order for each channel. */
-  readonly onEvents: (channel: string, events: readonly RosterEvent[]) => void;
-}
-
-interface WatchedChannel {
-  readonly roster: ChannelRoster;
-  /** Whether some node has clients on it. */
-  listed: boolean;
-  unwatch: () => void;
+  readonly onEvents: (channel: string, events: readonly PersonEvent[]) => void;
 }
 
 export class NodeStore implements PresenceStore {
@@ -39,20 +33,24 @@ export class NodeStore implements PresenceStore {
   readonly #roster: Roster;
   readonly #members = new Members();
   readonly #sessions = new Map<string, RosterSession>();
-  readonly #directory: Directory;
-  readonly #channels = new Map<string, WatchedChannel>();
+  readonly #channels = new Map<string, People>();
   readonly #unwatch: () => void;
   readonly #undrain: () => void;
-  /** Ids that were on a channel before the client that is being added; it gets them in its list, and they are no news. */
-  #before: ReadonlySet<string> = new Set();
   #changes = 0;
   #closed = false;
 
   constructor(options: NodeStoreOptions) {
     this.#options = options;
     this.#roster = rosterOf(options.node, options.names);
-    this.#directory = new Directory(options.node);
-    this.#unwatch = this.#directory.watch((channel, isListed) => this.#listed(channel, isListed));
+    this.#unwatch = options.node.watchTopics("", (change) => {
+      if (change.type === "state") {
+        for (const topic of change.topics) this.#watch(topic, false);
+        return;
+      }
+      for (const topic of change.appeared) this.#watch(topic, true);
+      // The leave of the last one comes behind this; only a channel that nobody was told of is empty already.
+      for (const topic of change.vanished) this.#forgetIfEmpty(options.names.nameOf(topic) ?? "");
+    });
     // Its peers go on showing who was here until the hand-off ends: this server has nothing more to say.
     void options.node.whenStopping.then(() => this.#stopWatching());
     this.#undrain = handOffOnDrain(options.node);
@@ -77,34 +75,27 @@ export class NodeStore implements PresenceStore {
   add(channel: string, clientId: string, request: PresenceRequest): undefined {
     const { node } = this.#options;
     if (this.#closed || node.stopping) throw new ClosedError("this node");
-    const isFirst = this.#members.clientsOn(channel) === 0;
-    if (isFirst) this.#before = new Set(this.#roster.list(channel).map(({ key }) => key));
     const session = this.#sessions.get(clientId) ?? this.#roster.session();
     try {
       node.batch(() => {
         session.track(channel, request.id, metaOf(request, this.#roster.get(channel, request.id)));
-        if (isFirst) this.#list(session, channel, request.id);
-        const { released } = this.#members.join(clientId, channel, request.id);
+        const released = this.#members.join(clientId, channel, request.id);
         this.#sessions.set(clientId, session);
         if (released !== undefined) session.untrack(channel, released);
       });
     } finally {
-      this.#before = new Set();
       if (!this.#sessions.has(clientId)) session.close();
     }
     return undefined;
   }
 
   remove(channel: string, clientId: string): undefined {
-    const { released, edge } = this.#members.leave(clientId, channel);
+    const released = this.#members.leave(clientId, channel);
     const session = this.#sessions.get(clientId);
     if (released === undefined || session === undefined) return undefined;
     if (!this.#members.has(clientId)) this.#sessions.delete(clientId);
-    this.#options.node.batch(() => {
-      if (this.#members.has(clientId)) session.untrack(channel, released);
-      else session.close();
-      if (edge && isPublishable(channel)) this.#directory.remove(channel);
-    });
+    if (this.#members.has(clientId)) session.untrack(channel, released);
+    else session.close();
     return undefined;
   }
 
@@ -123,59 +114,46 @@ export class NodeStore implements PresenceStore {
     this.#stopWatching();
     this.#options.node.batch(() => {
       for (const session of this.#sessions.values()) session.close();
-      this.#directory.close();
     });
     this.#sessions.clear();
   }
 
   #stopWatching(): void {
     this.#unwatch();
-    for (const { unwatch } of this.#channels.values()) unwatch();
+    for (const people of this.#channels.values()) people.end();
     this.#channels.clear();
   }
 
-  /** Nobody is told about the roster of a pattern: nothing can be published there. */
-  #list(session: RosterSession, channel: string, id: string): void {
-    if (!isPublishable(channel)) return;
-    try {
-      this.#directory.add(channel);
-    } catch (error) {
-      session.untrack(channel, id);
-      throw error;
-    }
+  /** @param isNews whether those who are there have just come: clients are told of them */
+  #watch(topic: string, isNews: boolean): void {
+    const { names, hasPresence } = this.#options;
+    const channel = names.nameOf(topic);
+    if (channel === undefined || this.#channels.has(channel)) return;
+    // Nothing can be published on a pattern.
+    if (!isPublishable(channel) || !hasPresence(channel) || isReservedTopic(topic, "faye")) return;
+    const people = this.#roster.watchPeople(channel, {}, (change) => {
+      if (change.type === "diff") this.#tell(channel, change.events);
+      else if (isNews)
+        this.#tell(
+          channel,
+          change.people.map((person) => ({ type: "join", ...person })),
+        );
+      this.#forgetIfEmpty(channel);
+    });
+    this.#channels.set(channel, people);
   }
 
-  #listed(channel: string, isListed: boolean): void {
-    const known = this.#channels.get(channel);
-    if (known !== undefined) {
-      known.listed = isListed;
-      this.#forgetIfEmpty(channel, known);
-      return;
-    }
-    if (!isListed) return;
-    const watched: WatchedChannel = { roster: new ChannelRoster(), listed: true, unwatch: () => undefined };
-    this.#channels.set(channel, watched);
-    try {
-      watched.unwatch = this.#roster.watch(channel, (change) => {
-        const all = watched.roster.apply(change);
-        const events = change.type === "diff" ? all : all.filter(({ id }) => !this.#before.has(id));
-        if (events.length > 0) {
-          this.#changes += 1;
-          this.#options.onEvents(channel, events);
-        }
-        this.#forgetIfEmpty(channel, watched);
-      });
-    } catch (error) {
-      // No watcher is left to give: the node says so, and the next change of the directory tries again.
-      this.#channels.delete(channel);
-      throw error;
-    }
+  #tell(channel: string, events: readonly PersonEvent[]): void {
+    const told = events.filter(({ type }) => type !== "update");
+    if (told.length === 0) return;
+    this.#changes += 1;
+    this.#options.onEvents(channel, told);
   }
 
-  /** Both must be so: the news that a channel has nobody left may come before the news of who left it. */
-  #forgetIfEmpty(channel: string, watched: WatchedChannel): void {
-    if (watched.listed || !watched.roster.empty || this.#channels.get(channel) !== watched) return;
+  #forgetIfEmpty(channel: string): void {
+    const people = this.#channels.get(channel);
+    if (people?.size !== 0) return;
     this.#channels.delete(channel);
-    watched.unwatch();
+    people.end();
   }
 }

@@ -118,11 +118,16 @@ function doorkeeperFor(
   });
 }
 
-function nodeStore(node: PresentlyNode, { values, names }: Settings, announcer: Announcer): PresenceStore {
+function nodeStore(
+  node: PresentlyNode,
+  { values, names, channelRe }: Settings,
+  announcer: Announcer,
+): PresenceStore {
   return new NodeStore({
     node,
     names,
     shape: values,
+    hasPresence: (channel) => matches(channelRe, channel),
     onEvents: (channel, events) => announcer.changed(channel, events, node),
   });
 }

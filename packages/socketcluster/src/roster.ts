@@ -1,6 +1,6 @@
 /** Who is on a channel, through whichever protocol, and what clients are told of it. */
-import type { Presence, PresentlyNode, TopicDiff } from "presently";
-import type { Roster as Presences } from "presently/drop-in";
+import type { People, PersonEvent, Presence, PresentlyNode } from "presently";
+import { inCharge, type Roster as Presences } from "presently/drop-in";
 import type { Settings } from "./options.ts";
 
 /** One user of a channel, however many connections it has there. */
@@ -40,7 +40,7 @@ export function countConnections(channel: string, presences: readonly Presence[]
 
 interface Feed {
   followers: number;
-  readonly end: () => void;
+  readonly people: People;
 }
 
 /** Publishes the changes of those channels whose rosters somebody here follows. */
@@ -70,35 +70,41 @@ export class RosterFeeds {
       feed.followers++;
       return;
     }
-    const end = this.presences.watch(channel, (change) => {
-      if (change.type === "diff") this.tell(channel, change);
+    const people = this.presences.watchPeople(channel, {}, (change) => {
+      if (change.type === "diff") this.tell(channel, change.events);
     });
-    this.feeds.set(channel, { followers: 1, end });
+    this.feeds.set(channel, { followers: 1, people });
   }
 
   unfollow(channel: string): void {
     const feed = this.feeds.get(channel);
     if (feed === undefined || --feed.followers > 0) return;
-    feed.end();
+    feed.people.end();
     this.feeds.delete(channel);
   }
 
   close(): void {
-    for (const { end } of this.feeds.values()) end();
+    for (const { people } of this.feeds.values()) people.end();
     this.feeds.clear();
   }
 
-  private tell(channel: string, { joins, leaves }: TopicDiff): void {
-    const keys = new Set([...joins.map(({ key }) => key), ...leaves.map(({ presence }) => presence.key)]);
+  private tell(channel: string, events: readonly PersonEvent[]): void {
+    const keys = new Set(events.flatMap((event) => (changesCount(event) ? [event.key] : [])));
     if (keys.size === 0) return;
     const users = Array.from(keys, (id) => ({ id, connections: this.presences.get(channel, id).length }));
-    if (this.settings.publishers === "every" || this.isElected(channel))
+    if (this.settings.publishers === "every" || this.isInCharge(channel))
       this.publish(rosterChannel(channel, this.settings), { channel, users });
   }
 
-  /** Of the nodes on which somebody follows this roster, the one with the first name publishes it for all. */
-  private isElected(channel: string): boolean {
-    const followers = this.presences.list(rosterChannel(channel, this.settings));
-    return !followers.some(({ node }) => node < this.node.name);
+  /** One of the nodes on which somebody follows this roster publishes it for all. */
+  private isInCharge(channel: string): boolean {
+    const { node, settings } = this;
+    const subject = rosterChannel(channel, settings);
+    return inCharge(node, { subject, among: settings.names.topicOf(subject) }) === node.replica;
   }
+}
+
+/** Whether a person has more or fewer connections after this. */
+function changesCount(event: PersonEvent): boolean {
+  return event.type !== "update" || event.joins.length > 0 || event.leaves.length > 0;
 }

@@ -20,7 +20,7 @@ import {
   type SocketEventData,
 } from "./server.ts";
 import { mendTables } from "./tables.ts";
-import { countOf, isElected, UserCount } from "./user-count.ts";
+import { countOf, isInCharge, UserCount } from "./user-count.ts";
 import { type PresenceRow, rows, type UserMap, userMap } from "./user-map.ts";
 
 const EVENTS: readonly SocketEvent[] = [
@@ -227,7 +227,7 @@ export class SocketClusterPresence {
   }
 
   private openMirror(options: NonNullable<Settings["mirror"]>): Mirror {
-    const elected = () => isElected(this.node, this.settings);
+    const elected = () => isInCharge(this.node, this.settings);
     const mirror = new Mirror(options, this.settings, this.sockets, elected, (error) => this.warn(error));
     const end = this.node.watch(socketsTopic(this.settings), (change) => {
       if (change.type === "state") return;

@@ -1,5 +1,6 @@
 /** The user count: what it is, and when which node publishes it. */
 import type { PresentlyNode } from "presently";
+import { inCharge } from "presently/drop-in";
 import { CountSchedule } from "./count-schedule.ts";
 import type { Settings, UserCountType } from "./options.ts";
 import { nodesTopic, socketsTopic } from "./records.ts";
@@ -14,9 +15,10 @@ export function countOf(type: UserCountType, node: PresentlyNode, settings: Sett
   return subscriptions;
 }
 
-/** Whether this node is the one that acts for all that serve sockets: the one with the first name. */
-export function isElected(node: PresentlyNode, settings: Settings): boolean {
-  return !node.list(nodesTopic(settings)).some(({ key }) => key < node.name);
+/** Whether this node is the one that acts for all that serve sockets. */
+export function isInCharge(node: PresentlyNode, settings: Settings): boolean {
+  const among = nodesTopic(settings);
+  return inCharge(node, { subject: among, among }) === node.replica;
 }
 
 export class UserCount {
@@ -59,7 +61,7 @@ export class UserCount {
   private fire(): void {
     if (this.schedule.take(performance.now())) {
       const count = countOf(this.settings.scpUsercountType, this.node, this.settings);
-      const isOurs = this.settings.publishers === "every" || isElected(this.node, this.settings);
+      const isOurs = this.settings.publishers === "every" || isInCharge(this.node, this.settings);
       if (count > 0 && isOurs) this.publish(count);
     }
     this.plan();

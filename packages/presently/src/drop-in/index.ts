@@ -47,7 +47,6 @@ export type { RefusalCounts, RefusalTally } from "./refusal-counts.ts";
 export type { GateNotice } from "./refusal-notices.ts";
 export { refuseUpgrade } from "./refuse-upgrade.ts";
 export {
-  FAYE_CHANNELS_TOPIC,
   isReservedRoom,
   isReservedTopic,
   RESERVED_TOPICS,

@@ -9,9 +9,6 @@ import { checkObject, checkString } from "@presently/replica";
 import type { Protocol } from "../access/access.ts";
 import { RosterNameError, type RosterNames } from "./roster-names.ts";
 
-/** The channels of Faye that have somebody on them, and the nodes that serve them. */
-export const FAYE_CHANNELS_TOPIC = "faye:channels";
-
 /** What the topics of SocketCluster's records begin with: every socket, with its user, token and address; and the nodes. */
 export const SOCKETCLUSTER_TOPICS = "socketcluster:";
 
@@ -30,7 +27,6 @@ interface ReservedTopic {
 
 /** All of them. */
 export const RESERVED_TOPICS: readonly ReservedTopic[] = [
-  { pattern: FAYE_CHANNELS_TOPIC },
   { pattern: `${SOCKETCLUSTER_TOPICS}*` },
   // Who follows the roster of a channel, at which node: the nodes agree by it on who publishes.
   { pattern: `${SOCKETCLUSTER_PRESENCE_CHANNEL}/*`, except: "socketcluster" },

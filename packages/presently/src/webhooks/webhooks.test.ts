@@ -135,7 +135,6 @@ test.each([
   await start(1, { url, topics: [pattern], events: ["join"] });
   const session = nodes[0]!.session();
   session.track("socketcluster:_SCPRESENCE", "socket", { authToken: "a token" });
-  session.track("faye:channels", "/chat");
   session.track("room:lobby", "alice");
   await eventually(() => expect(receipts.map(({ topic }) => topic)).toEqual(posted));
 });
