@@ -48,6 +48,8 @@ const NOT_CALLED =
 
 /** What takes arguments, and has an answer for none at all. */
 const TOTAL = new Set([
+  // Freezes nothing where there is nothing.
+  "freezeJson",
   "isEnvelope",
   "plain",
   "saidAsMap",

@@ -2,7 +2,7 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Server as SecureServer } from "node:https";
 import { performance } from "node:perf_hooks";
-import { InvalidArgumentError, PresentlyError, type PresentlyNode } from "presently";
+import { type AnyNode, InvalidArgumentError, PresentlyError } from "presently";
 import {
   Attachments,
   attach,
@@ -99,7 +99,7 @@ const SWEEP_TICKS = 40;
  * Its streams and presence are those of the whole cluster.
  */
 export class Cable<Identifiers = unknown> {
-  readonly #node: PresentlyNode;
+  readonly #node: AnyNode;
   readonly #services: SessionServices;
   readonly #streams: Streams;
   readonly #hub: PresenceHub;
@@ -116,7 +116,7 @@ export class Cable<Identifiers = unknown> {
   #closing = false;
 
   /** @throws {InvalidArgumentError} for an option that cannot be used */
-  constructor(node: PresentlyNode, options: CableOptions<Identifiers> = {}) {
+  constructor(node: AnyNode, options: CableOptions<Identifiers> = {}) {
     checkNode(node);
     checkObject("options", options);
     const { secret, publicStreams = false } = options;
@@ -254,7 +254,8 @@ export class Cable<Identifiers = unknown> {
     await this.#streams.publish(stream, new JsonText(jsonOf("data", data)), options);
   }
 
-  /** Who is present on a stream, in the whole cluster. From local memory. Cost: O(answer). */
+  /** Who is present on a stream, in the whole cluster; `Info` is the type of what joins say. From local memory. Cost: O(answer). */
+  presence<Info = unknown>(stream: string): PresenceRecord<Info>[];
   presence(stream: string): PresenceRecord[] {
     checkString("stream", stream);
     return this.#hub.records(stream);

@@ -1,5 +1,5 @@
 /** A cable that is ready to use: streams, presence and the REST API. It is what `presently start --anycable` serves. */
-import { InvalidArgumentError, type PresentlyNode } from "presently";
+import { type AnyNode, InvalidArgumentError } from "presently";
 import { checkNode, checkObject, isLoopback, requireSharedSecret } from "presently/drop-in";
 import { Cable, type CableOptions } from "./cable.ts";
 
@@ -21,7 +21,7 @@ const SECRET_BYTES_MIN = 32;
  * @throws {InvalidArgumentError} for a node without `http`, for a `secret` of fewer than 32 bytes where other machines reach
  *   it, and for options that cannot be used
  */
-export function serveEndpoint(node: PresentlyNode, options: EndpointOptions = {}): Cable {
+export function serveEndpoint(node: AnyNode, options: EndpointOptions = {}): Cable {
   checkNode(node);
   checkObject("options", options);
   const { path, ...others } = options;

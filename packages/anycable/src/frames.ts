@@ -70,9 +70,9 @@ export function message(
 }
 
 /** Somebody who is present on a stream, as clients of AnyCable are told: the id, and what was said of it at the join. */
-export interface PresenceRecord {
+export interface PresenceRecord<Info = unknown> {
   readonly id: string;
-  readonly info?: unknown;
+  readonly info?: Info;
 }
 
 export function presence(identifier: string, event: JsonText): string {

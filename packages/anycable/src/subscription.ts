@@ -113,6 +113,7 @@ export class Subscription<Identifiers = unknown> {
   }
 
   /** Who is present, in the whole cluster. @throws {NoPresenceStreamError} without `presenceFrom` */
+  presence<Info = unknown>(): PresenceRecord<Info>[];
   presence(): PresenceRecord[] {
     return this.#control.presence();
   }

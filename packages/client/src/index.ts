@@ -6,7 +6,7 @@ export type { Unsubscribe } from "./emitter.ts";
 export { ClientError, type ClientErrorCode } from "./errors.ts";
 export { type LiveValues, type LiveValuesOptions, liveValues } from "./live-values.ts";
 export type { ClientOptions, Transport } from "./options.ts";
-export type { Meta, Person } from "./person.ts";
+export type { Meta, MetaChange, Person } from "./person.ts";
 export type { AnyRoom, Room } from "./room.ts";
 export type { RoomEvents, RoomOptions, RoomSnapshot, RoomStatus } from "./room-snapshot.ts";
 export {

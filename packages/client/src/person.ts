@@ -3,6 +3,11 @@
 /** What somebody says of themselves: a map of JSON values. */
 export type Meta = object;
 
+/** The whole new meta, or a function of the present one. A function has a `name`, but is no meta. */
+export type MetaChange<M extends Meta> =
+  | (M & { readonly [Symbol.hasInstance]?: never })
+  | ((previous: M) => M);
+
 /** One person of a room: all connections under one key. Never changed: a person who changes is another object. */
 export interface Person<M extends Meta> {
   readonly key: string;

@@ -8,7 +8,7 @@ import { joinRefusalOf } from "./join-refusal.ts";
 import { type Settings, taken } from "./options.ts";
 import { type Message, Outbox } from "./outbox.ts";
 import { type Answer, OwnMeta } from "./own-meta.ts";
-import type { Meta, Person, WireMeta } from "./person.ts";
+import type { Meta, MetaChange, Person, WireMeta } from "./person.ts";
 import { Pushes } from "./pushes.ts";
 import type { RoomEvents, RoomOptions, RoomSnapshot, RoomStatus } from "./room-snapshot.ts";
 import { Roster, type RosterChange } from "./roster.ts";
@@ -141,7 +141,7 @@ export class Room<M extends Meta = Meta> {
    * @returns true once the server has it; false if the room was left first
    * @throws {ClientError} `UPDATE_REFUSED`, `INVALID_ARGUMENT`, `LIMIT_REACHED` (`messageBytesMax`): what was said before holds
    */
-  async update(change: M | ((previous: M) => M)): Promise<boolean> {
+  async update(change: MetaChange<M>): Promise<boolean> {
     if (this.#ended) return false;
     const meta = typeof change === "function" ? change(this.#own.latest) : change;
     return this.#own.change(takenMeta(meta, this.#host.settings, this.topic));

@@ -1,6 +1,6 @@
 /** Brings up what a presence stands on: a node of its own, one that runs already, or none. */
 import { aloneMessenger, type Keyspace, type Messenger } from "@presently/keyspace";
-import { createNode, type NodeOptions, PresentlyError, type PresentlyNode } from "presently";
+import { type AnyNode, createNode, type NodeOptions, PresentlyError, type PresentlyNode } from "presently";
 import { checkObject } from "presently/drop-in";
 import { meet } from "./local-rendezvous.ts";
 import type { LocalOptions, PresenceNode } from "./options.ts";
@@ -54,8 +54,8 @@ function alone(): Carrier {
 }
 
 /** A node that runs, and no options of one. */
-function isNode(node: PresenceNode): node is PresentlyNode {
-  return typeof (node as Partial<PresentlyNode>).broadcast === "function";
+function isNode(node: PresenceNode): node is AnyNode {
+  return typeof (node as Partial<AnyNode>).broadcast === "function";
 }
 
 /** A node that finds those of the other processes of this machine. */

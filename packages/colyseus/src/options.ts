@@ -1,6 +1,6 @@
 /** What a presence is made with. */
 import type { KeyspaceOptions } from "@presently/keyspace";
-import type { NodeOptions, PresentlyNode } from "presently";
+import type { AnyNode, NodeOptions } from "presently";
 import type { RosterOptions } from "presently/drop-in";
 
 /** Besides the node. */
@@ -25,7 +25,7 @@ export interface PresenceSettings {
 }
 
 /** Nothing, for one process; a node that runs, which stays yours; or the options of a node that the presence starts and stops. */
-export type PresenceNode = PresentlyNode | NodeOptions;
+export type PresenceNode = AnyNode | NodeOptions;
 
 /** Options of `PresentlyPresence.local`. */
 export interface LocalOptions extends PresenceSettings {

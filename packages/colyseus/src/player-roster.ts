@@ -1,5 +1,5 @@
 /** Who is in a room of a game, on the same topic as the people of other protocols: what a `Room` tells of its players, and sees. */
-import { ClosedError, type Meta, type Presence } from "presently";
+import { type AnyMeta, ClosedError, type Meta, type MetaArgument, type Presence } from "presently";
 import {
   callListener,
   checkFunction,
@@ -11,10 +11,10 @@ import {
 } from "presently/drop-in";
 
 /** Somebody who is present, through whichever protocol. */
-export interface Player {
+export interface Player<M extends object = Meta> {
   readonly id: string;
   /** What each of their connections says, as a map; none: they have gone. */
-  readonly metas: readonly Meta[];
+  readonly metas: readonly M[];
 }
 
 interface Seat {
@@ -23,10 +23,10 @@ interface Seat {
 }
 
 /** One room's view of one topic; `presence.roster(name)` gives it. Reads are synchronous and from local memory. */
-export class PlayerRoster {
+export class PlayerRoster<M extends object = Meta> {
   readonly name: string;
   readonly #roster: Roster;
-  readonly #closed: (roster: PlayerRoster) => void;
+  readonly #closed: (roster: PlayerRoster<AnyMeta>) => void;
   readonly #failed: (error: unknown) => void;
   readonly #seats = new Map<string, Seat>();
   readonly #watches = new Set<() => void>();
@@ -36,7 +36,7 @@ export class PlayerRoster {
   constructor(
     name: string,
     roster: Roster,
-    closed: (roster: PlayerRoster) => void,
+    closed: (roster: PlayerRoster<AnyMeta>) => void,
     failed: (error: unknown) => void,
   ) {
     this.name = name;
@@ -53,7 +53,8 @@ export class PlayerRoster {
    * @throws {InvalidArgumentError} {LimitError} for what the node does not take, {RosterNameError} for an id without a key
    * @throws {ClosedError} after `close`: nobody would ever take the player away
    */
-  track(sessionId: string, id: string, meta: Meta = {}): void {
+  track(sessionId: string, id: string, ...meta: MetaArgument<M>): void;
+  track(sessionId: string, id: string, meta: AnyMeta = {}): void {
     if (this.#isClosed) throw new ClosedError("this roster");
     checkString("sessionId", sessionId);
     const seat = this.#seats.get(sessionId);
@@ -77,7 +78,8 @@ export class PlayerRoster {
   }
 
   /** Everybody on the topic, of all processes and protocols. Cost: O(answer). */
-  list(): readonly Player[] {
+  list(): readonly Player<M>[];
+  list(): readonly Player<AnyMeta>[] {
     return players(this.#roster.list(this.name));
   }
 
@@ -87,7 +89,8 @@ export class PlayerRoster {
    *
    * @throws {LimitError} beyond `watchersMax` of the node
    */
-  watch(listener: (player: Player) => void): () => void {
+  watch(listener: (player: Player<M>) => void): () => void;
+  watch(listener: (player: Player<AnyMeta>) => void): () => void {
     checkFunction("listener", listener);
     const tell = (player: Player) => callListener(listener, player, this.#failed);
     const unwatch = this.#roster.watch(this.name, (change) => {

@@ -1,6 +1,6 @@
 /** The `Presence` interface of Colyseus over a key space and the broadcasts of a Presently node. */
 import { Keyspace } from "@presently/keyspace";
-import { ClosedError, InvalidArgumentError } from "presently";
+import { type AnyMeta, ClosedError, InvalidArgumentError, type Meta } from "presently";
 import {
   callListener,
   checkFunction,
@@ -46,7 +46,7 @@ export class PresentlyPresence {
   /** Set as soon as it is open, so that what needs no waiting does not wait. In a holder: a derived object shares it. */
   private readonly state: { ground: Ground | undefined; closing: Promise<void> | undefined };
   private readonly names: RosterNames;
-  private readonly rosters = new Set<PlayerRoster>();
+  private readonly rosters = new Set<PlayerRoster<AnyMeta>>();
   private readonly opening: Promise<Ground>;
   private readonly started: Promise<void>;
 
@@ -101,11 +101,11 @@ export class PresentlyPresence {
    *
    * @throws {ClosedError} after `shutdown`
    */
-  async roster(name: string): Promise<PlayerRoster> {
+  async roster<M extends object = Meta>(name: string): Promise<PlayerRoster<M>> {
     checkString("name", name);
     const node = await this.run((ground) => ground.node());
     if (this.state.closing !== undefined) throw new ClosedError("this presence");
-    const roster = new PlayerRoster(
+    const roster = new PlayerRoster<M>(
       name,
       rosterOf(node, this.names),
       (closed) => this.rosters.delete(closed),

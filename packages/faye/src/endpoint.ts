@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { InvalidArgumentError, type PresentlyNode } from "presently";
+import { type AnyNode, InvalidArgumentError } from "presently";
 import {
   type CheckOrigin,
   checkInteger,
@@ -49,7 +49,7 @@ export interface FayeEndpoint {
  *
  * @throws {InvalidArgumentError} for a node without `http`, and for options that cannot be used
  */
-export function serveEndpoint(node: PresentlyNode, options: EndpointOptions): FayeEndpoint {
+export function serveEndpoint(node: AnyNode, options: EndpointOptions): FayeEndpoint {
   checkNode(node);
   checkObject("options", options);
   const { faye, path = "/bayeux", timeoutSeconds = 45, bodyBytesMax, roster, limits, onNotice } = options;

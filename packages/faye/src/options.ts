@@ -1,5 +1,5 @@
 /** How presence is set up, and with what. */
-import { ConfigurationError, InvalidArgumentError, type PresentlyNode } from "presently";
+import { type AnyNode, ConfigurationError, InvalidArgumentError } from "presently";
 import {
   checkInteger,
   checkNode,
@@ -17,7 +17,7 @@ import type { ValueShape } from "./presence-value.ts";
 /** Where presence is kept, which channels have it, and what clients are told. */
 export interface SetupOptions {
   /** The node of the cluster that keeps who is present. Needed unless there is an `engine`. */
-  readonly node?: PresentlyNode;
+  readonly node?: AnyNode;
   /** Keeps who is present in place of the cluster. */
   readonly engine?: PresenceEngine;
   /** The channels with presence. Default: those that begin with `/presence/`. The same on all nodes. */
@@ -45,7 +45,7 @@ export interface SetupOptions {
 }
 
 export interface Settings {
-  readonly node: PresentlyNode | undefined;
+  readonly node: AnyNode | undefined;
   readonly engine: PresenceEngine | undefined;
   readonly channelRe: RegExp;
   readonly values: ValueShape;

@@ -21,7 +21,7 @@ import { Subscriptions } from "./subscriptions.ts";
 /** Presence at one server. Made by `setup`. */
 export interface FayePresence {
   /** Everybody who is present on a channel, in the whole cluster: id → value, as clients get it. */
-  list(channel: string): Promise<Readonly<Record<string, unknown>>>;
+  list<Value = unknown>(channel: string): Promise<Readonly<Record<string, Value>>>;
   /** Takes presence off the server: its clients are not present any more. Idempotent. */
   close(): void;
 }
@@ -78,9 +78,9 @@ export function setup(server: FayeServer, client: FayeClient, options: SetupOpti
 
   let closed = false;
   return {
-    async list(channel) {
+    async list<Value>(channel: string) {
       checkString("channel", channel);
-      return Object.fromEntries(await store.values(channel));
+      return Object.fromEntries(await store.values(channel)) as Record<string, Value>;
     },
     close() {
       if (closed) return;

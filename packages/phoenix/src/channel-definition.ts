@@ -1,6 +1,6 @@
 /** What an application says about the channels of a topic. */
 
-import type { Meta } from "presently";
+import type { Meta, MetaInput } from "presently";
 import type { Channel } from "./channel.ts";
 import type { Payload } from "./message.ts";
 import type { PresenceDiff, PresenceMap, PresenceMeta } from "./presence-map.ts";
@@ -22,30 +22,30 @@ export type EndReason =
   | "drained";
 
 /** Answers a message of a client; nothing returned, nothing replied. Throwing ends the channel; the client rejoins. */
-export type Handler<Assigns> = (
+export type Handler<Assigns, M extends object = Meta> = (
   payload: Payload,
-  channel: Channel<Assigns>,
+  channel: Channel<Assigns, M>,
   // biome-ignore lint/suspicious/noConfusingVoidType: a callback without a return statement is one that does not reply.
 ) => MaybePromise<Reply | undefined | void>;
 
 /** As `Handler`, for whatever event comes. */
-export type AnyHandler<Assigns> = (
+export type AnyHandler<Assigns, M extends object = Meta> = (
   event: string,
   payload: Payload,
-  channel: Channel<Assigns>,
+  channel: Channel<Assigns, M>,
   // biome-ignore lint/suspicious/noConfusingVoidType: as for `Handler`.
 ) => MaybePromise<Reply | undefined | void>;
 
 /** Every callback may be asynchronous; those of one channel run one after the other, in the order of the messages. */
-export interface ChannelDefinition<Assigns = unknown> {
+export interface ChannelDefinition<Assigns = unknown, M extends object = Meta> {
   /** Lets the client in (`{ ok }`, or nothing returned) or not (`{ error }`). Default: everybody may join. */
   readonly join?: (
     params: Payload,
-    channel: Channel<Assigns>,
+    channel: Channel<Assigns, M>,
     // biome-ignore lint/suspicious/noConfusingVoidType: as for `Handler`.
   ) => MaybePromise<Reply | undefined | void>;
   /** By event, or one function for all. An event without a handler is answered with the error `unhandled event`. */
-  readonly handleIn?: Readonly<Record<string, Handler<Assigns>>> | AnyHandler<Assigns>;
+  readonly handleIn?: Readonly<Record<string, Handler<Assigns, M>>> | AnyHandler<Assigns, M>;
   /**
    * Which events of a client say something to others, so that it must be allowed to publish on the topic (by the node's
    * `access`). Default: all.
@@ -53,23 +53,23 @@ export interface ChannelDefinition<Assigns = unknown> {
   readonly publishes?: (event: string) => boolean;
   /** Called with broadcasts of these events in place of sending them; may `push` something else. */
   readonly handleOut?: Readonly<
-    Record<string, (payload: Payload, channel: Channel<Assigns>) => MaybePromise<unknown>>
+    Record<string, (payload: Payload, channel: Channel<Assigns, M>) => MaybePromise<unknown>>
   >;
   /** Called once, after the channel has ended. */
-  readonly terminate?: (reason: EndReason, channel: Channel<Assigns>) => MaybePromise<unknown>;
+  readonly terminate?: (reason: EndReason, channel: Channel<Assigns, M>) => MaybePromise<unknown>;
   /** `false`: clients of this channel are told nothing of presence. Default: they get state and diffs. */
-  readonly presence?: PresenceDefinition<Assigns> | false;
+  readonly presence?: PresenceDefinition<Assigns, M> | false;
 }
 
 /** Who is tracked on joining a channel, under which key and with what meta, and what clients are told of it. */
-export interface PresenceDefinition<Assigns = unknown> {
+export interface PresenceDefinition<Assigns = unknown, M extends object = Meta> {
   /**
    * Tracks everybody who joins under the key that this gives; nobody who gets `undefined`, and nobody who may not be
    * present under that key (by the node's `access`): those only watch. Default: track yourself.
    */
-  readonly key?: (channel: Channel<Assigns>, params: Payload) => string | number | undefined;
+  readonly key?: (channel: Channel<Assigns, M>, params: Payload) => string | number | undefined;
   /** The meta of those who are tracked so. Default: `{ online_at }`, the time in seconds as a text. */
-  readonly meta?: (channel: Channel<Assigns>, params: Payload) => Meta;
+  readonly meta?: (channel: Channel<Assigns, M>, params: Payload) => MetaInput<M>;
   /**
    * Keeps what was tracked for so long after a connection broke: who tracks the same key at this node in that time was
    * never away. Leaving, and everything the server does, ends presence at once. Default 0: a broken connection is a leave.
@@ -85,7 +85,7 @@ export interface PresenceDefinition<Assigns = unknown> {
    * Adds fields to what clients see: called once for each list, and once for the joins and once for the leaves of each
    * diff, also when they are empty. Must give back every key with its `metas`. May be slow: order is kept.
    */
-  readonly fetch?: (topic: string, presences: PresenceMap) => MaybePromise<PresenceMap>;
+  readonly fetch?: (topic: string, presences: PresenceMap<M>) => MaybePromise<PresenceMap<M>>;
   /** The first state of `handleMetas`. */
   readonly init?: () => unknown;
   /**
@@ -94,11 +94,15 @@ export interface PresenceDefinition<Assigns = unknown> {
    */
   readonly handleMetas?: (
     topic: string,
-    diff: PresenceDiff,
-    presences: Readonly<Record<string, readonly PresenceMeta[]>>,
+    diff: PresenceDiff<M>,
+    presences: Readonly<Record<string, readonly PresenceMeta<M>[]>>,
     // biome-ignore lint/suspicious/noExplicitAny: the state is whatever `init` made.
     state: any,
   ) => MaybePromise<unknown>;
   /** Called with each diff in place of sending it; `deliver` sends it to the clients of this node. */
-  readonly dispatch?: (topic: string, diff: PresenceDiff, deliver: (diff?: PresenceDiff) => void) => void;
+  readonly dispatch?: (
+    topic: string,
+    diff: PresenceDiff<M>,
+    deliver: (diff?: PresenceDiff<M>) => void,
+  ) => void;
 }

@@ -40,7 +40,7 @@ export interface ChannelServerOptions {
   readonly host: ChannelHost;
   readonly services: ChannelServices;
   // biome-ignore lint/suspicious/noExplicitAny: the channels of one socket share one type of assigns, which only the socket knows.
-  readonly definition: ChannelDefinition<any>;
+  readonly definition: ChannelDefinition<any, any>;
   readonly assigns: unknown;
   /** The message that joins. */
   readonly message: Message;

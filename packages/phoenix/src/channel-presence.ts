@@ -14,7 +14,7 @@ export interface ChannelPresenceOptions {
   readonly member: Member;
   readonly tracker: Tracker;
   // biome-ignore lint/suspicious/noExplicitAny: the channels of one socket share one type of assigns, which only the socket knows.
-  readonly definition: PresenceDefinition<any> | false | undefined;
+  readonly definition: PresenceDefinition<any, any> | false | undefined;
 }
 
 export class ChannelPresence {

@@ -1,5 +1,5 @@
 /** What a callback sees of its channel: one client's membership of one topic. */
-import type { Meta } from "presently";
+import type { AnyMeta, Meta, MetaArgument, MetaUpdate } from "presently";
 import { checkObject, checkString } from "presently/drop-in";
 import type { ConnectionInfo } from "./connection-info.ts";
 import type { Payload, Ref } from "./message.ts";
@@ -7,7 +7,7 @@ import type { PresenceEntry, PresenceMap, PresenceMeta } from "./presence-map.ts
 import type { Reply, ReplyRef } from "./reply.ts";
 
 /** A new meta, or a function of the present one, which has its `phx_ref`. A new map replaces: nothing is merged. */
-export type MetaChange = Meta | ((previous: PresenceMeta) => Meta);
+export type MetaChange<M extends object = Meta> = MetaUpdate<M, PresenceMeta<M>>;
 
 /** What carries a channel. */
 export interface ChannelControl {
@@ -32,7 +32,7 @@ export interface ChannelControl {
 }
 
 /** One client's membership of one topic, which every callback is handed; it ends with the channel, and with it what it tracks. */
-export class Channel<Assigns = unknown> {
+export class Channel<Assigns = unknown, M extends object = Meta> {
   /** What `connect` gave; a copy for this channel, that callbacks may change. */
   readonly assigns: Assigns;
   readonly #control: ChannelControl;
@@ -106,7 +106,8 @@ export class Channel<Assigns = unknown> {
    * @throws {AlreadyTrackedError} if this channel tracks the key already
    * @throws {LimitError} {InvalidArgumentError} as `session.track` of the node
    */
-  track(key: string | number, meta: Meta = {}): string {
+  track(key: string | number, ...meta: MetaArgument<M>): string;
+  track(key: string | number, meta: AnyMeta = {}): string {
     return this.#control.track(key, meta);
   }
 
@@ -116,7 +117,8 @@ export class Channel<Assigns = unknown> {
   }
 
   /** Replaces its meta: one diff. @returns the new `phx_ref` @throws {NoPresenceError} if this channel does not track the key */
-  update(key: string | number, change: MetaChange): string {
+  update(key: string | number, change: MetaChange<M>): string;
+  update(key: string | number, change: AnyMeta): string {
     return this.#control.update(key, change);
   }
 
@@ -126,12 +128,14 @@ export class Channel<Assigns = unknown> {
   }
 
   /** Everybody who is present on the topic, as `fetch` shows them. */
-  list(): Promise<PresenceMap> {
+  list(): Promise<PresenceMap<M>>;
+  list(): Promise<PresenceMap<AnyMeta>> {
     return this.#control.list();
   }
 
   /** One key of the list; `[]` if it is absent. */
-  getByKey(key: string | number): Promise<PresenceEntry | readonly []> {
+  getByKey(key: string | number): Promise<PresenceEntry<M> | readonly []>;
+  getByKey(key: string | number): Promise<PresenceEntry<AnyMeta> | readonly []> {
     return this.#control.getByKey(key);
   }
 

@@ -26,7 +26,7 @@ export interface Outlet {
 export interface ConnectionServices extends ChannelServices {
   readonly node: PresentlyNode;
   // biome-ignore lint/suspicious/noExplicitAny: the channels of one socket share one type of assigns, which only the socket knows.
-  readonly definitionOf: (topic: string) => ChannelDefinition<any> | undefined;
+  readonly definitionOf: (topic: string) => ChannelDefinition<any, any> | undefined;
   /** Whether nobody may join a topic, whatever its channel says. */
   readonly isReserved: (topic: string) => boolean;
   readonly limits: Limits;

@@ -2,7 +2,7 @@
  * A socket that is ready to use: who connects gives a name, may join any topic, is present there, and is heard there.
  * It is what `presently start --phoenix` serves, to try phoenix.js against a cluster without writing a server.
  */
-import { InvalidArgumentError, type Meta, PresentlyError, type PresentlyNode } from "presently";
+import { type AnyNode, InvalidArgumentError, type Meta, PresentlyError } from "presently";
 import { attach, type CheckOrigin, checkNode, checkObject, type RosterOptions } from "presently/drop-in";
 import type { Channel } from "./channel.ts";
 import type { AnyHandler } from "./channel-definition.ts";
@@ -49,7 +49,7 @@ const KEY_BYTES_MAX = 255;
  *
  * @throws {InvalidArgumentError} for a node without `http`, and for options that cannot be used
  */
-export function serveEndpoint(node: PresentlyNode, options: EndpointOptions = {}): PhoenixSocket<Assigns> {
+export function serveEndpoint(node: AnyNode, options: EndpointOptions = {}): PhoenixSocket<Assigns> {
   checkNode(node);
   checkObject("options", options);
   const { path = "/socket", key = "user_id", tokenSecret, checkOrigin, roster, limits, onNotice } = options;
@@ -76,7 +76,7 @@ export function serveEndpoint(node: PresentlyNode, options: EndpointOptions = {}
   return socket;
 }
 
-function connectOf(node: PresentlyNode, key: string, tokenSecret: string | undefined) {
+function connectOf(node: AnyNode, key: string, tokenSecret: string | undefined) {
   if (tokenSecret !== undefined) return byToken(key, tokenSecret);
   return node.access === undefined ? byParameter(key) : byIdentity;
 }

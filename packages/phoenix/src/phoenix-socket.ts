@@ -2,7 +2,7 @@
 import type { Server } from "node:http";
 import type { Server as SecureServer } from "node:https";
 import { performance } from "node:perf_hooks";
-import { InvalidArgumentError, type PresentlyNode } from "presently";
+import { type AnyMeta, type AnyNode, InvalidArgumentError, type Meta } from "presently";
 import {
   Attachments,
   attach,
@@ -70,7 +70,7 @@ export interface PhoenixSocketOptions<Assigns> {
 /** What is served under one pattern. */
 interface Served {
   // biome-ignore lint/suspicious/noExplicitAny: definitions of one socket share one type of assigns, which is checked where they come in.
-  readonly definition: ChannelDefinition<any>;
+  readonly definition: ChannelDefinition<any, any>;
   readonly fetch: Fetcher;
   readonly metas: MetasListener | undefined;
 }
@@ -79,7 +79,7 @@ interface Served {
 export class PhoenixSocket<Assigns = unknown> {
   /** Presence by topic, for server code that is no channel. */
   readonly presence: SocketPresence;
-  readonly #node: PresentlyNode;
+  readonly #node: AnyNode;
   readonly #router = new Router<Served>();
   readonly #limits: Limits;
   readonly #notice: NoticeListener;
@@ -96,7 +96,7 @@ export class PhoenixSocket<Assigns = unknown> {
   #closing = false;
 
   /** @throws {InvalidArgumentError} for an option that cannot be used */
-  constructor(node: PresentlyNode, options: PhoenixSocketOptions<Assigns> = {}) {
+  constructor(node: AnyNode, options: PhoenixSocketOptions<Assigns> = {}) {
     checkNode(node);
     checkObject("options", options);
     for (const name of ["connect", "id"] as const)
@@ -164,10 +164,16 @@ export class PhoenixSocket<Assigns = unknown> {
    * Says what serves a topic, or all that begin with what stands before a final `*`. The first pattern that matches counts.
    * Topics that drop-ins keep for themselves (`RESERVED_TOPICS` of `presently/drop-in`) have to be named whole.
    *
+   * `channel<Profile>(…)` types the metas of these topics for everything in the definition.
+   *
    * @throws {InvalidArgumentError} for a pattern that cannot be used
    * @throws {ConfigurationError} for `handleMetas` without `init`
    */
-  channel(pattern: string, definition: ChannelDefinition<Assigns> = {}): this {
+  channel<M extends object = Meta>(
+    pattern: string,
+    definition?: ChannelDefinition<Assigns, NoInfer<M>>,
+  ): this;
+  channel(pattern: string, definition: ChannelDefinition<Assigns, AnyMeta> = {}): this {
     checkString("pattern", pattern);
     checkObject("definition", definition);
     const { presence } = definition;

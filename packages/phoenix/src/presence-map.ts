@@ -1,29 +1,31 @@
 /** Presences in the shape that phoenix.js knows: keys, each with the metas of its connections. */
-import type { Presence } from "presently";
+import type { Meta, Presence } from "presently";
 import { saidAsMap } from "presently/drop-in";
 
 /** The meta of one connection. */
-export interface PresenceMeta {
+export type PresenceMeta<M extends object = Meta> = M & PresenceRefs;
+
+/** How clients tell one meta of a key from another. */
+export interface PresenceRefs {
   /** Names this meta in the whole cluster; opaque; changes with every update. */
   readonly phx_ref: string;
   /** Of a meta that came by an update: the `phx_ref` that it replaced. */
   readonly phx_ref_prev?: string;
-  readonly [field: string]: unknown;
 }
 
 /** What is known of one key; `fetch` may add fields next to `metas`. */
-export interface PresenceEntry {
-  readonly metas: readonly PresenceMeta[];
+export interface PresenceEntry<M extends object = Meta> {
+  readonly metas: readonly PresenceMeta<M>[];
   readonly [field: string]: unknown;
 }
 
 /** By key. Has no prototype, so that a key such as `__proto__` is one like any other. */
-export type PresenceMap = Readonly<Record<string, PresenceEntry>>;
+export type PresenceMap<M extends object = Meta> = Readonly<Record<string, PresenceEntry<M>>>;
 
 /** Both are always there; the unused one is empty. An update has the old meta in `leaves` and the new one in `joins`. */
-export interface PresenceDiff {
-  readonly joins: PresenceMap;
-  readonly leaves: PresenceMap;
+export interface PresenceDiff<M extends object = Meta> {
+  readonly joins: PresenceMap<M>;
+  readonly leaves: PresenceMap<M>;
 }
 
 /** What left and what came on one topic, meta by meta. */

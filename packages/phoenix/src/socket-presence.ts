@@ -1,5 +1,5 @@
 /** Presence by topic, for server code that is no channel: the functions of a Phoenix presence module. */
-import type { Meta } from "presently";
+import type { AnyMeta, Meta, MetaInput } from "presently";
 import { checkObject, checkString, type Roster } from "presently/drop-in";
 import type { MetaChange } from "./channel.ts";
 import type { Exchange } from "./exchange.ts";
@@ -31,7 +31,7 @@ export class SocketPresence {
    * @throws {AlreadyTrackedError} if this owner tracks the key on the topic already
    * @throws {ClosedError} for a channel that has ended; else as `channel.track`
    */
-  track(owner: object, topic: string, key: string | number, meta: Meta = {}): string {
+  track(owner: object, topic: string, key: string | number, meta: MetaInput<Meta> = {}): string {
     return this.#trackerOf(owner).track(topic, key, meta);
   }
 
@@ -49,14 +49,19 @@ export class SocketPresence {
   }
 
   /** Everybody who is present on the topic, in the whole cluster, as `fetch` shows them; `{}` if nobody is. */
-  async list(topic: string): Promise<PresenceMap> {
+  list<M extends object = Meta>(topic: string): Promise<PresenceMap<M>>;
+  async list(topic: string): Promise<PresenceMap<AnyMeta>> {
     checkString("topic", topic);
     const { roster, fetcherOf } = this.#options;
     return fetcherOf(topic)(topic, groupByKey(roster.list(topic)));
   }
 
   /** One key of the list; `[]` if it is absent. */
-  async getByKey(topic: string, key: string | number): Promise<PresenceEntry | readonly []> {
+  getByKey<M extends object = Meta>(
+    topic: string,
+    key: string | number,
+  ): Promise<PresenceEntry<M> | readonly []>;
+  async getByKey(topic: string, key: string | number): Promise<PresenceEntry<AnyMeta> | readonly []> {
     checkString("topic", topic);
     const { roster, fetcherOf } = this.#options;
     const name = keyText(key);

@@ -1,5 +1,7 @@
 export {
+  type AnyMeta,
   type BroadcastOptions,
+  type ByTopic,
   ClosedError,
   ConfigurationError,
   type CountListener,
@@ -9,6 +11,10 @@ export {
   LimitError,
   type MessageListener,
   type Meta,
+  type MetaArgument,
+  type MetaAt,
+  type MetaInput,
+  type MetaUpdate,
   NotTrackedError,
   type People,
   type PeopleChange,
@@ -61,6 +67,7 @@ export type { Eviction } from "./eviction.ts";
 export type { LinkReport } from "./http/served-node.ts";
 export type { Log, LogLevel } from "./logger.ts";
 export {
+  type AnyNode,
   createNode,
   type PresentlyNode,
   type StopCause,

@@ -1,6 +1,7 @@
 /** A node: a replica, the mesh that links it with others, and the HTTP server that shows it. */
 import type { IncomingMessage, Server } from "node:http";
 import {
+  type AnyMeta,
   type BroadcastOptions,
   ClosedError,
   ConfigurationError,
@@ -14,6 +15,8 @@ import {
   Endpoint,
   isReplicaId,
   type MessageListener,
+  type Meta,
+  type MetaAt,
   nameOf,
   type People,
   type PeopleListener,
@@ -90,16 +93,25 @@ export type StopCause = "asked" | "superseded";
  *
  * Without `mesh` or `transport` it stands alone, without `http` it is not shown over HTTP. It keeps the process alive until `stop`.
  *
+ * `createNode<Profile>(…)` types the metas of the node, and `createNode<ByTopic<{ … }>>(…)` those of each topic. What comes from
+ * other nodes is not checked: they run the same application.
+ *
  * @throws {InvalidArgumentError} for an option that is missing, unknown or malformed
  * @throws {ConfigurationError} for options that contradict each other; the message names both
  * @throws {ListenError} when it cannot listen; nothing is left behind
  */
+export function createNode<M extends object = Meta>(options: NodeOptions): Promise<PresentlyNode<M>>;
+// The last of them is what `ReturnType<typeof createNode>` gives.
+export function createNode(options: NodeOptions): Promise<PresentlyNode>;
 export async function createNode(options: NodeOptions): Promise<PresentlyNode> {
   return PresentlyNode.start(resolveConfig(options));
 }
 
+/** A node with metas of whatever type: what serves a protocol takes any. */
+export type AnyNode = PresentlyNode<AnyMeta>;
+
 /** One running node. All reads are synchronous and from local memory. */
-export class PresentlyNode implements ServedNode {
+export class PresentlyNode<M extends object = Meta> implements ServedNode {
   readonly #config: NodeConfig;
   readonly #log: GuardedLog;
   readonly #endpoint: Endpoint;
@@ -235,18 +247,20 @@ export class PresentlyNode implements ServedNode {
    * @throws {LimitError} beyond `sessionsMax`
    * @throws {InvalidArgumentError} for an option that cannot be used
    */
-  session(options?: SessionOptions): Session {
+  session(options?: SessionOptions): Session<M> {
     if (this.stopping) throw new ClosedError("this node");
     return this.#endpoint.replica.session(options);
   }
 
   /** Who is present on a topic, of all nodes. Cost: O(answer). */
-  list(topic: string): readonly Presence[] {
+  list<Topic extends string>(topic: Topic): readonly Presence<MetaAt<M, Topic>>[];
+  list(topic: string): readonly Presence<AnyMeta>[] {
     return this.#endpoint.replica.list(topic);
   }
 
   /** The presences of one key on a topic. */
-  get(topic: string, key: string): readonly Presence[] {
+  get<Topic extends string>(topic: Topic, key: string): readonly Presence<MetaAt<M, Topic>>[];
+  get(topic: string, key: string): readonly Presence<AnyMeta>[] {
     return this.#endpoint.replica.get(topic, key);
   }
 
@@ -271,7 +285,8 @@ export class PresentlyNode implements ServedNode {
    *
    * @throws {LimitError} beyond `watchersMax`
    */
-  watch(topic: string, watcher: Watcher): () => void {
+  watch<Topic extends string>(topic: Topic, watcher: Watcher<MetaAt<M, Topic>>): () => void;
+  watch(topic: string, watcher: Watcher<AnyMeta>): () => void {
     return this.#endpoint.replica.watch(topic, watcher);
   }
 
@@ -292,7 +307,12 @@ export class PresentlyNode implements ServedNode {
    * @throws {InvalidArgumentError} for a `graceMs` that is no duration
    * @throws {LimitError} beyond `watchersMax`
    */
-  watchPeople(topic: string, options: PeopleOptions, listener: PeopleListener): People {
+  watchPeople<Topic extends string>(
+    topic: Topic,
+    options: PeopleOptions,
+    listener: PeopleListener<MetaAt<M, Topic>>,
+  ): People<MetaAt<M, Topic>>;
+  watchPeople(topic: string, options: PeopleOptions, listener: PeopleListener<AnyMeta>): People<AnyMeta> {
     return this.#endpoint.replica.watchPeople(topic, options, listener);
   }
 
@@ -364,7 +384,7 @@ export class PresentlyNode implements ServedNode {
    * Asks one replica, this one's own id included, and settles with its answer. It is asked once: whether to ask again is
    * for the caller to know. Throws (rejects) for bad arguments as `broadcast` does.
    *
-   * @param timeoutMs how long the answer may take
+   * @param options.timeoutMs how long the answer may take
    * @throws {RequestError} `REQUEST_TIMEOUT`, `PEER_UNREACHABLE`, `REQUEST_UNHANDLED`, `REQUEST_FAILED`, `REQUESTS_MAX`
    */
   request(

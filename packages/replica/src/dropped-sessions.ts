@@ -1,6 +1,6 @@
 /** Sessions that have dropped without leaving, until they are given up. */
 import type { Millis } from "./outbox.ts";
-import type { Session } from "./session.ts";
+import type { AnySession as Session } from "./session.ts";
 
 interface Waiting {
   readonly session: Session;

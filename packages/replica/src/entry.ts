@@ -2,7 +2,7 @@
 import { type EventNumber, incarnationOf, nameOf, type ReplicaId } from "@presently/crdt";
 import { freezeJson } from "./json-copy.ts";
 import type { Meta, Presence } from "./presence.ts";
-import type { Session } from "./session.ts";
+import type { AnySession as Session } from "./session.ts";
 import type { Topic } from "./topic.ts";
 
 export class Entry {

@@ -43,10 +43,16 @@ export type {
 } from "./people.ts";
 export type { People, PeopleOptions } from "./people-watches.ts";
 export type {
+  AnyMeta,
+  ByTopic,
   CountListener,
   Leave,
   LeaveReason,
   Meta,
+  MetaArgument,
+  MetaAt,
+  MetaInput,
+  MetaUpdate,
   Presence,
   ReplicaReport,
   ReplicaStatus,

@@ -11,7 +11,7 @@ import type { ReplicaSettings } from "./options.ts";
 import type { Millis } from "./outbox.ts";
 import type { Meta } from "./presence.ts";
 import type { Roster } from "./roster.ts";
-import { Session, type SessionOptions } from "./session.ts";
+import { type AnySession, Session, type SessionOptions } from "./session.ts";
 
 /** Told that local changes wait to be flushed, and how many bytes they add at a guess. */
 export type Changed = (bytes: number) => void;
@@ -58,7 +58,7 @@ export class LocalPresences {
     this.changed = changed;
   }
 
-  open(options: SessionOptions | undefined): Session {
+  open(options: SessionOptions | undefined): AnySession {
     const { sessionsMax } = this.settings;
     if (this.sessions >= sessionsMax) throw new LimitError("sessionsMax", sessionsMax, "too many sessions");
     const session = new Session(this, options);
@@ -67,7 +67,7 @@ export class LocalPresences {
     return session;
   }
 
-  track(session: Session, topic: string, key: string, meta: Meta): Entry {
+  track(session: AnySession, topic: string, key: string, meta: Meta): Entry {
     checkText("topic", topic, this.settings.topicBytesMax);
     checkText("key", key, this.settings.keyBytesMax);
     const taken = takeMeta(meta, this.settings);
@@ -90,20 +90,20 @@ export class LocalPresences {
     }
   }
 
-  update(session: Session, topic: string, key: string, meta: Meta | ((previous: Meta) => Meta)): Entry {
+  update(session: AnySession, topic: string, key: string, meta: Meta | ((previous: Meta) => Meta)): Entry {
     const held = this.findOrThrow(session, topic, key);
     const taken = takeMeta(typeof meta === "function" ? meta(held.presence.meta) : meta, this.settings);
     // The function, or a getter of the meta, may have changed what the session holds.
     return this.replace(session, this.findOrThrow(session, topic, key), taken);
   }
 
-  untrack(session: Session, topic: string, key: string): boolean {
+  untrack(session: AnySession, topic: string, key: string): boolean {
     const held = this.find(session, topic, key);
     if (held !== undefined) this.removeAll([held]);
     return held !== undefined;
   }
 
-  close(session: Session): void {
+  close(session: AnySession): void {
     this.sessions--;
     this.counters.sessionsClosed++;
     if (session.size > 0) this.removeAll(allHeld(session));
@@ -111,7 +111,7 @@ export class LocalPresences {
 
   // Sessions that drop.
 
-  drop(session: Session): void {
+  drop(session: AnySession): void {
     for (const entry of allHeld(session)) this.linger(entry);
     this.dropped.add(session);
     this.changed(0);
@@ -160,7 +160,7 @@ export class LocalPresences {
   }
 
   /** The identity of a lingering entry is back: one event for both. */
-  private takeOver(before: Entry, session: Session, meta: Meta): Entry {
+  private takeOver(before: Entry, session: AnySession, meta: Meta): Entry {
     const { replica, number, topic, key, root } = before;
     if (replica === this.set.replica) {
       const entry = this.entry(topic, key, meta, number, root, before.heirOf);
@@ -174,7 +174,7 @@ export class LocalPresences {
     return heir;
   }
 
-  find(session: Session, topic: string, key: string): Entry | undefined {
+  find(session: AnySession, topic: string, key: string): Entry | undefined {
     const { held } = session;
     if (held === undefined) return undefined;
     if (held instanceof Set) return this.findAmong(session, topic, key);
@@ -182,11 +182,11 @@ export class LocalPresences {
     return held.shown && held.key === key && held.topic === topic ? held : undefined;
   }
 
-  private findAmong(session: Session, topic: string, key: string): Entry | undefined {
+  private findAmong(session: AnySession, topic: string, key: string): Entry | undefined {
     return this.roster.find(topic, key, (entry) => entry.session === session);
   }
 
-  private findOrThrow(session: Session, topic: string, key: string): Entry {
+  private findOrThrow(session: AnySession, topic: string, key: string): Entry {
     const held = this.find(session, topic, key);
     if (held === undefined) throw new NotTrackedError(topic, key);
     return held;
@@ -223,14 +223,14 @@ export class LocalPresences {
     if (entry.session !== undefined && deleteHeld(entry.session, entry)) this.size--;
   }
 
-  private insert(session: Session, topic: string, key: string, meta: Meta): Entry {
+  private insert(session: AnySession, topic: string, key: string, meta: Meta): Entry {
     const entry = this.entry(topic, key, meta, 0, this.set.nextNumber);
     this.hold(session, entry);
     this.set.add(entry);
     return entry;
   }
 
-  private replace(session: Session, held: Entry, { value, bytes }: Taken<Meta>): Entry {
+  private replace(session: AnySession, held: Entry, { value, bytes }: Taken<Meta>): Entry {
     this.roster.begin();
     try {
       const entry = this.entry(held.topic, held.key, value, held.number, held.root, held.heirOf);
@@ -273,14 +273,14 @@ export class LocalPresences {
     return heirOf === undefined ? entry : new Heir(entry, heirOf);
   }
 
-  private hold(session: Session, entry: Entry): void {
+  private hold(session: AnySession, entry: Entry): void {
     entry.session = session;
     addHeld(session, entry);
     this.size++;
     if (session.dropped) this.linger(entry);
   }
 
-  private checkRoom(session: Session, topic: string): void {
+  private checkRoom(session: AnySession, topic: string): void {
     const { entriesPerSessionMax, entriesPerTopicMax, entriesPerNodeMax } = this.settings;
     if (heldCount(session) >= entriesPerSessionMax) {
       throw new LimitError(

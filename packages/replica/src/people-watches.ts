@@ -9,7 +9,7 @@ import {
   type Person,
   type PersonEvent,
 } from "./people.ts";
-import type { TopicChange, Watcher } from "./presence.ts";
+import type { Meta, TopicChange, Watcher } from "./presence.ts";
 
 /** How `watchPeople` tells of people. */
 export interface PeopleOptions {
@@ -18,13 +18,13 @@ export interface PeopleOptions {
 }
 
 /** The people of one topic, as their listener was told of them. */
-export interface People {
+export interface People<M extends object = Meta> {
   /** How many are there. */
   readonly size: number;
   /** One of them; undefined if they are not there. */
-  get(key: string): Person | undefined;
+  get(key: string): Person<M> | undefined;
   /** Everybody, in the order in which they came. */
-  list(): readonly Person[];
+  list(): readonly Person<M>[];
   /** Tells the listener nothing more. */
   end(): void;
 }

@@ -8,48 +8,48 @@
  * Pure: the same changes and ticks give the same events.
  */
 import type { Millis } from "./outbox.ts";
-import type { Leave, LeaveReason, Presence, TopicChange, TopicDiff, Update } from "./presence.ts";
+import type { Leave, LeaveReason, Meta, Presence, TopicChange, TopicDiff, Update } from "./presence.ts";
 
 /** One person on a topic. */
-export interface Person {
+export interface Person<M extends object = Meta> {
   readonly key: string;
   /** Their entries that are shown now; empty in the grace after the last one was lost. */
-  readonly presences: readonly Presence[];
+  readonly presences: readonly Presence<M>[];
 }
 
 /** Somebody comes, with these entries: at least one. */
-export interface PersonJoin {
+export interface PersonJoin<M extends object = Meta> {
   readonly type: "join";
   readonly key: string;
-  readonly presences: readonly Presence[];
+  readonly presences: readonly Presence<M>[];
 }
 
 /** Somebody stays, and has other entries now: more, fewer, or with other metas. */
-export interface PersonUpdate {
+export interface PersonUpdate<M extends object = Meta> {
   readonly type: "update";
   readonly key: string;
-  readonly joins: readonly Presence[];
-  readonly leaves: readonly Leave[];
-  readonly updates: readonly Update[];
+  readonly joins: readonly Presence<M>[];
+  readonly leaves: readonly Leave<M>[];
+  readonly updates: readonly Update<M>[];
 }
 
 /** Somebody goes. `presence` is the last of their entries, as it was before it went. */
-export interface PersonLeave {
+export interface PersonLeave<M extends object = Meta> {
   readonly type: "leave";
   readonly key: string;
-  readonly presence: Presence;
+  readonly presence: Presence<M>;
   readonly reason: LeaveReason;
 }
 
 /** What happened to one person. */
-export type PersonEvent = PersonJoin | PersonUpdate | PersonLeave;
+export type PersonEvent<M extends object = Meta> = PersonJoin<M> | PersonUpdate<M> | PersonLeave<M>;
 
 /** The first thing that a listener is told: everybody who is there. */
-export interface PeopleState {
+export interface PeopleState<M extends object = Meta> {
   readonly type: "state";
   readonly topic: string;
   readonly number: number;
-  readonly people: readonly Person[];
+  readonly people: readonly Person<M>[];
 }
 
 /**
@@ -58,18 +58,18 @@ export interface PeopleState {
  * A person whose last entry left and who has a new one in the same change is told as a leave and a join, in this order: a
  * client that shows what the old entry said must learn what the new one says.
  */
-export interface PeopleDiff {
+export interface PeopleDiff<M extends object = Meta> {
   readonly type: "diff";
   readonly topic: string;
   readonly number: number;
-  readonly events: readonly PersonEvent[];
+  readonly events: readonly PersonEvent<M>[];
 }
 
 /** What a listener of `watchPeople` is told: one state, then diffs. */
-export type PeopleChange = PeopleState | PeopleDiff;
+export type PeopleChange<M extends object = Meta> = PeopleState<M> | PeopleDiff<M>;
 
 /** Told of everybody first, then of each change, exactly once and in order. */
-export type PeopleListener = (change: PeopleChange) => void;
+export type PeopleListener<M extends object = Meta> = (change: PeopleChange<M>) => void;
 
 interface Lost {
   readonly leave: Leave;

@@ -34,7 +34,7 @@ import type {
   Watcher,
 } from "./presence.ts";
 import { reportOn, reportOnSelf } from "./report.ts";
-import type { Session, SessionOptions } from "./session.ts";
+import type { AnySession, SessionOptions } from "./session.ts";
 import type { StateView } from "./state-view.ts";
 import { Sync } from "./sync.ts";
 import type { TopicsListener } from "./topic-list-watches.ts";
@@ -149,7 +149,7 @@ export class Replica {
    * @throws {LimitError} beyond `sessionsMax`; those that have dropped and still linger count
    * @throws {InvalidArgumentError} for an option that cannot be used
    */
-  session(options?: SessionOptions): Session {
+  session(options?: SessionOptions): AnySession {
     return this.content.locals.open(options);
   }
 
@@ -211,7 +211,7 @@ export class Replica {
    * As `watch`, of people: a key is there while it has an entry, and for `graceMs` after one was lost with its node. Tells
    * who comes first and goes last, and what changes of those who stay.
    *
-   * @param graceMs how long a node's crash does not show; default 0
+   * @param options.graceMs how long a node's crash does not show; default 0
    * @throws {InvalidArgumentError} for a grace that is no number of milliseconds
    * @throws {LimitError} beyond `watchersMax`
    */

@@ -5,7 +5,7 @@ import { type EntryHolder, heldCount } from "./entry-bag.ts";
 import { ClosedError } from "./errors.ts";
 import { callListener } from "./listener-call.ts";
 import type { LocalPresences } from "./local-presences.ts";
-import type { Meta, Presence } from "./presence.ts";
+import type { AnyMeta, Meta, MetaArgument, MetaAt, MetaUpdate, Presence } from "./presence.ts";
 
 /** What becomes of a session's presences when its connection breaks. */
 export interface SessionOptions {
@@ -15,15 +15,18 @@ export interface SessionOptions {
 
 const OPTIONS: readonly (keyof SessionOptions)[] = ["lingerMs"];
 
+/** A session with metas of whatever type. */
+export type AnySession = Session<AnyMeta>;
+
 /** The local owner of presences, a socket for example; made by `session()`. Closing it takes away all that it tracks. */
-export class Session implements EntryHolder {
+export class Session<M extends object = Meta> implements EntryHolder {
   /** Kept by `LocalPresences`. */
   held: Entry | Set<Entry> | undefined = undefined;
   /** How long what it tracks stays after `drop`. */
   lingerMs: number;
   private state: "open" | "dropped" | "closed" = "open";
   private readonly owner: LocalPresences;
-  private removedListeners: Set<(presence: Presence) => void> | undefined = undefined;
+  private removedListeners: Set<(presence: Presence<AnyMeta>) => void> | undefined = undefined;
 
   /** @throws {InvalidArgumentError} for an option that cannot be used */
   constructor(owner: LocalPresences, options: SessionOptions = {}) {
@@ -45,7 +48,8 @@ export class Session implements EntryHolder {
    * @throws {ClosedError} after `close`
    * Cost: O(meta).
    */
-  track(topic: string, key: string, meta: Meta = {}): string {
+  track<Topic extends string>(topic: Topic, key: string, ...meta: MetaArgument<MetaAt<M, Topic>>): string;
+  track(topic: string, key: string, meta: AnyMeta = {}): string {
     this.assertOpen();
     return this.owner.track(this, topic, key, meta).ref;
   }
@@ -57,7 +61,8 @@ export class Session implements EntryHolder {
    * @returns the new reference
    * @throws {NotTrackedError} if this session does not track `key` on `topic`; else as `track`
    */
-  update(topic: string, key: string, meta: Meta | ((previous: Meta) => Meta)): string {
+  update<Topic extends string>(topic: Topic, key: string, meta: MetaUpdate<MetaAt<M, Topic>>): string;
+  update(topic: string, key: string, meta: AnyMeta): string {
     this.assertOpen();
     checkString("topic", topic);
     checkString("key", key);
@@ -73,7 +78,8 @@ export class Session implements EntryHolder {
   }
 
   /** What this session itself tracks under `key` on `topic`. */
-  get(topic: string, key: string): Presence | undefined {
+  get<Topic extends string>(topic: Topic, key: string): Presence<MetaAt<M, Topic>> | undefined;
+  get(topic: string, key: string): Presence<AnyMeta> | undefined {
     checkString("topic", topic);
     checkString("key", key);
     return this.owner.find(this, topic, key)?.presence;
@@ -131,7 +137,7 @@ export class Session implements EntryHolder {
   }
 
   /** Calls `listener` when another replica removes an entry of this session; returns a function that stops that. */
-  onRemoved(listener: (presence: Presence) => void): () => void {
+  onRemoved(listener: (presence: Presence<MetaAt<M, string>>) => void): () => void {
     this.assertOpen();
     checkFunction("listener", listener);
     this.removedListeners ??= new Set();

@@ -16,6 +16,7 @@ export interface TopicsDiff {
   readonly vanished: readonly string[];
 }
 
+/** What a listener of `watchTopics` is told: one state, then diffs. */
 export type TopicsChange = TopicsState | TopicsDiff;
 
 /** Told of all topics first, then of each change, before the watchers of these topics are told. */

@@ -1,5 +1,5 @@
 /** Attaching presence to a SocketCluster server. */
-import type { PresentlyNode } from "presently";
+import type { AnyNode } from "presently";
 import { checkFunction, checkNode, checkObject } from "presently/drop-in";
 import { resolveOptions, type SocketClusterPresenceOptions } from "./options.ts";
 import type { SocketClusterServer } from "./server.ts";
@@ -8,7 +8,7 @@ import { SocketClusterPresence } from "./socketcluster-presence.ts";
 /** The options of sc-presence and those that are new, with the node that keeps who is present. */
 export type AttachOptions = SocketClusterPresenceOptions & {
   /** The node whose cluster the sockets are present in; it stays the caller's. */
-  readonly node: PresentlyNode;
+  readonly node: AnyNode;
 };
 
 /** Told how attaching went, as by sc-presence: `(true, null)`, or `(false, why)`. */

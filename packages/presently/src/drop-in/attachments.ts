@@ -1,6 +1,6 @@
-/** Where one drop-in is attached, to be detached from each by itself, or from all. */
 import { checkFunction } from "@presently/replica";
 
+/** Where one drop-in is attached, to be detached from each by itself, or from all. */
 export class Attachments {
   readonly #ends = new Set<() => void>();
 

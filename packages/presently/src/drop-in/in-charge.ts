@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { checkObject, checkString, type ReplicaId } from "@presently/replica";
-import type { PresentlyNode } from "../node.ts";
+import type { AnyNode } from "../node.ts";
 
 /** What is to be done, and by which nodes it can be. */
 export interface Charge {
@@ -24,10 +24,7 @@ export interface Charge {
  *
  * A node that is leaving is in charge of nothing any more. Cost: O(nodes).
  */
-export function inCharge(
-  node: Pick<PresentlyNode, "cluster" | "list">,
-  charge: Charge,
-): ReplicaId | undefined {
+export function inCharge(node: Pick<AnyNode, "cluster" | "list">, charge: Charge): ReplicaId | undefined {
   checkObject("node", node, ["cluster", "list"]);
   checkObject("charge", charge);
   const { subject, among, preferred } = charge;

@@ -18,7 +18,7 @@ import {
   type Update,
   type Watcher,
 } from "@presently/replica";
-import type { PresentlyNode } from "../node.ts";
+import type { AnyNode, PresentlyNode } from "../node.ts";
 import { checkNode } from "./check-node.ts";
 import type { RosterNames } from "./roster-names.ts";
 
@@ -39,7 +39,7 @@ export interface Roster extends Pick<PresentlyNode, "list" | "get" | "watch" | "
  * A room without a topic is empty, and stays so; who tracks there gets `NAME_NOT_MAPPED`. A key without an id is not
  * shown. Cost: O(1) for each presence that is shown.
  */
-export function rosterOf(node: PresentlyNode, names: RosterNames): Roster {
+export function rosterOf(node: AnyNode, names: RosterNames): Roster {
   checkNode(node);
   checkObject("names", names, ["topicOf", "keyOf"]);
   return names.areSame ? node : new NamedRoster(node, names);

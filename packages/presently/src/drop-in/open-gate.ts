@@ -1,6 +1,6 @@
 /** The gate of a drop-in at a node: over the node's hooks, with the drop-in's bounds; what it refuses is in the metrics. */
 import { checkObject } from "@presently/replica";
-import type { PresentlyNode } from "../node.ts";
+import type { AnyNode } from "../node.ts";
 import { checkNode } from "./check-node.ts";
 import { GATE_DEFAULTS, Gate, type GateLimits, type GateOptions } from "./gate.ts";
 import { tallyAt } from "./refusal-counts.ts";
@@ -22,7 +22,7 @@ const LIMIT_NAMES = Object.fromEntries(LIMITS.map((name) => [name, `limits.${nam
  *
  * @throws {InvalidArgumentError} for a limit that is no positive number
  */
-export function openGate(node: PresentlyNode, options: OpenGateOptions): Gate {
+export function openGate(node: AnyNode, options: OpenGateOptions): Gate {
   checkNode(node);
   checkObject("options", options);
   const { protocol, limits = {}, onNotice } = options;
@@ -38,7 +38,7 @@ export function openGate(node: PresentlyNode, options: OpenGateOptions): Gate {
  *
  * @throws {InvalidArgumentError} for a limit that is no positive number
  */
-export function openGateIfAsked(node: PresentlyNode, options: OpenGateOptions): Gate | undefined {
+export function openGateIfAsked(node: AnyNode, options: OpenGateOptions): Gate | undefined {
   checkNode(node);
   checkObject("options", options);
   const isAsked = node.access !== undefined || LIMITS.some((name) => options.limits?.[name] !== undefined);

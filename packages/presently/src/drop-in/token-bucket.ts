@@ -1,6 +1,6 @@
-/** A bound on how often something may happen: so many at once, and so many a second in the long run. */
 import { checkOptions } from "@presently/replica";
 
+/** A bound on how often something may happen: so many at once, and so many a second in the long run. */
 export class TokenBucket {
   readonly #burst: number;
   readonly #perSecond: number;

@@ -1,5 +1,6 @@
 /** What the HTTP server asks of the node that it serves. */
 import type {
+  AnyMeta,
   Counters,
   Presence,
   ReplicaId,
@@ -52,10 +53,10 @@ export interface ServedNode {
   readonly refusedRequests: Readonly<Record<string, number>>;
   /** Lines of the log that could not be written. */
   readonly logLinesDropped: number;
-  session(): Session;
-  list(topic: string): readonly Presence[];
+  session(): Session<AnyMeta>;
+  list(topic: string): readonly Presence<AnyMeta>[];
   topics(prefix?: string): readonly TopicSummary[];
-  watch(topic: string, watcher: Watcher): () => void;
+  watch(topic: string, watcher: Watcher<AnyMeta>): () => void;
   remove(topic: string, key: string): number;
   cluster(): readonly ReplicaReport[];
   links(): readonly LinkReport[];

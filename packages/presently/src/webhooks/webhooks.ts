@@ -12,7 +12,7 @@ import {
 import { checkNode } from "../drop-in/check-node.ts";
 import { inCharge } from "../drop-in/in-charge.ts";
 import { isReservedTopic, WEBHOOKS_TOPIC } from "../drop-in/reserved-topics.ts";
-import type { PresentlyNode } from "../node.ts";
+import type { AnyNode } from "../node.ts";
 import { type Batch, DeliveryQueue, type QueuedEvent } from "./delivery-queue.ts";
 import {
   resolveWebhookOptions,
@@ -41,14 +41,14 @@ export interface WebhookCounters {
  * @throws {InvalidArgumentError} for an option that cannot be used
  * @throws {ConfigurationError} for options that contradict each other
  */
-export function startWebhooks(node: PresentlyNode, options: WebhookOptions): Webhooks {
+export function startWebhooks(node: AnyNode, options: WebhookOptions): Webhooks {
   checkNode(node);
   return new Webhooks(node, resolveWebhookOptions(options));
 }
 
 /** The webhooks of one node, until it stops. The nodes that have them share the topics out, so that each event is told by one. */
 export class Webhooks {
-  readonly #node: PresentlyNode;
+  readonly #node: AnyNode;
   readonly #settings: WebhookSettings;
   readonly #queue: DeliveryQueue;
   readonly #topics = new Map<string, People>();
@@ -61,7 +61,7 @@ export class Webhooks {
   #reports = false;
   #closed = false;
 
-  constructor(node: PresentlyNode, settings: WebhookSettings) {
+  constructor(node: AnyNode, settings: WebhookSettings) {
     this.#node = node;
     this.#settings = settings;
     this.#queue = new DeliveryQueue(settings);
