@@ -120,13 +120,14 @@ function doorkeeperFor(
 
 function nodeStore(
   node: PresentlyNode,
-  { values, names, channelRe }: Settings,
+  { values, names, channelRe, clustered }: Settings,
   announcer: Announcer,
 ): PresenceStore {
   return new NodeStore({
     node,
     names,
     shape: values,
+    clustered,
     hasPresence: (channel) => matches(channelRe, channel),
     onEvents: (channel, events) => announcer.changed(channel, events, node),
   });

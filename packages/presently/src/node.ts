@@ -39,6 +39,7 @@ import {
 import type { Access } from "./access/access.ts";
 import { ClientAddresses } from "./access/client-address.ts";
 import { noTransport } from "./alone.ts";
+import { BARRIER_CHANNEL } from "./barrier-channel.ts";
 import { systemClock } from "./clock.ts";
 import { resolveConfig } from "./config.ts";
 import { checkDrainOptions, type DrainOptions } from "./drop-in/drain.ts";
@@ -185,6 +186,7 @@ export class PresentlyNode<M extends object = Meta> implements ServedNode {
       onSuperseded: () => this.#superseded(),
     });
     this.#transport = transport;
+    this.onRequest(BARRIER_CHANNEL, () => null);
     this.onRequest(
       EVICTION_CHANNEL,
       (gone) => typeof gone === "string" && isReplicaId(gone) && this.evict(gone),
