@@ -6,6 +6,7 @@ import {
   type FaultStep,
   KEYS,
   LIES,
+  METAS,
   type OperationStep,
   type Scenario,
   SESSIONS_PER_NODE,
@@ -34,7 +35,11 @@ function operationSteps(nodes: number): Weighted[] {
   const session = oftenFirst(SESSIONS_PER_NODE);
   const topic = oftenFirst(TOPICS.length);
   const key = oftenFirst(KEYS.length);
-  const meta = fc.nat(9);
+  // Most are small: what is looked for does not depend on them, but where it does.
+  const meta = fc.oneof(
+    { weight: 3, arbitrary: fc.nat(9) },
+    { weight: 1, arbitrary: fc.nat(METAS.length - 1) },
+  );
   return [
     step(8, "track", { node, session, topic, key, meta }),
     step(3, "update", { node, session, topic, key, meta }),

@@ -3,7 +3,7 @@
  * everywhere. No replicas, no messages, no time. What a real cluster shows must come to the same as soon as it can.
  */
 import { InvariantError } from "./errors.ts";
-import { KEYS, type OperationStep, type Step, TOPICS } from "./scenario.ts";
+import { BATCH_KEYS, KEYS, metaOf, type OperationStep, type Step, TOPICS } from "./scenario.ts";
 import type { World } from "./world.ts";
 
 /** Something that a session tracks. */
@@ -73,10 +73,13 @@ export class ClusterModel {
     sessions.set(step.session, session);
     if (step.do === "close") session.clear();
     else if (step.do === "batch") {
-      for (const key of KEYS.keys()) put(session, step.topic, key, BULKY);
+      for (const key of BATCH_KEYS.keys()) put(session, step.topic, key, BULKY);
       session.delete(nameOf(step.topic, 0));
     } else if (step.do === "untrack") session.delete(nameOf(step.topic, step.key));
-    else put(session, step.topic, step.key, JSON.stringify({ n: step.meta }));
+    else {
+      const { meta, isRefused } = metaOf(step);
+      if (!isRefused) put(session, step.topic, step.key, JSON.stringify(meta));
+    }
   }
 
   private kick({ node, topic, key }: { node: number; topic: number; key: number }): void {

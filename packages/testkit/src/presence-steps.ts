@@ -1,14 +1,14 @@
 /** Takes the steps that change presence, on a node and on the models beside it, event by event. */
-import type { Meta, ReplicaId } from "@presently/replica";
+import { InvalidArgumentError, type Meta, type ReplicaId } from "@presently/replica";
 import { InvariantError } from "./errors.ts";
 import type { SimulatedProcess } from "./process.ts";
 import type { Dot, ReferenceEvent } from "./reference.ts";
-import { KEYS, type OperationStep, TOPICS } from "./scenario.ts";
+import { BATCH_KEYS, KEYS, metaOf, type OperationStep, TOPICS } from "./scenario.ts";
 import { dotOf, SessionModel } from "./sessions.ts";
 import type { World } from "./world.ts";
 
 /** Large enough that a few changes congest a slow link. */
-const BULKY = { text: "x".repeat(300) };
+const BULKY: Meta = { text: "x".repeat(300) };
 
 export class PresenceSteps {
   private readonly world: World;
@@ -53,10 +53,27 @@ export class PresenceSteps {
     if (step.do === "batch") return this.batch(process, model, topic);
     const key = KEYS[step.key % KEYS.length]!;
     if (step.do === "untrack") return this.untrack(process, model, topic, key);
-    const meta = { n: step.meta };
+    const { meta, isRefused } = metaOf(step);
+    if (isRefused) return this.refused(model, topic, key, meta);
     return step.do === "track"
       ? this.track(process, model, topic, key, meta)
       : this.update(process, model, topic, key, meta);
+  }
+
+  /** Nothing may come of it. */
+  private refused(
+    { session }: SessionModel,
+    topic: string,
+    key: string,
+    meta: Meta,
+  ): readonly ReferenceEvent[] {
+    try {
+      session.track(topic, key, meta);
+    } catch (error) {
+      if (error instanceof InvalidArgumentError) return [];
+      throw error;
+    }
+    throw new InvariantError("sessions", `${JSON.stringify(meta)} was tracked, which UTF-8 cannot say`);
   }
 
   private track(process: SimulatedProcess, model: SessionModel, topic: string, key: string, meta: Meta) {
@@ -94,7 +111,7 @@ export class PresenceSteps {
 
   private batch(process: SimulatedProcess, model: SessionModel, topic: string): readonly ReferenceEvent[] {
     return process.endpoint.replica.batch(() => [
-      ...KEYS.flatMap((key) => this.track(process, model, topic, key, BULKY)),
+      ...BATCH_KEYS.flatMap((key) => this.track(process, model, topic, key, BULKY)),
       ...this.untrack(process, model, topic, KEYS[0]!),
     ]);
   }

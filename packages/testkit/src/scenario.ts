@@ -1,6 +1,7 @@
 /** A history to be: everything that is done to a cluster, as plain data that can be written down and run again. */
+import type { Meta } from "@presently/replica";
 
-/** Something that is done through the API of a node. Sessions, topics and keys are numbers into small fixed lists. */
+/** Something that is done through the API of a node. Sessions, topics, keys and metas are numbers into small fixed lists. */
 export type OperationStep =
   | { do: "track"; node: number; session: number; topic: number; key: number; meta: number }
   | { do: "update"; node: number; session: number; topic: number; key: number; meta: number }
@@ -100,5 +101,38 @@ export interface Scenario {
 /** The topics of scenarios, which every node watches. */
 export const TOPICS: readonly string[] = ["room:1", "room:2"];
 /** The keys that scenarios track; one has a name that a careless map would trip over. */
-export const KEYS: readonly string[] = ["ann", "bob", "cyd", "__proto__"];
+export const KEYS: readonly string[] = ["ann", "bob", "cyd", "__proto__", "\ufeff\u00e9", "\ufeffe\u0301"];
+/** Those that a batch tracks. */
+export const BATCH_KEYS: readonly string[] = KEYS.slice(0, 4);
 export const SESSIONS_PER_NODE = 2;
+
+const TEXTS: readonly Meta[] = [
+  { composed: "\u00e9", decomposed: "e\u0301" },
+  { composed: "e\u0301", decomposed: "\u00e9" },
+  { "\u00e9": 1, "e\u0301": 2 },
+  { mark: "\ufeff", "\ufeff": "\ufeffx" },
+  { nul: "a\u0000b", "\u0000": "" },
+  { "": [null, -1.5, { deep: ["\ud83d\ude00"] }] },
+  { 2: "numbers", 1: "first", constructor: "x" },
+  { long: "long \u00e9\ud83d\ude00 ".repeat(20) },
+];
+/** Half a surrogate pair: a node must refuse it. */
+const REFUSED: readonly Meta[] = [
+  { half: "ab\ud83d" },
+  { half: ["\ude00ab"] },
+  { "\ud800": 1 },
+  { deep: { "\udfff": {} } },
+];
+const NUMBERS: readonly Meta[] = Array.from({ length: 10 }, (_, n) => ({ n }));
+
+/** The metas of scenarios: numbers, texts that a careless codec would change, and some that no node may take. */
+export const METAS: readonly Meta[] = [...NUMBERS, ...TEXTS, ...REFUSED];
+
+/** What a step tracks, and whether a node must refuse it. */
+export function metaOf(step: { readonly meta: number }): {
+  readonly meta: Meta;
+  readonly isRefused: boolean;
+} {
+  const index = step.meta % METAS.length;
+  return { meta: METAS[index]!, isRefused: index >= METAS.length - REFUSED.length };
+}

@@ -61,8 +61,21 @@ export class SessionModel {
   }
 }
 
+/** Whether they are the same, byte for byte. Neither may ever change: those of presences and of scenarios do not. */
 export function sameMeta(one: Meta, other: Meta): boolean {
-  return one === other || JSON.stringify(one) === JSON.stringify(other);
+  return one === other || jsonOf(one) === jsonOf(other);
+}
+
+/** Metas are compared again and again. */
+const texts = new WeakMap<Meta, string>();
+
+function jsonOf(meta: Meta): string {
+  let text = texts.get(meta);
+  if (text === undefined) {
+    text = JSON.stringify(meta);
+    texts.set(meta, text);
+  }
+  return text;
 }
 
 /** The dot of a presence that a process shows. Cost: O(entries of its replica). */

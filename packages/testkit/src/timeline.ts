@@ -4,7 +4,7 @@ import { nodeNames, type SimulatedCluster } from "./cluster.ts";
 import type { Direction, End } from "./connection.ts";
 import type { ClusterObserver } from "./observer.ts";
 import type { SimulatedProcess } from "./process.ts";
-import { KEYS, LIES, type Step, TOPICS } from "./scenario.ts";
+import { KEYS, LIES, metaOf, type Step, TOPICS } from "./scenario.ts";
 
 /** Lines that are kept at the start and at the end. */
 const LINES_HALF = 80;
@@ -113,9 +113,9 @@ export function describeStep(step: Step): string {
   const who = "session" in step ? `session ${step.session} of ${name}` : name;
   switch (step.do) {
     case "track":
-      return `${who} tracks ${key} on ${topic} as { n: ${step.meta} }`;
+      return `${who} tracks ${key} on ${topic} as ${JSON.stringify(metaOf(step).meta)}`;
     case "update":
-      return `${who} updates ${key} on ${topic} to { n: ${step.meta} }`;
+      return `${who} updates ${key} on ${topic} to ${JSON.stringify(metaOf(step).meta)}`;
     case "untrack":
       return `${who} untracks ${key} on ${topic}`;
     case "close":
