@@ -63,7 +63,7 @@ export class Entry {
   private share(): Presence {
     const { topic, key, ref, previousRef, replica } = this;
     const meta = freezeJson(this.meta);
-    const node = nameOf(replica);
+    const node = nodeOf(replica);
     return Object.freeze(
       previousRef === undefined
         ? { topic, key, meta, ref, node, replica }
@@ -120,9 +120,20 @@ export function refOf(replica: ReplicaId, number: EventNumber): string {
   return lastPrefix + (hundreds === 0 ? rest.toString(36) : LAST_TWO[rest]!);
 }
 
+/** The name of a replica's node: one text for all presences that are shown one after the other. */
+function nodeOf(replica: ReplicaId): string {
+  if (replica !== lastNamed) {
+    lastNamed = replica;
+    lastName = nameOf(replica);
+  }
+  return lastName;
+}
+
 /** The last two digits of numbers in base 36. */
 const LAST_TWO = Array.from({ length: 36 * 36 }, (_, number) => number.toString(36).padStart(2, "0"));
 
+let lastNamed: ReplicaId | undefined;
+let lastName = "";
 let lastReplica: ReplicaId | undefined;
 let lastHundreds = 0;
 let lastPrefix = "";

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { VirtualCluster } from "../../../test/helpers/virtual-cluster.ts";
-import type { Meta, Replica, TopicChange } from "./index.ts";
+import { decodeMessage, encodeMessage } from "./codec.ts";
+import { Entry } from "./entry.ts";
+import { type Message, type Meta, type Replica, replicaId, type TopicChange } from "./index.ts";
 
 const T = "room:lobby";
 const FIELDS = ["topic", "key", "meta", "ref", "previousRef", "node", "replica"];
@@ -331,4 +333,43 @@ describe("what JSON cannot say", () => {
     expect(() => session.track(T, "ann", meta)).toThrow(expect.objectContaining({ code: "CLOSED" }));
     expect(replica.list(T)).toEqual([]);
   });
+});
+
+test("half a character in a frame breaks the protocol, or is read as U+FFFD where the serializer's reader is native", () => {
+  const origin = replicaId("b", 1);
+  const half = "ab\ud83d";
+  const delta = (topic: string, key: string, meta: Meta): Message => ({
+    type: "delta",
+    delta: {
+      origin,
+      from: 0,
+      to: 1,
+      numbers: [1],
+      values: [new Entry(origin, 1, topic, key, meta, 0, 1)],
+      removals: [],
+    },
+  });
+  const messages: Message[] = [
+    delta(half, "ann", {}),
+    delta(T, half, {}),
+    delta(T, "ann", { half }),
+    delta(T, "ann", { deep: [{ half }] }),
+    delta(T, "ann", { [half]: 1 }),
+    { type: "broadcast", channel: "x", payload: half },
+    { type: "broadcast", channel: "x", payload: { [half]: 1 } },
+    { type: "broadcast", channel: half, payload: 1 },
+  ];
+  for (const message of messages) {
+    let decoded: Message | undefined;
+    try {
+      decoded = decodeMessage(encodeMessage(message));
+    } catch (error) {
+      expect(error).toMatchObject({ code: "BAD_FRAME" });
+      continue;
+    }
+    // What `JSON.stringify` escapes is half a character.
+    expect(JSON.stringify(decoded, (name, part) => (name === "home" ? undefined : part))).not.toMatch(
+      /\\ud[89a-f]/,
+    );
+  }
 });
