@@ -195,15 +195,21 @@ describe("a user's types", () => {
   const source = `
 import { createNode } from "presently";
 
-type Profile = {
+interface Profile {
   name: string;
   cursor?: { x: number; y: number };
-};
+}
 
 export async function example(profile: Profile) {
-  const node = await createNode({ name: "a" });
+  const node = await createNode<Profile>({ name: "a" });
   node.session().track("room:1", "alice", profile);
-  return JSON.stringify(node.list("room:1"));
+  node.watch("room:1", (change) => {
+    if (change.type === "diff") for (const { meta } of change.joins) console.log(meta.cursor?.x);
+  });
+  const names: string[] = node.list("room:1").map(({ meta }) => meta.name);
+  // @ts-expect-error a profile has a name
+  node.session().track("room:1", "bob", { cursor: { x: 1, y: 2 } });
+  return JSON.stringify(names);
 }
 `;
   test.each(["node16", "bundler"])("compile with moduleResolution %s", async (resolution) => {
