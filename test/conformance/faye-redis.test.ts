@@ -9,9 +9,11 @@ import faye from "faye";
 import fayeRedis from "faye-redis";
 import type { Access } from "presently";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { play, seedsOf } from "../helpers/client-view/play.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { has, pathOf } from "../helpers/programs.ts";
 import { FayeNode, FayeTab, startFayeNodes } from "./faye-client.ts";
+import { FayeWorld } from "./faye-view.ts";
 import { WireClient } from "./faye-wire.ts";
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -39,6 +41,49 @@ describe.runIf(has("redis-server"))("over Redis", () => {
     redis?.kill();
     if (redis !== undefined) await once(redis, "exit");
     await rm(directory, { recursive: true, force: true });
+  });
+
+  test.each(seedsOf([1, 2, 3]))("every client's own list is its node's in history %i", async (seed) => {
+    const options = {
+      bayeux: { engine: { ...engine, namespace: `history-${seed}` } },
+      setup: { clustered: true },
+    };
+    const world = await FayeWorld.start("websocket", options);
+    try {
+      await play(world, seed, { clients: 6, topics: ["/presence/one", "/presence/two"], ticks: 60 });
+    } finally {
+      await world.stop();
+    }
+  });
+
+  test("a client may come to another server while its own is there, and shakes hands again once that is gone", async () => {
+    const setup = { clustered: true };
+    const nodes = await startFayeNodes(["a", "b"], { bayeux: { engine }, setup });
+    const [a, b] = nodes as [FayeNode, FayeNode];
+    const wire = await WireClient.open(a.url);
+    expect((await wire.subscribe(room, { id: "alice" })).successful).toBe(true);
+    const question = { connectionType: "long-polling", advice: { timeout: 2_000 } };
+    const away = new WireClient(b.url);
+    away.clientId = wire.clientId;
+    const bob = await new FayeTab(b.url, "bob").join(room);
+    await eventually(async () => {
+      const [reply, ...events] = await away.post([
+        { channel: "/meta/connect", clientId: away.clientId, id: away.nextId(), ...question },
+      ]);
+      expect(reply.successful).toBe(true);
+      expect(events.map(({ channel, data }) => ({ channel, data }))).toContainEqual({
+        channel: room,
+        data: { subscribe: { bob: { id: "bob" } } },
+      });
+    });
+    await a.stop();
+    const reply = await away.say("/meta/connect", question);
+    expect(reply).toMatchObject({
+      error: `401:${wire.clientId}:Unknown client`,
+      advice: { reconnect: "handshake" },
+    });
+    bob.close();
+    await b.stop();
   });
 
   test("each event is told once, to the clients of all servers", async () => {

@@ -12,7 +12,9 @@ vi.setConfig({ testTimeout: 60_000 });
 
 const HISTORY = { clients: 6, topics: ["/presence/one", "/presence/two"], ticks: 60 };
 
-describe.each<Transport>(["websocket"])("over %s, every client's own list is its node's", (transport) => {
+const TRANSPORTS: Transport[] = ["websocket", "long-polling"];
+
+describe.each(TRANSPORTS)("over %s, every client's own list is its node's", (transport) => {
   test.each(seedsOf([1, 2, 3]))("in history %i", async (seed) => {
     const world = await FayeWorld.start(transport, { setup: { broadcast: true } });
     try {

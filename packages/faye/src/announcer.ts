@@ -1,6 +1,5 @@
 /** Turns what happens on the channels of the cluster into messages for the clients of this server. */
-import type { PersonEvent, Presence, PresentlyNode } from "presently";
-import { inCharge } from "presently/drop-in";
+import type { PersonEvent } from "presently";
 import { isPublishable } from "./grammar.ts";
 import { dataOf, inPortions, type PresenceEvent } from "./presence-event.ts";
 import { type IdAndValue, latestOf, shownValue, type ValueShape } from "./presence-value.ts";
@@ -8,8 +7,6 @@ import { type IdAndValue, latestOf, shownValue, type ValueShape } from "./presen
 export interface AnnouncerOptions {
   readonly shape: ValueShape;
   readonly idsPerEvent: number;
-  /** Faye carries messages to all servers by itself: each event is for one of them to tell. */
-  readonly clustered: boolean;
   readonly publish: (channel: string, data: unknown) => void;
 }
 
@@ -21,14 +18,13 @@ export class Announcer {
   }
 
   /** Tells of changes that the node told of; those who went are told of first. */
-  changed(channel: string, events: readonly PersonEvent[], node: PresentlyNode): void {
-    const { clustered, shape, idsPerEvent } = this.#options;
+  changed(channel: string, events: readonly PersonEvent[]): void {
+    const { shape, idsPerEvent } = this.#options;
     const gone: IdAndValue[] = [];
     const come: IdAndValue[] = [];
     for (const event of events) {
       if (event.type === "update") continue;
       const presence = event.type === "join" ? latestOf(event.presences)! : event.presence;
-      if (clustered && !isOurs(presence, node)) continue;
       if (event.type === "join") come.push([event.key, shownValue(presence, shape)]);
       else gone.push([event.key, null]);
     }
@@ -40,12 +36,4 @@ export class Announcer {
   tell(channel: string, event: PresenceEvent): void {
     if (isPublishable(channel)) this.#options.publish(channel, dataOf(event));
   }
-}
-
-/**
- * Where Faye itself carries what one server publishes to the clients of all, one node tells: the one that holds the entry, as it
- * knows of it first, or another one if that is gone.
- */
-function isOurs({ replica }: Presence, node: PresentlyNode): boolean {
-  return inCharge(node, { subject: replica, preferred: replica }) === node.replica;
 }

@@ -1,6 +1,7 @@
 /** How many clients a server has, and what each is subscribed to: Faye has no bound of its own for either. */
 import type { FayeMessage, FayeServer } from "./faye.ts";
 import { channelsOf } from "./grammar.ts";
+import { isOwnChannel } from "./own-channels.ts";
 
 export interface ClientBoundsOptions {
   readonly clientsMax: number;
@@ -14,15 +15,17 @@ export class ClientBounds {
 
   constructor(server: FayeServer, options: ClientBoundsOptions) {
     this.#options = options;
-    const count = (clientId: string, change: number) =>
-      this.#subscriptions.set(clientId, (this.#subscriptions.get(clientId) ?? 0) + change);
+    const count = (clientId: string, channel: string, change: number) => {
+      if (!isOwnChannel(channel))
+        this.#subscriptions.set(clientId, (this.#subscriptions.get(clientId) ?? 0) + change);
+    };
     server.on("handshake", (clientId) => void this.#subscriptions.set(clientId, 0));
     // An engine that is shared tells only one server of a client that has gone, and all of one whose connection is closed.
     server.on("close", (clientId) => void this.#subscriptions.delete(clientId));
-    server.on("subscribe", (clientId) => void count(clientId, 1));
-    server.on("unsubscribe", (clientId) => {
+    server.on("subscribe", (clientId, channel) => count(clientId, channel, 1));
+    server.on("unsubscribe", (clientId, channel) => {
       // It tells of the clients of other servers, too.
-      if (this.#subscriptions.has(clientId)) count(clientId, -1);
+      if (this.#subscriptions.has(clientId)) count(clientId, channel, -1);
     });
   }
 

@@ -6,9 +6,9 @@ import { isMap } from "./request.ts";
 
 /**
  * `publish`: a message of an ordinary channel. `event`: a change that an engine of the application reported.
- * `unsubscribe`: Faye has ended a subscription that another server may have recorded.
+ * `unsubscribe`: Faye has ended a subscription that another server may have recorded. `whose`, `ours`: where a client is at home.
  */
-export type Kind = "publish" | "event" | "unsubscribe";
+export type Kind = "publish" | "event" | "unsubscribe" | "whose" | "ours";
 
 /** What is told, of every kind on a channel of Faye. */
 export type Body = Readonly<Record<string, unknown>> & { readonly channel: string };

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { eventually } from "../../../test/helpers/eventually.ts";
 import type { FayeNotice } from "./notice.ts";
 import { extensionsFor } from "./server-extensions.ts";
+import { ToldBefore } from "./told-before.ts";
 
 test("an extension of the application that throws at a confirmation is a notice", async () => {
   const notices: FayeNotice[] = [];
@@ -15,6 +16,9 @@ test("an extension of the application that throws at a confirmation is a notice"
       notice: (notice) => notices.push(notice),
     },
     publisher: { claim: () => false },
+    toldBefore: new ToldBefore(),
+    ownChannels: undefined,
+    homes: undefined,
     subscriptions: undefined as never,
     relay: { forward: () => undefined, whenEffective: () => Promise.resolve(), whenServing: () => undefined },
   });

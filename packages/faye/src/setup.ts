@@ -7,9 +7,11 @@ import { Doorkeeper } from "./doorkeeper.ts";
 import { EngineStore, type PresenceEngine } from "./engine-store.ts";
 import type { FayeClient, FayeServer } from "./faye.ts";
 import { isPublishable } from "./grammar.ts";
+import { Homes } from "./homes.ts";
 import { addLast } from "./last-extension.ts";
 import { NodeStore } from "./node-store.ts";
 import { matches, resolveSettings, type Settings, type SetupOptions } from "./options.ts";
+import { isOwnChannel, OwnChannels } from "./own-channels.ts";
 import type { PresenceEvent } from "./presence-event.ts";
 import type { PresenceStore } from "./presence-store.ts";
 import { Publisher } from "./publisher.ts";
@@ -17,6 +19,7 @@ import { Relay } from "./relay.ts";
 import { extensionsFor } from "./server-extensions.ts";
 import { refuseWhileStarting } from "./starting-guard.ts";
 import { Subscriptions } from "./subscriptions.ts";
+import { noteOf, ToldBefore } from "./told-before.ts";
 
 /** Presence at one server. Made by `setup`. */
 export interface FayePresence {
@@ -39,39 +42,75 @@ export function setup(server: FayeServer, client: FayeClient, options: SetupOpti
   checkObject("client", client, ["publish"]);
   const settings = resolveSettings(options);
   const { node, engine, notice, limits, values, idsPerEvent, clustered } = settings;
+  const hasPresence = (channel: string) => matches(settings.channelRe, channel);
   const publisher = new Publisher({ client, pendingMax: limits.pendingMax, notice });
   const publish = (channel: string, data: unknown, ext?: unknown) => publisher.publish(channel, data, ext);
-  const announcer = new Announcer({ shape: values, idsPerEvent, clustered, publish });
+  const tell = (channel: string, data: unknown) => publish(channel, data, noteOf(store.changes));
+  const announcer = new Announcer({ shape: values, idsPerEvent, publish: tell });
   const line = node && new ClusterLine(node, notice);
-  const store =
+  const store: PresenceStore =
     engine === undefined
       ? nodeStore(node!, settings, announcer)
       : engineStore(engine, settings, announcer, line);
   const relay = node && line && relayFor(node, line, settings, publish);
-  const subscriptions = new Subscriptions({ store, limits, notice, now: () => performance.now() });
+  const toldBefore = new ToldBefore();
+  const ownChannels = clustered ? new OwnChannels(hasPresence) : undefined;
+  const homes = clustered && line ? new Homes(line) : undefined;
+  const now = () => performance.now();
+  const subscriptions = new Subscriptions({
+    store,
+    toldBefore,
+    limits,
+    notice,
+    eventsComeLate: clustered,
+    now,
+  });
 
-  const { incoming, outgoing } = extensionsFor({ settings, publisher, subscriptions, relay });
+  const { incoming, outgoing } = extensionsFor({
+    settings,
+    publisher,
+    subscriptions,
+    relay,
+    toldBefore,
+    ownChannels,
+    homes,
+  });
+  const shookHands = (clientId: string) => homes?.add(clientId);
   const subscribed = (clientId: string, channel: string) => {
+    if (isOwnChannel(channel)) return;
+    homes?.add(clientId);
+    ownChannels?.subscribed(clientId, channel);
     relay?.subscribed(channel);
     subscriptions.subscribed(clientId, channel);
   };
+  const remove = (channel: string, clientId: string) => {
+    subscriptions.unsubscribed(clientId, channel);
+    toldBefore.ends(clientId, channel);
+    void store.remove(channel, clientId);
+  };
   const unsubscribed = (clientId: string, channel: string) => {
+    if (isOwnChannel(channel)) return;
+    ownChannels?.unsubscribed(clientId, channel);
     relay?.unsubscribed(channel);
-    if (!matches(settings.channelRe, channel)) return;
+    if (!hasPresence(channel)) return;
     // With an engine of Faye's own, another server may have recorded the subscription.
     if (clustered && store.idOf(channel, clientId) === undefined)
       line?.send("unsubscribe", { channel, clientId });
-    else void store.remove(channel, clientId);
+    else remove(channel, clientId);
   };
   line?.listen("unsubscribe", ({ channel, clientId }) => {
-    if (clustered && typeof clientId === "string") void store.remove(channel, clientId);
+    if (clustered && typeof clientId === "string") remove(channel, clientId);
   });
   const doorkeeper = node && doorkeeperFor(node, settings, publisher);
-  const left = (clientId: string) => doorkeeper?.left(clientId);
+  const left = (clientId: string) => {
+    homes?.delete(clientId);
+    doorkeeper?.left(clientId);
+  };
   if (doorkeeper !== undefined) server.addExtension(doorkeeper.outgoing);
   server.addExtension(outgoing);
   const removeIncoming = addLast(server, doorkeeper?.before(incoming) ?? incoming);
   const admitAll = node && refuseWhileStarting(server, () => isStarting(node));
+  server.on("handshake", shookHands);
   server.on("close", left);
   server.on("subscribe", subscribed);
   server.on("unsubscribe", unsubscribed);
@@ -87,6 +126,7 @@ export function setup(server: FayeServer, client: FayeClient, options: SetupOpti
       closed = true;
       server.removeListener("subscribe", subscribed);
       server.removeListener("unsubscribe", unsubscribed);
+      server.removeListener("handshake", shookHands);
       server.removeListener("close", left);
       admitAll?.();
       removeIncoming();
@@ -95,6 +135,7 @@ export function setup(server: FayeServer, client: FayeClient, options: SetupOpti
       doorkeeper?.close();
       store.close();
       relay?.close();
+      homes?.close();
       line?.close();
       publisher.close();
     },
@@ -129,25 +170,25 @@ function nodeStore(
     shape: values,
     clustered,
     hasPresence: (channel) => matches(channelRe, channel),
-    onEvents: (channel, events) => announcer.changed(channel, events, node),
+    onEvents: (channel, events) => announcer.changed(channel, events),
   });
 }
 
-/** An engine tells only the server that asked it; the others are told by us, unless Faye does. */
+/** An engine tells only the server that asked it; the others are told by us. */
 function engineStore(
   engine: PresenceEngine,
-  { values, clustered, notice }: Settings,
+  { values, notice }: Settings,
   announcer: Announcer,
   line: ClusterLine | undefined,
 ): PresenceStore {
   const onEvent = (channel: string, event: PresenceEvent) => {
     announcer.tell(channel, event);
-    if (!clustered && isPublishable(channel)) line?.send("event", { channel, ...event });
+    if (isPublishable(channel)) line?.send("event", { channel, ...event });
   };
   const store = new EngineStore({ engine, shape: values, onEvent, notice });
   line?.listen("event", (body) => {
     const event = readEvent(body);
-    if (event === undefined || clustered) return;
+    if (event === undefined) return;
     store.told(body.channel, event);
     announcer.tell(body.channel, event);
   });

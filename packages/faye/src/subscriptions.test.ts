@@ -4,6 +4,7 @@ import { LIMIT_DEFAULTS } from "./limits.ts";
 import type { PresenceStore } from "./presence-store.ts";
 import { ERROR } from "./request.ts";
 import { Subscriptions } from "./subscriptions.ts";
+import { ToldBefore } from "./told-before.ts";
 
 function setUp(limits = {}) {
   const present = new Map<string, string>();
@@ -24,8 +25,10 @@ function setUp(limits = {}) {
   const clock = { now: 0 };
   const subscriptions = new Subscriptions({
     store,
+    toldBefore: new ToldBefore(),
     limits: { ...LIMIT_DEFAULTS, ...limits },
     notice: () => undefined,
+    eventsComeLate: true,
     now: () => clock.now,
   });
   const ask = (clientId: string, channel: string, id: string) =>
@@ -58,6 +61,37 @@ test("the event may come before the reply, after it, or not at all", () => {
     expect([...present.values()]).toEqual(["alice"]);
     expect(subscriptions.pending).toBe(0);
   }
+});
+
+test("of several requests at a time each has its own reply, also if the subscription ended in between", () => {
+  const { subscriptions, present } = setUp();
+  for (const [number, id] of ["alice", "bob"].entries())
+    subscriptions.request({ clientId: "c", id: number, ext: { presence: { id } } }, ["/presence/x"]);
+  const reply = (id: number) => {
+    const confirmed: FayeMessage = { clientId: "c", id };
+    subscriptions.confirm(confirmed, ["/presence/x"]);
+    return listIn(confirmed);
+  };
+  expect(reply(0)).toEqual({ alice: { id: "alice" } });
+  // An engine that answers late: the event of the first subscription, and the end of it, come before the second is made.
+  subscriptions.subscribed("c", "/presence/x");
+  present.clear();
+  subscriptions.unsubscribed("c", "/presence/x");
+  expect(reply(1)).toEqual({ bob: { id: "bob" } });
+  expect(subscriptions.pending).toBe(0);
+});
+
+test("whoever comes back at once is present, also if the end of the first subscription is told after the second reply", () => {
+  const { subscriptions, present, ask } = setUp();
+  ask("c", "/presence/x", "alice");
+  subscriptions.confirm({ clientId: "c" }, ["/presence/x"]);
+  subscriptions.subscribed("c", "/presence/x");
+  ask("c", "/presence/x", "alice");
+  subscriptions.confirm({ clientId: "c" }, ["/presence/x"]);
+  present.clear();
+  subscriptions.unsubscribed("c", "/presence/x");
+  subscriptions.subscribed("c", "/presence/x");
+  expect([...present.values()]).toEqual(["alice"]);
 });
 
 test("requests that Faye never answers stay bounded, and give way in the end", () => {

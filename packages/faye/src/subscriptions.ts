@@ -14,6 +14,7 @@ import type { NoticeListener } from "./notice.ts";
 import type { Done, PresenceStore } from "./presence-store.ts";
 import type { IdAndValue } from "./presence-value.ts";
 import { ERROR, isMap, type PresenceRequest, readRequest } from "./request.ts";
+import type { ToldBefore } from "./told-before.ts";
 
 /** The list of each channel of a reply. */
 type Lists = readonly (readonly IdAndValue[])[];
@@ -22,25 +23,35 @@ type Lists = readonly (readonly IdAndValue[])[];
 const GIVEN_UP_AFTER_MS = 30_000;
 
 interface Pending {
+  /** The reply has the same. */
+  readonly id: unknown;
   readonly clientId: string;
   readonly request: PresenceRequest;
   readonly since: number;
-  /** What came of recording it, once the subscription is made; undefined before. */
+  /** What came of recording it, once the subscription is made; undefined before, and if the subscription has ended since. */
   outcome: { readonly done: Done } | { readonly error: unknown } | undefined;
+  /** The last event that was told before. */
+  start: number | undefined;
 }
 
 export interface SubscriptionsOptions {
   readonly store: PresenceStore;
+  readonly toldBefore: Pick<ToldBefore, "begins">;
   readonly limits: Limits;
   readonly notice: NoticeListener;
+  /** Whether Faye tells of a subscription after its reply, as with an engine that stores it elsewhere. */
+  readonly eventsComeLate: boolean;
   /** Monotonic milliseconds. */
   readonly now: () => number;
 }
 
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
-  /** By client and channel; a client that asks twice at a time is what it asked for last. */
-  readonly #pending = new Map<string, Pending>();
+  /** By client and channel, in the order in which the client asked. */
+  readonly #pending = new Map<string, Pending[]>();
+  #count = 0;
+  /** Answered already, while the event is still to come: before it, that of an earlier end may come. */
+  readonly #answered = new Map<string, Pending>();
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
@@ -48,7 +59,7 @@ export class Subscriptions {
 
   /** Requests that Faye is at work on. */
   get pending(): number {
-    return this.#pending.size;
+    return this.#count;
   }
 
   /** Takes the request of a message that subscribes to these channels; answers the text of the error, if it is refused. */
@@ -67,21 +78,37 @@ export class Subscriptions {
       return ERROR.notStored;
     }
     const since = this.#options.now();
-    for (const channel of channels)
-      this.#pending.set(nameOf(clientId, channel), { clientId, request, since, outcome: undefined });
+    for (const channel of channels) {
+      const name = nameOf(clientId, channel);
+      const waiting = this.#pending.get(name) ?? [];
+      this.#pending.set(name, waiting);
+      waiting.push({ id: message.id, clientId, request, since, outcome: undefined, start: undefined });
+      this.#count += 1;
+    }
     return undefined;
   }
 
   /** Faye has subscribed the client: it is present now. */
   subscribed(clientId: string, channel: string): void {
-    const pending = this.#pending.get(nameOf(clientId, channel));
-    if (pending !== undefined && pending.outcome === undefined) this.#record(channel, pending);
+    const name = nameOf(clientId, channel);
+    const answered = this.#answered.get(name);
+    this.#answered.delete(name);
+    const pending = this.#pending.get(name)?.find(({ outcome }) => outcome === undefined);
+    if (pending !== undefined) this.#record(channel, pending);
+    else if (answered !== undefined && this.#options.store.idOf(channel, clientId) === undefined)
+      this.#record(channel, answered);
+  }
+
+  /** Faye has ended a subscription of the client: what it asked for since then is not recorded yet. */
+  unsubscribed(clientId: string, channel: string): void {
+    for (const pending of this.#pending.get(nameOf(clientId, channel)) ?? [])
+      pending.outcome = pending.start = undefined;
   }
 
   /** The message will have no reply. */
   forget(message: FayeMessage, channels: readonly string[]): void {
     if (typeof message.clientId !== "string") return;
-    for (const channel of channels) this.#pending.delete(nameOf(message.clientId, channel));
+    for (const channel of channels) this.#take(message.clientId, channel, message.id);
   }
 
   /**
@@ -94,10 +121,11 @@ export class Subscriptions {
     const steps: Done[] = [];
     let failed = false;
     for (const channel of channels) {
-      const pending = typeof clientId === "string" ? this.#take(clientId, channel) : undefined;
+      const pending = typeof clientId === "string" ? this.#take(clientId, channel, reply.id) : undefined;
       if (pending === undefined || reply.error) continue;
       // The client was subscribed before: what it says of itself is new.
       const outcome = pending.outcome ?? this.#record(channel, pending);
+      this.#expectEvent(channel, pending);
       if ("error" in outcome) failed = true;
       else steps.push(outcome.done);
     }
@@ -108,16 +136,32 @@ export class Subscriptions {
     return waits.length === 0 ? finish() : Promise.all(waits).then(finish, () => refuse(reply));
   }
 
-  #take(clientId: string, channel: string): Pending | undefined {
+  #expectEvent(channel: string, pending: Pending): void {
+    if (!this.#options.eventsComeLate) return;
+    const name = nameOf(pending.clientId, channel);
+    this.#answered.delete(name);
+    const [oldest] = this.#answered.size < this.#options.limits.pendingMax ? [] : this.#answered.keys();
+    if (oldest !== undefined) this.#answered.delete(oldest);
+    this.#answered.set(name, pending);
+  }
+
+  #take(clientId: string, channel: string, id: unknown): Pending | undefined {
     const name = nameOf(clientId, channel);
-    const pending = this.#pending.get(name);
-    this.#pending.delete(name);
+    const waiting = this.#pending.get(name);
+    if (waiting === undefined) return undefined;
+    const place = waiting.findIndex((pending) => pending.id === id);
+    const [pending] = waiting.splice(Math.max(place, 0), 1);
+    if (waiting.length === 0) this.#pending.delete(name);
+    this.#count -= 1;
     return pending;
   }
 
   #record(channel: string, pending: Pending): NonNullable<Pending["outcome"]> {
+    const { store, toldBefore } = this.#options;
+    pending.start ??= store.changes;
+    toldBefore.begins(pending.clientId, channel, pending.start);
     try {
-      const done = this.#options.store.add(channel, pending.clientId, pending.request);
+      const done = store.add(channel, pending.clientId, pending.request);
       done?.catch((error) => this.#refused(channel, "the engine failed", error));
       pending.outcome = { done };
     } catch (error) {
@@ -156,12 +200,13 @@ export class Subscriptions {
       return `the client is on too many channels (limits.channelsPerClientMax is ${limits.channelsPerClientMax})`;
     if (store.clients >= limits.clientsMax && store.channelsOf(clientId) === 0)
       return `too many clients are present (limits.clientsMax is ${limits.clientsMax})`;
-    for (const [name, { since }] of this.#pending) {
-      if (this.#pending.size + channels.length <= limits.pendingMax || now() - since < GIVEN_UP_AFTER_MS)
-        break;
+    for (const [name, waiting] of this.#pending) {
+      const isRoom = this.#count + channels.length <= limits.pendingMax;
+      if (isRoom || now() - waiting.at(-1)!.since < GIVEN_UP_AFTER_MS) break;
       this.#pending.delete(name);
+      this.#count -= waiting.length;
     }
-    if (this.#pending.size + channels.length > limits.pendingMax)
+    if (this.#count + channels.length > limits.pendingMax)
       return `too many subscriptions wait for Faye (limits.pendingMax is ${limits.pendingMax})`;
     return undefined;
   }
