@@ -50,11 +50,14 @@ export class Membership {
   /** When a verdict may next fall due. */
   nextDeadline: Millis = Number.POSITIVE_INFINITY;
   private self: ReplicaId;
+  /** What this process is and was called, since it started. */
+  private readonly ownIds = new Set<ReplicaId>();
   private readonly settings: ReplicaSettings;
   private readonly listener: MembershipListener;
   private readonly suspectAfterMs: number;
 
   constructor(self: ReplicaId, settings: ReplicaSettings, listener: MembershipListener) {
+    this.ownIds.add(self);
     this.self = self;
     this.settings = settings;
     this.listener = listener;
@@ -72,6 +75,7 @@ export class Membership {
 
   /** The replica lives on under a newer incarnation. */
   rename(self: ReplicaId): void {
+    this.ownIds.add(self);
     this.self = self;
   }
 
@@ -217,9 +221,9 @@ export class Membership {
 
   /** One that we never knew, and that others still show. */
   private meetLeaving(replica: ReplicaId, handoffMs: number, now: Millis): Member | undefined {
-    // What an earlier life of ours held is ours again.
-    const isOurs = nameOf(replica) === nameOf(this.self);
-    if (handoffMs === 0 || isOurs || this.members.size >= this.settings.replicasMax) return undefined;
+    // What this process held under an earlier id it holds under this one. An earlier process of its name is another matter.
+    if (handoffMs === 0 || this.ownIds.has(replica) || this.members.size >= this.settings.replicasMax)
+      return undefined;
     const member = new Member(replica, 0, now, now, replica);
     this.members.set(replica, member);
     return member;
