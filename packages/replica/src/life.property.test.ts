@@ -170,7 +170,11 @@ describe("a process that says that it has our name", () => {
               process.sent.length = 0;
             }
             ids = [older.id, newer.id];
-            if (older.id === newer.id) return;
+            if (older.id === newer.id) {
+              // As the one that is dialled tells the dialler.
+              older.hearOf(older.life.incarnation);
+              return;
+            }
             older.life.meet(newer.id, older.now);
             newer.life.meet(older.id, newer.now);
           };
