@@ -45,11 +45,19 @@ describe("an option that is no mapping", () => {
     const node = await createNode(quiet);
     endings.push(() => node.stop());
     const options = { roster: { topics: { prefix: "room:" } } } as never;
-    const server = { emitWarning: () => undefined, pingInterval: 8_000 } as never;
+    const nothing = () => undefined;
+    const server = { emitWarning: nothing, listener: nothing, pingInterval: 8_000 } as never;
+    const fayeServer = {
+      addExtension: nothing,
+      removeExtension: nothing,
+      on: nothing,
+      removeListener: nothing,
+    } as never;
+    const fayeClient = { publish: nothing } as never;
     for (const make of [
       () => new PhoenixSocket(node, options),
       () => new Cable(node, options),
-      () => setup({} as never, {} as never, { node, ...(options as object) }),
+      () => setup(fayeServer, fayeClient, { node, ...(options as object) }),
       () => attach(server, { node, ...(options as object) }),
       () => new PresentlyPresence(node, options),
     ])

@@ -23,8 +23,15 @@ describe("the table of options", () => {
   test("has every flag that the page on deployment shows", () => {
     const text = readFileSync(new URL("../docs/deployment.md", import.meta.url), "utf8");
     const shown = new Set(text.match(/(?<![\w-])--[a-z][a-z-]+/g));
-    // Of the command, but no options of a node; and of other commands: docker, kubectl, presently token.
-    const others = ["--file", "--tag", "--rm", "--publish", "--kustomize", "--id", "--scope"];
+    // Of the command, but no options of a node; and of other commands: docker, kubectl, presently token, esbuild.
+    const others = ["--file", "--tag", "--rm", "--publish", "--kustomize", "--id", "--scope"].concat([
+      "--bundle",
+      "--platform",
+      "--format",
+      "--outfile",
+      "--banner",
+      "--packages",
+    ]);
     const flags = [...optionTable, ...commandTable].map(({ flag }) => flag).concat(others);
     expect([...shown].filter((flag) => !flags.includes(flag))).toEqual([]);
     expect(shown.size).toBeGreaterThan(12);
