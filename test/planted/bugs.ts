@@ -57,7 +57,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "a full state that does not tell what is pending",
     file: FULL_STATE,
-    find: "if (origin.pending.size > 0) pending.push({ origin: origin.id, numbers: [...origin.pending] });",
+    find: "if (removed.size > 0) pending.push({ origin: id, numbers: [...removed] });",
     put: "",
   },
   {

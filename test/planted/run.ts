@@ -17,7 +17,7 @@ import { fits, planted } from "./plant.ts";
 /** As in `test/property/testkit-convergence.test.ts`. */
 const FIXED = { seed: 1, runs: 800 };
 const SHRINK_RUNS_MAX = 600;
-const STEPS_MAX = 12;
+const STEPS_MAX = 17;
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
