@@ -20,7 +20,7 @@ import {
   type ReplicaId,
   startWebhooks,
 } from "presently";
-import { Attachments, Barrier, Gate, Mailbox, RosterNames, rosterOf } from "presently/drop-in";
+import { Attachments, Gate, Mailbox, RosterNames, rosterOf } from "presently/drop-in";
 import { createElement } from "react";
 import { renderToString } from "react-dom/server";
 import { afterEach, describe, expect, test, vi } from "vitest";
@@ -171,7 +171,6 @@ const EXAMPLES: Readonly<Record<string, (node: PresentlyNode) => object | Promis
     startWebhooks(node, { url: "http://127.0.0.1:1", secret: "s".repeat(32), topics: ["topic"] }),
   Attachments: () => new Attachments(),
   Gate: () => new Gate({ access: undefined, protocol: "http", onNotice: () => undefined }),
-  Barrier: (node) => new Barrier(node),
   Mailbox: () => new Mailbox(),
   RosterNames: () => new RosterNames(),
   Roster: (node) => rosterOf(node, new RosterNames({ topics: { prefix: "a", inCluster: "b" } })),

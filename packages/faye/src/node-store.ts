@@ -5,7 +5,6 @@
  */
 import { ClosedError, type People, type PersonEvent, type PresentlyNode } from "presently";
 import {
-  Barrier,
   handOffOnDrain,
   isReservedTopic,
   type Roster,
@@ -15,7 +14,7 @@ import {
 } from "presently/drop-in";
 import { isPublishable } from "./grammar.ts";
 import { Members } from "./members.ts";
-import type { Done, PresenceStore } from "./presence-store.ts";
+import type { PresenceStore } from "./presence-store.ts";
 import { type IdAndValue, metaOf, type ValueShape, valuesOf } from "./presence-value.ts";
 import type { PresenceRequest } from "./request.ts";
 
@@ -23,8 +22,6 @@ export interface NodeStoreOptions {
   readonly node: PresentlyNode;
   readonly names: RosterNames;
   readonly shape: ValueShape;
-  /** Faye itself carries events to the clients of all servers: lists are made behind a barrier. */
-  readonly clustered: boolean;
   /** Whether a channel is one with presence. */
   readonly hasPresence: (channel: string) => boolean;
   /** Told of what happens on any channel of the cluster, in order for each channel. */
@@ -35,7 +32,6 @@ export class NodeStore implements PresenceStore {
   readonly #options: NodeStoreOptions;
   readonly #roster: Roster;
   readonly #members = new Members();
-  readonly #barrier: Barrier | undefined;
   readonly #sessions = new Map<string, RosterSession>();
   readonly #channels = new Map<string, People>();
   readonly #unwatch: () => void;
@@ -46,7 +42,6 @@ export class NodeStore implements PresenceStore {
   constructor(options: NodeStoreOptions) {
     this.#options = options;
     this.#roster = rosterOf(options.node, options.names);
-    this.#barrier = options.clustered ? new Barrier(options.node) : undefined;
     this.#unwatch = options.node.watchTopics("", (change) => {
       if (change.type === "state") {
         for (const topic of change.topics) this.#watch(topic, false);
@@ -74,13 +69,10 @@ export class NodeStore implements PresenceStore {
   }
 
   /**
-   * Where Faye carries events itself, it carries them to who has subscribed by then. Somebody whose event went out before this
-   * client had subscribed is in the list once the returned promise settles.
-   *
    * @throws {LimitError} {InvalidArgumentError} for what the node does not take; nothing has changed then
    * @throws {ClosedError} when the node has stopped
    */
-  add(channel: string, clientId: string, request: PresenceRequest): Done {
+  add(channel: string, clientId: string, request: PresenceRequest): undefined {
     const { node } = this.#options;
     if (this.#closed || node.stopping) throw new ClosedError("this node");
     const session = this.#sessions.get(clientId) ?? this.#roster.session();
@@ -94,7 +86,7 @@ export class NodeStore implements PresenceStore {
     } finally {
       if (!this.#sessions.has(clientId)) session.close();
     }
-    return this.#barrier?.passed();
+    return undefined;
   }
 
   remove(channel: string, clientId: string): undefined {

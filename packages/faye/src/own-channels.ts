@@ -12,7 +12,7 @@ import { channelsOf } from "./grammar.ts";
 
 const OWN = /^\/presently-[0-9a-f-]{36}(?=\/)/;
 
-/** Whoever has it gets what is published on the channels of all servers. */
+/** A client that has it receives what is published on the channels of all servers. */
 const EVERYTHING = "/**";
 
 /** Whether it is a channel of this kind, of whichever server. */

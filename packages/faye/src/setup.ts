@@ -161,14 +161,13 @@ function doorkeeperFor(
 
 function nodeStore(
   node: PresentlyNode,
-  { values, names, channelRe, clustered }: Settings,
+  { values, names, channelRe }: Settings,
   announcer: Announcer,
 ): PresenceStore {
   return new NodeStore({
     node,
     names,
     shape: values,
-    clustered,
     hasPresence: (channel) => matches(channelRe, channel),
     onEvents: (channel, events) => announcer.changed(channel, events),
   });

@@ -137,7 +137,7 @@ export type Settings = Required<Omit<MeshOptions, Hooks | "protocol">> &
     readonly names: readonly PeerName[];
   };
 
-/** The fewest bytes of a secret where other machines reach the mesh. Whoever sees a handshake can guess at leisure. */
+/** The fewest bytes of a secret where other machines reach the mesh. Somebody who sees a handshake can try guesses at leisure. */
 export const SECRET_BYTES_MIN = 16;
 const FUNCTIONS = ["random", "log", "onError", "onIdTaken", "onStaleIncarnation"] as const;
 

@@ -38,7 +38,7 @@ export class Lingering {
   }
 
   /**
-   * Gives all that are kept to whoever tracks the same within `handoffMs`, on any node. A session of which an owner has
+   * Hands all that are kept to the session that tracks the same within `handoffMs`, on any node. A session of which an owner has
    * claimed a part is given when that owner ends.
    */
   handOff(handoffMs: number): void {

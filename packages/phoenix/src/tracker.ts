@@ -84,7 +84,7 @@ export class Tracker {
     this.close();
   }
 
-  /** As `end`, but whoever tracks the same in time was never away; without a time, until the socket closes. */
+  /** As `end`, but a client that tracks the same in time was never away; without a time, until the socket closes. */
   endLater(lingerMs?: number): void {
     this.#ended = true;
     if (this.#places.size > 0) this.#lingering.keep([...this.#places.values()], lingerMs);

@@ -39,7 +39,6 @@ import {
 import type { Access } from "./access/access.ts";
 import { ClientAddresses } from "./access/client-address.ts";
 import { noTransport } from "./alone.ts";
-import { BARRIER_CHANNEL } from "./barrier-channel.ts";
 import { systemClock } from "./clock.ts";
 import { resolveConfig } from "./config.ts";
 import { checkDrainOptions, type DrainOptions } from "./drop-in/drain.ts";
@@ -186,7 +185,6 @@ export class PresentlyNode<M extends object = Meta> implements ServedNode {
       onSuperseded: () => this.#superseded(),
     });
     this.#transport = transport;
-    this.onRequest(BARRIER_CHANNEL, () => null);
     this.onRequest(
       EVICTION_CHANNEL,
       (gone) => typeof gone === "string" && isReplicaId(gone) && this.evict(gone),
@@ -550,7 +548,7 @@ export class PresentlyNode<M extends object = Meta> implements ServedNode {
   /**
    * Sends the clients of everything that is attached to other nodes, a batch at a time; settles when they are gone. The
    * node is not ready from here on, and counts as before: stop it then. What a client has tracked stays for `handoffMs`, so
-   * that whoever comes back elsewhere in that time was never away. Further calls return the same promise.
+   * that a client that comes back elsewhere in that time was never away. Further calls return the same promise.
    *
    * @throws {InvalidArgumentError} (rejects) for an option that cannot be used
    */

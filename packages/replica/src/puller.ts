@@ -147,7 +147,7 @@ export class Puller {
     const { current } = this;
     const pull = current?.id === message.pull ? current : this.givenUp.get(message.pull);
     if (pull === undefined || pull.peer.id !== from) return;
-    // Whoever still answers an earlier pull has not come to this one.
+    // A peer that still answers an earlier pull has not come to this one.
     if (current?.peer.id === from) current.progressAt = now;
     this.forgetBefore(pull);
     if (message.full) pull.expected = message.expected;

@@ -43,7 +43,7 @@ export function attach(
     checkObject("options", options);
     const { node, ...others } = options;
     checkNode(node);
-    // Later, so that whoever listens to warnings only after this call hears of them.
+    // Later, so that a listener added after this call hears of them.
     const warn = (message: string) => void setImmediate(() => server.emitWarning(new Error(message)));
     const settings = resolveOptions(others, server, warn);
     presence = new SocketClusterPresence(node, server, settings);

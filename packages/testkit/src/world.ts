@@ -135,7 +135,7 @@ export class World {
     this.checkAll();
   }
 
-  /** Whoever is asked to remove what is shown must have hidden all that it has just forgotten. */
+  /** A roster that is asked to remove what is shown must have hidden all that it has just forgotten. */
   private change(step: OperationStep): void {
     for (const process of this.cluster.processes)
       if (this.mayBeSweeping(process)) this.cluster.time.advance(0);

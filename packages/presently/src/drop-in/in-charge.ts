@@ -14,12 +14,10 @@ export interface Charge {
   readonly subject: string;
   /** A topic on which each node that can do it has a presence. Default: every node can. */
   readonly among?: string | undefined;
-  /** Who does it as long as it is alive, whatever the others are. */
-  readonly preferred?: ReplicaId | undefined;
 }
 
 /**
- * The replica that is in charge: `preferred` if it is alive, or else the first by rendezvous hash (Thaler and Ravishankar,
+ * The replica that is in charge: the first by rendezvous hash (Thaler and Ravishankar,
  * 1998), so that the loss of a node moves nothing but its own charges. Undefined if no node can do it.
  *
  * A node that is leaving is in charge of nothing any more. Cost: O(nodes).
@@ -27,13 +25,12 @@ export interface Charge {
 export function inCharge(node: Pick<AnyNode, "cluster" | "list">, charge: Charge): ReplicaId | undefined {
   checkObject("node", node, ["cluster", "list"]);
   checkObject("charge", charge);
-  const { subject, among, preferred } = charge;
+  const { subject, among } = charge;
   checkString("charge.subject", subject);
   const alive = new Set<ReplicaId>();
   for (const { replica, status } of node.cluster())
     if (status === "self" || status === "up" || status === "suspect") alive.add(replica);
   const able = among === undefined ? alive : new Set(node.list(among).map(({ replica }) => replica));
-  if (preferred !== undefined && alive.has(preferred) && able.has(preferred)) return preferred;
   let best: { readonly replica: ReplicaId; readonly weight: string } | undefined;
   for (const replica of able) {
     if (!alive.has(replica)) continue;

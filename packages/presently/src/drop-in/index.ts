@@ -21,7 +21,6 @@ export { admitUpgrade } from "./admit-upgrade.ts";
 export { attach, type Handlers } from "./attachment.ts";
 export { Attachments } from "./attachments.ts";
 export { Backlog } from "./backlog.ts";
-export { Barrier } from "./barrier.ts";
 export { type BoundOptions, resolveBesideGate, resolveBounds } from "./bounds.ts";
 export { checkNode } from "./check-node.ts";
 export { type Drained, type DrainOptions, drain, handOffOnDrain } from "./drain.ts";

@@ -1,8 +1,8 @@
 /**
  * Whether a request says once, and clearly, for which host it is.
  *
- * Of two fields Node.js keeps the first, and a proxy before it may have gone by the second: then whoever checks a name and
- * whoever acts on it see two requests. A server refuses these with 400 (RFC 9112, 3.2).
+ * Of two fields Node.js keeps the first, and a proxy before it may have gone by the second: then the one that checks a name and
+ * the one that acts on it see two requests. A server refuses these with 400 (RFC 9112, 3.2).
  */
 import type { IncomingMessage } from "node:http";
 import { checkObject, stringsIn } from "@presently/replica";
@@ -10,7 +10,7 @@ import { checkObject, stringsIn } from "@presently/replica";
 /** What ends a host, or stands before it, in a URL: none of it belongs into the field. */
 const NO_HOST = /[\s/\\?#@,]/;
 
-/** False for two fields `Host` or `Origin`, for a host that is none, and for a URL as the target that names another host. */
+/** False for two fields `Host` or `Origin`, for an invalid host, and for a URL as the target that names another host. */
 export function namesOneHost(request: IncomingMessage): boolean {
   checkObject("request", request);
   const { rawHeaders, headers, url = "" } = request;

@@ -88,7 +88,7 @@ export class Webhooks {
     setTimeout(() => clearTimeout(this.#sendTimer), DRAIN_MS).unref();
   }
 
-  /** Whoever is there when this node has caught up is no news. From then on each topic is watched while somebody is on it. */
+  /** People who are there when this node has caught up are no news. From then on each topic is watched while somebody is on it. */
   #begin(): void {
     if (this.#closed || this.#node.stopping) return;
     for (const pattern of this.#settings.topics) {
