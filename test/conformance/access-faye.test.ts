@@ -186,9 +186,12 @@ test("an unsubscription does not overtake its subscription, however long the hoo
   expect(await wire.poll()).toEqual([]);
 });
 
-test("an identity that expires is present no more, and comes back with the next token", async () => {
+test("a client whose identity expires comes back with the next token, and nobody sees it go", async () => {
   const door = new Door();
   const a = await start(door);
+  const seen: unknown[] = [];
+  const watcher = connect(a, () => "watcher", "watcher");
+  await watcher.subscribe(room, (data) => void seen.push(data));
   let handshakes = 0;
   door.expiries.set("short", Date.now() + 1_000);
   const client = connect(a, () => (handshakes++ === 0 ? "short" : "long"), "alice");
@@ -196,10 +199,18 @@ test("an identity that expires is present no more, and comes back with the next 
   await client.subscribe(room, (data) => void heard.push(data));
   await eventually(() => {
     expect(door.actions).toContainEqual(["long", { kind: "track", topic: room, key: "alice" }]);
-    expect(idsOn(a)).toEqual(["alice"]);
+    expect(idsOn(a).sort()).toEqual(["alice", "watcher"]);
   });
   await a.bayeux.getClient().publish(room, { text: "welcome back" });
   await eventually(() => expect(heard).toContainEqual({ text: "welcome back" }));
+  client.unsubscribe(room);
+  await eventually(() => expect(seen.at(-1)).toEqual({ unsubscribe: { alice: null } }));
+  expect(seen).toEqual([
+    { subscribe: { watcher: { id: "watcher" } } },
+    { subscribe: { alice: { id: "alice" } } },
+    { text: "welcome back" },
+    { unsubscribe: { alice: null } },
+  ]);
 });
 
 test("an identity that expires and has nothing else is refused from then on", async () => {

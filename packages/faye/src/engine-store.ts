@@ -88,6 +88,9 @@ export class EngineStore implements PresenceStore {
     });
   }
 
+  /** An engine of the application has no such thing: its clients leave and come again. */
+  sendAway(): void {}
+
   /** What the engine answers is as old as the question: what was told meanwhile is put into it. */
   async values(channel: string): Promise<readonly IdAndValue[]> {
     const told: PresenceEvent[] = [];

@@ -39,4 +39,9 @@ export class Members {
     if (channels.size === 0) this.#byClient.delete(client);
     return released;
   }
+
+  /** The client is nobody on any channel any more. */
+  leaveAll(client: string): void {
+    this.#byClient.delete(client);
+  }
 }

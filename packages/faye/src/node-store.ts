@@ -18,6 +18,9 @@ import type { PresenceStore } from "./presence-store.ts";
 import { type IdAndValue, metaOf, type ValueShape, valuesOf } from "./presence-value.ts";
 import type { PresenceRequest } from "./request.ts";
 
+/** How long somebody whose client has to authenticate again stays: it asks for a token, shakes hands and subscribes. */
+const RETURN_MS = 10_000;
+
 export interface NodeStoreOptions {
   readonly node: PresentlyNode;
   readonly names: RosterNames;
@@ -97,6 +100,12 @@ export class NodeStore implements PresenceStore {
     if (this.#members.has(clientId)) session.untrack(channel, released);
     else session.close();
     return undefined;
+  }
+
+  sendAway(clientId: string): void {
+    this.#sessions.get(clientId)?.drop(RETURN_MS);
+    this.#sessions.delete(clientId);
+    this.#members.leaveAll(clientId);
   }
 
   idOf(channel: string, clientId: string): string | undefined {

@@ -10,6 +10,8 @@ export interface PresenceStore {
   add(channel: string, clientId: string, request: PresenceRequest): Done;
   /** The client is not on the channel; nothing happens if it was not before. */
   remove(channel: string, clientId: string): Done;
+  /** The client is sent away, to come back as another one: who it is may stay for a while, so that nobody sees it go. */
+  sendAway(clientId: string): void;
   /** Everybody on the channel, with one value per id. */
   values(channel: string): readonly IdAndValue[] | Promise<readonly IdAndValue[]>;
   /** Grows with every event that is told: a list that was made before is old then. */

@@ -101,7 +101,7 @@ export function setup(server: FayeServer, client: FayeClient, options: SetupOpti
   line?.listen("unsubscribe", ({ channel, clientId }) => {
     if (clustered && typeof clientId === "string") remove(channel, clientId);
   });
-  const doorkeeper = node && doorkeeperFor(node, settings, publisher);
+  const doorkeeper = node && doorkeeperFor(node, settings, publisher, store);
   const left = (clientId: string) => {
     homes?.delete(clientId);
     doorkeeper?.left(clientId);
@@ -147,6 +147,7 @@ function doorkeeperFor(
   node: PresentlyNode,
   settings: Settings,
   publisher: Publisher,
+  store: PresenceStore,
 ): Doorkeeper | undefined {
   const { limits, notice: onNotice } = settings;
   const gate = openGateIfAsked(node, { protocol: "faye", limits, onNotice });
@@ -155,7 +156,10 @@ function doorkeeperFor(
     gate,
     settings,
     addressOf: (request) => node.addressOf(request),
-    dismiss: (clientId) => publisher.dismiss(clientId),
+    dismiss: (clientId) => {
+      store.sendAway(clientId);
+      publisher.dismiss(clientId);
+    },
   });
 }
 

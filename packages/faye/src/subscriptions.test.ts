@@ -18,6 +18,7 @@ function setUp(limits = {}) {
     idOf: (channel, clientId) => present.get(`${clientId} ${channel}`),
     add: (channel, clientId, { id }) => void present.set(`${clientId} ${channel}`, id) as undefined,
     remove: () => undefined,
+    sendAway: () => undefined,
     values: (channel) =>
       [...present].filter(([place]) => place.endsWith(channel)).map(([, id]) => [id, { id }] as const),
     close: () => undefined,
