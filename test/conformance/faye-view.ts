@@ -4,62 +4,68 @@ import faye from "faye";
 import type { Access } from "presently";
 import { LinkProxy } from "presently/demo";
 import { drawFrom } from "../helpers/client-view/history.ts";
-import { LinkedServers } from "../helpers/client-view/linked-servers.ts";
 import type { View, ViewDriver, ViewWorld } from "../helpers/client-view/view-driver.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { type BayeuxClient, FayeNode, type FayeNodeOptions, type Transport } from "./faye-client.ts";
 import { WireClient } from "./faye-wire.ts";
 
+const secret = "a secret that only these tests share";
 const HOOK_MS_MAX = 15;
 
 export class FayeWorld implements ViewWorld {
-  readonly #servers: LinkedServers<FayeNode>;
+  readonly nodes = 3;
+  readonly links = 3;
+  readonly #servers: FayeNode[] = [];
+  readonly #links: LinkProxy[] = [];
   readonly #transport: Transport;
 
   /** @param options of each server; `setup` says in which of the modes it runs */
   static async start(transport: Transport, options: FayeNodeOptions): Promise<FayeWorld> {
-    const servers = await LinkedServers.start((nodeOptions) =>
-      FayeNode.start({ ...nodeOptions, access: slowAccess() }, options),
-    );
-    return new FayeWorld(servers, transport);
+    const world = new FayeWorld(transport);
+    for (const name of ["a", "b", "c"]) await world.#add(name, options);
+    await Promise.all(world.#servers.map(({ node }) => node.whenReady()));
+    return world;
   }
 
-  private constructor(servers: LinkedServers<FayeNode>, transport: Transport) {
-    this.#servers = servers;
+  private constructor(transport: Transport) {
     this.#transport = transport;
   }
 
-  get nodes(): number {
-    return this.#servers.count;
-  }
-
-  get links(): number {
-    return this.#servers.links;
-  }
-
-  client(node: number): ViewDriver {
-    return new FayeDriver(this.#servers.at(node), this.#transport);
-  }
-
-  stall(link: number): void {
-    this.#servers.stall(link);
-  }
-
-  flow(link: number): void {
-    this.#servers.flow(link);
-  }
-
-  list(node: number, topic: string): View {
-    return viewOf(
-      this.#servers
-        .at(node)
-        .node.list(topic)
-        .map(({ key }) => key),
+  /** Each link goes through a proxy of its own. */
+  async #add(name: string, options: FayeNodeOptions): Promise<void> {
+    const links = await Promise.all(
+      this.#servers.map(({ node }) => LinkProxy.listen({ targetPort: Number(new URL(node.meshUrl!).port) })),
+    );
+    this.#links.push(...links);
+    const peers = links.map(({ port }) => `ws://127.0.0.1:${port}`);
+    const mesh = { port: 0, peers, peerGossip: false };
+    this.#servers.push(
+      await FayeNode.start(
+        { name, cluster: "faye", logLevel: "silent", secret, mesh, access: slowAccess() },
+        options,
+      ),
     );
   }
 
-  stop(): Promise<void> {
-    return this.#servers.stop();
+  client(node: number): ViewDriver {
+    return new FayeDriver(this.#servers[node]!, this.#transport);
+  }
+
+  stall(link: number): void {
+    this.#links[link]!.stall();
+  }
+
+  flow(link: number): void {
+    this.#links[link]!.restore();
+  }
+
+  list(node: number, topic: string): View {
+    return viewOf(this.#servers[node]!.node.list(topic).map(({ key }) => key));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#servers.map((server) => server.stop()));
+    await Promise.all(this.#links.map((proxy) => proxy.close()));
   }
 }
 
