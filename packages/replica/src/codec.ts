@@ -11,7 +11,7 @@ import { Allowance } from "./allowance.ts";
 import { decodeEntries, decodeNumbers, encodeEntries, encodeNumbers } from "./columns.ts";
 import { ProtocolError } from "./errors.ts";
 import type { LivePart, Message, OriginSummary, SyncMessage } from "./messages.ts";
-import { decodeTopicHashes, encodeTopicHashes } from "./topic-hash.ts";
+import { decodeTopicHashes, encodeTopicHashes } from "./messaging/topic-hash.ts";
 import { array, boolean, checkJson, count, type Fields, fields, replica, text } from "./wire.ts";
 
 type Delta = Extract<Message, { type: "delta" }>["delta"];

@@ -5,13 +5,13 @@ import { decodeMessage, encodeMessage } from "./codec.ts";
 import { ProtocolError } from "./errors.ts";
 import { callListener } from "./listener-call.ts";
 import type { Message } from "./messages.ts";
-import type { TopicInterest } from "./messenger.ts";
+import type { TopicInterest } from "./messaging/messenger.ts";
+import type { Answer } from "./messaging/requests.ts";
 import type { Notice } from "./notice.ts";
 import type { ReplicaOptions } from "./options.ts";
 import type { Millis, Outbox } from "./outbox.ts";
 import type { ReplicaReport } from "./presence.ts";
 import { Replica } from "./replica.ts";
-import type { Answer } from "./requests.ts";
 import type { Transport, TransportListener } from "./transport.ts";
 
 /** The replica to run, what carries its messages, and who is told of what an operator should know. */

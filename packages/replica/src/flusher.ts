@@ -3,7 +3,7 @@ import type { EventNumber, ReplicaId } from "@presently/crdt";
 import type { Content } from "./content.ts";
 import type { Counters } from "./counters.ts";
 import type { Life } from "./life.ts";
-import type { Messenger } from "./messenger.ts";
+import type { Messenger } from "./messaging/messenger.ts";
 import type { ReplicaSettings } from "./options.ts";
 import type { Millis, Outbox } from "./outbox.ts";
 import type { Peers } from "./peers.ts";

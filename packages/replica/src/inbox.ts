@@ -5,7 +5,7 @@ import type { Goodbyes } from "./goodbyes.ts";
 import type { Life } from "./life.ts";
 import type { Membership } from "./membership.ts";
 import type { HeartbeatMessage, Message } from "./messages.ts";
-import type { Messenger } from "./messenger.ts";
+import type { Messenger } from "./messaging/messenger.ts";
 import type { Millis, Outbox } from "./outbox.ts";
 import type { Peer } from "./peer.ts";
 import type { Sync } from "./sync.ts";

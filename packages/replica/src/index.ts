@@ -8,7 +8,6 @@ export {
   jsonOf,
   stringsIn,
 } from "./arguments.ts";
-export type { MessageListener } from "./channels.ts";
 export type { Clock } from "./clock.ts";
 export { decodeMessage, encodeMessage, PROTOCOL_VERSION } from "./codec.ts";
 export type { Counters } from "./counters.ts";
@@ -26,7 +25,15 @@ export type { ReplicaChange, ReplicaListener } from "./followers.ts";
 export { freezeJson, MUST_BE_WELL_FORMED } from "./json-copy.ts";
 export { callListener, reportRejection } from "./listener-call.ts";
 export type { Message } from "./messages.ts";
-export { type BroadcastOptions, Messenger, type TopicInterest } from "./messenger.ts";
+export type { MessageListener } from "./messaging/channels.ts";
+export { type BroadcastOptions, Messenger, type TopicInterest } from "./messaging/messenger.ts";
+export {
+  type Answer,
+  RequestError,
+  type RequestErrorCode,
+  type RequestHandler,
+  type Responder,
+} from "./messaging/requests.ts";
 export type { Notice, NoticeType } from "./notice.ts";
 export { REPLICA_DEFAULTS, type ReplicaOptions, type ReplicaSettings, seededRandom } from "./options.ts";
 export type { Millis, Outbox } from "./outbox.ts";
@@ -66,13 +73,6 @@ export type {
   Watcher,
 } from "./presence.ts";
 export { Replica } from "./replica.ts";
-export {
-  type Answer,
-  RequestError,
-  type RequestErrorCode,
-  type RequestHandler,
-  type Responder,
-} from "./requests.ts";
 export type { Session, SessionOptions } from "./session.ts";
 export type { StateView } from "./state-view.ts";
 export type { TopicsChange, TopicsDiff, TopicsListener, TopicsState } from "./topic-list-watches.ts";

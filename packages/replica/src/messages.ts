@@ -1,7 +1,7 @@
 /** The messages between replicas, as plain objects. How they look on the wire is the codec's business. */
 import type { Delta, Entries, EventNumber, Ranges, Removal, ReplicaId } from "@presently/crdt";
 import type { Entry } from "./entry.ts";
-import type { TopicHash } from "./topic-hash.ts";
+import type { TopicHash } from "./messaging/topic-hash.ts";
 
 /** Local changes of the sender, pushed to every peer. */
 export interface DeltaMessage {

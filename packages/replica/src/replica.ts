@@ -6,7 +6,6 @@
  */
 import { nameOf, type ReplicaId, replicaId } from "@presently/crdt";
 import { checkFunction, checkOptions, checkString, stringsIn } from "./arguments.ts";
-import type { MessageListener } from "./channels.ts";
 import { Content } from "./content.ts";
 import { type Counters, newCounters } from "./counters.ts";
 import { Flusher } from "./flusher.ts";
@@ -17,7 +16,8 @@ import { Inbox } from "./inbox.ts";
 import { Life } from "./life.ts";
 import { Membership } from "./membership.ts";
 import type { Message } from "./messages.ts";
-import { type BroadcastOptions, Messenger } from "./messenger.ts";
+import type { MessageListener } from "./messaging/channels.ts";
+import { type BroadcastOptions, Messenger } from "./messaging/messenger.ts";
 import { type ReplicaOptions, type ReplicaSettings, resolveReplicaOptions } from "./options.ts";
 import type { Millis, Outbox } from "./outbox.ts";
 import type { Peer } from "./peer.ts";

@@ -3,13 +3,13 @@
  * its time, exactly one of these. Nothing is asked twice: whoever asks knows whether that would be safe.
  */
 import type { ReplicaId } from "@presently/crdt";
-import { checkFunction } from "./arguments.ts";
-import { InvalidArgumentError, PresentlyError } from "./errors.ts";
-import { checkText, takePayload } from "./limits.ts";
-import { reportRejection } from "./listener-call.ts";
-import type { ReplyMessage, RequestMessage } from "./messages.ts";
-import type { ReplicaSettings } from "./options.ts";
-import type { Millis } from "./outbox.ts";
+import { checkFunction } from "../arguments.ts";
+import { InvalidArgumentError, PresentlyError } from "../errors.ts";
+import { checkText, takePayload } from "../limits.ts";
+import { reportRejection } from "../listener-call.ts";
+import type { ReplyMessage, RequestMessage } from "../messages.ts";
+import type { ReplicaSettings } from "../options.ts";
+import type { Millis } from "../outbox.ts";
 
 /** How a request ended. */
 export type Answer =

@@ -6,9 +6,9 @@
  * subscription is in force when no linked peer does. Nothing of this outlives a link: whoever comes back is told anew.
  */
 import type { ReplicaId } from "@presently/crdt";
-import type { InterestMessage } from "./messages.ts";
-import type { ReplicaSettings } from "./options.ts";
-import type { Millis } from "./outbox.ts";
+import type { InterestMessage } from "../messages.ts";
+import type { ReplicaSettings } from "../options.ts";
+import type { Millis } from "../outbox.ts";
 import type { TopicHash } from "./topic-hash.ts";
 
 /** Topics that one message names, at 6 bytes each. */

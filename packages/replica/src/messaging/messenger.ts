@@ -3,14 +3,14 @@
  * direct links only; a peer that does not keep up goes without.
  */
 import type { ReplicaId } from "@presently/crdt";
-import { checkOptions, checkString, stringsIn } from "./arguments.ts";
+import { checkOptions, checkString, stringsIn } from "../arguments.ts";
+import type { Counters } from "../counters.ts";
+import { InvalidArgumentError } from "../errors.ts";
+import { checkText, takePayload } from "../limits.ts";
+import type { InterestAckMessage, InterestMessage, Message } from "../messages.ts";
+import type { ReplicaSettings } from "../options.ts";
+import type { Millis } from "../outbox.ts";
 import { Channels, type MessageListener } from "./channels.ts";
-import type { Counters } from "./counters.ts";
-import { InvalidArgumentError } from "./errors.ts";
-import { checkText, takePayload } from "./limits.ts";
-import type { InterestAckMessage, InterestMessage, Message } from "./messages.ts";
-import type { ReplicaSettings } from "./options.ts";
-import type { Millis } from "./outbox.ts";
 import { OwnInterests } from "./own-interests.ts";
 import { PeerInterests } from "./peer-interests.ts";
 import { type Answer, type RequestHandler, Requests } from "./requests.ts";

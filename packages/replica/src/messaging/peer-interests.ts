@@ -1,6 +1,6 @@
 /** What each peer wants broadcasts of, as it has told us over its present link. */
 import type { ReplicaId } from "@presently/crdt";
-import type { InterestMessage } from "./messages.ts";
+import type { InterestMessage } from "../messages.ts";
 import type { TopicHash } from "./topic-hash.ts";
 
 interface PeerInterest {

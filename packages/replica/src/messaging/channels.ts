@@ -1,10 +1,10 @@
 /** Who listens to which channel. */
 import type { ReplicaId } from "@presently/crdt";
-import { checkFunction } from "./arguments.ts";
-import { copyBytes, freezeJson } from "./json-copy.ts";
-import { checkText } from "./limits.ts";
-import { reportRejection } from "./listener-call.ts";
-import type { ReplicaSettings } from "./options.ts";
+import { checkFunction } from "../arguments.ts";
+import { copyBytes, freezeJson } from "../json-copy.ts";
+import { checkText } from "../limits.ts";
+import { reportRejection } from "../listener-call.ts";
+import type { ReplicaSettings } from "../options.ts";
 
 /** Told of every message on a channel, JSON that is frozen or bytes of its own, and of the replica that sent it. */
 export type MessageListener = (payload: unknown, from: ReplicaId) => void;

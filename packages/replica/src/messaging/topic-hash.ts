@@ -1,6 +1,6 @@
 /** How interest in a topic is named between nodes: short, whatever the names, and even. */
 
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "../errors.ts";
 
 /** 48 bits. */
 export type TopicHash = number;

@@ -3,10 +3,10 @@ import { replicaId } from "@presently/crdt";
 import type { End, SimulatedProcess } from "@presently/testkit";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { VirtualCluster } from "../../../test/helpers/virtual-cluster.ts";
-import { decodeMessage } from "./codec.ts";
-import { Endpoint } from "./endpoint.ts";
-import type { Transport } from "./transport.ts";
+import { VirtualCluster } from "../../../../test/helpers/virtual-cluster.ts";
+import { decodeMessage } from "../codec.ts";
+import { Endpoint } from "../endpoint.ts";
+import type { Transport } from "../transport.ts";
 
 const CHANNEL = "chat";
 const TOPICS = ["red", "green", "blue"];

@@ -1,6 +1,6 @@
 import { type ReplicaId, replicaId } from "@presently/crdt";
 import { describe, expect, test } from "vitest";
-import { VirtualCluster } from "../../../test/helpers/virtual-cluster.ts";
+import { VirtualCluster } from "../../../../test/helpers/virtual-cluster.ts";
 import type { Messenger } from "./messenger.ts";
 import type { Responder } from "./requests.ts";
 
