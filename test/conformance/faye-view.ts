@@ -85,6 +85,9 @@ class FayeDriver implements ViewDriver {
   #door!: LinkProxy;
   #clientId = "";
   #unanswered = 0;
+  /** By topic: what was asked last, and what to call once it is answered. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #waiting = new Map<string, () => void>();
 
   constructor(server: FayeNode, transport: Transport) {
     this.#url = server.url;
@@ -105,6 +108,8 @@ class FayeDriver implements ViewDriver {
       },
       incoming: (message, callback) => {
         this.#heard(message);
+        if (message.channel === "/meta/subscribe" || message.channel === "/meta/unsubscribe")
+          this.#waiting.get(message.subscription)?.();
         callback(message);
       },
     });
@@ -114,19 +119,36 @@ class FayeDriver implements ViewDriver {
   async join(topic: string, key: string, meta: number): Promise<void> {
     this.#keys.set(topic, { id: key, data: meta });
     this.#joined.add(topic);
-    await this.#client.subscribe(topic, () => undefined);
+    await this.#ask(topic, () => this.#client.subscribe(topic, () => undefined));
   }
 
   leave(topic: string): void {
     this.#note(topic, "leaves");
     this.#joined.delete(topic);
-    this.#client.unsubscribe(topic);
+    void this.#ask(topic, () => this.#client.unsubscribe(topic));
   }
 
   /** What the client itself does when it subscribes to its channels again. */
   update(topic: string, meta: number): void {
     this.#keys.set(topic, { id: this.#keys.get(topic)!.id, data: meta });
-    this.#client.subscribe(topic, true as never);
+    void this.#ask(topic, () => this.#client.subscribe(topic, true as never));
+  }
+
+  /**
+   * By polling, each request takes a connection of its own, and the server hears a leave and a join in any order. So what
+   * was asked before about the topic is answered first, as an application has to wait there.
+   */
+  #ask(topic: string, say: () => unknown): Promise<unknown> {
+    if (this.#transport === "websocket") return Promise.resolve(say());
+    const before = this.#turns.get(topic)?.catch(() => undefined);
+    const turn = Promise.resolve(before).then(async () => {
+      const answered = new Promise<void>((resolve) => this.#waiting.set(topic, resolve));
+      const said = say();
+      await answered;
+      return said;
+    });
+    this.#turns.set(topic, turn);
+    return turn;
   }
 
   /**
@@ -134,6 +156,7 @@ class FayeDriver implements ViewDriver {
    * a server could mend. So what it has asked is answered first.
    */
   async cut(): Promise<void> {
+    await Promise.all(this.#turns.values());
     await eventually(() => {
       if (this.#unanswered > 0) throw new Error(`${this.#unanswered} subscriptions without an answer`);
     });
