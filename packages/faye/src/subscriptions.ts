@@ -19,7 +19,7 @@ import type { ToldBefore } from "./told-before.ts";
 /** The list of each channel of a reply. */
 type Lists = readonly (readonly IdAndValue[])[];
 
-/** A request that Faye has not answered for so long will not be: its place is given away when room is needed. */
+/** Faye answers a request, and tells of what came of it, within this time: afterwards its place is given away. */
 const GIVEN_UP_AFTER_MS = 30_000;
 
 interface Pending {
@@ -50,7 +50,10 @@ export class Subscriptions {
   /** By client and channel, in the order in which the client asked. */
   readonly #pending = new Map<string, Pending[]>();
   #count = 0;
-  /** Answered already, while the event is still to come: before it, that of an earlier end may come. */
+  /**
+   * What was answered last, by client and channel, in the order of the answers: its event may still come, and before it
+   * those of earlier subscriptions and of their ends, as many as the client asked for.
+   */
   readonly #answered = new Map<string, Pending>();
 
   constructor(options: SubscriptionsOptions) {
@@ -91,9 +94,8 @@ export class Subscriptions {
   /** Faye has subscribed the client: it is present now. */
   subscribed(clientId: string, channel: string): void {
     const name = nameOf(clientId, channel);
-    const answered = this.#answered.get(name);
-    this.#answered.delete(name);
     const pending = this.#pending.get(name)?.find(({ outcome }) => outcome === undefined);
+    const answered = this.#answered.get(name);
     if (pending !== undefined) this.#record(channel, pending);
     else if (answered !== undefined && this.#options.store.idOf(channel, clientId) === undefined)
       this.#record(channel, answered);
@@ -101,8 +103,10 @@ export class Subscriptions {
 
   /** Faye has ended a subscription of the client: what it asked for since then is not recorded yet. */
   unsubscribed(clientId: string, channel: string): void {
-    for (const pending of this.#pending.get(nameOf(clientId, channel)) ?? [])
-      pending.outcome = pending.start = undefined;
+    const name = nameOf(clientId, channel);
+    for (const pending of this.#pending.get(name) ?? []) pending.outcome = pending.start = undefined;
+    const answered = this.#answered.get(name);
+    if (answered !== undefined) answered.start = undefined;
   }
 
   /** The message will have no reply. */
@@ -137,11 +141,14 @@ export class Subscriptions {
   }
 
   #expectEvent(channel: string, pending: Pending): void {
-    if (!this.#options.eventsComeLate) return;
+    const { eventsComeLate, limits, now } = this.#options;
+    if (!eventsComeLate) return;
     const name = nameOf(pending.clientId, channel);
     this.#answered.delete(name);
-    const [oldest] = this.#answered.size < this.#options.limits.pendingMax ? [] : this.#answered.keys();
-    if (oldest !== undefined) this.#answered.delete(oldest);
+    for (const [other, { since }] of this.#answered) {
+      if (this.#answered.size < limits.pendingMax && now() - since < GIVEN_UP_AFTER_MS) break;
+      this.#answered.delete(other);
+    }
     this.#answered.set(name, pending);
   }
 
