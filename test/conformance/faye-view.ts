@@ -1,4 +1,5 @@
 /** Faye as a world of histories: three nodes of one process, and npm clients that come through a proxy which can cut them off. */
+import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import faye from "faye";
 import type { Access } from "presently";
@@ -88,6 +89,9 @@ class FayeDriver implements ViewDriver {
   /** By topic: what was asked last, and what to call once it is answered. */
   readonly #turns = new Map<string, Promise<unknown>>();
   readonly #waiting = new Map<string, () => void>();
+  /** A channel of its own, and who waits for what it says there. */
+  readonly #echo = `/echo/${randomUUID()}`;
+  readonly #echoes: (() => void)[] = [];
 
   constructor(server: FayeNode, transport: Transport) {
     this.#url = server.url;
@@ -114,6 +118,7 @@ class FayeDriver implements ViewDriver {
       },
     });
     await new Promise<void>((connected) => this.#client.connect(connected));
+    if (this.#transport !== "websocket") await this.#client.subscribe(this.#echo, () => this.#echoed());
   }
 
   async join(topic: string, key: string, meta: number): Promise<void> {
@@ -125,7 +130,7 @@ class FayeDriver implements ViewDriver {
   leave(topic: string): void {
     this.#note(topic, "leaves");
     this.#joined.delete(topic);
-    void this.#ask(topic, () => this.#client.unsubscribe(topic));
+    void this.#ask(topic, () => this.#client.unsubscribe(topic), true);
   }
 
   /** What the client itself does when it subscribes to its channels again. */
@@ -135,16 +140,22 @@ class FayeDriver implements ViewDriver {
   }
 
   /**
-   * By polling, each request takes a connection of its own, and the server hears a leave and a join in any order. So what
-   * was asked before about the topic is answered first, as an application has to wait there.
+   * By polling, each request takes a connection of its own: the server hears a leave and a join in any order, and the client
+   * an event from before the list after it. So what was asked before about the topic is answered first, and what was under
+   * way at a leave has come, which a message of one's own tells: events come in order.
    */
-  #ask(topic: string, say: () => unknown): Promise<unknown> {
+  #ask(topic: string, say: () => unknown, isLeave = false): Promise<unknown> {
     if (this.#transport === "websocket") return Promise.resolve(say());
     const before = this.#turns.get(topic)?.catch(() => undefined);
     const turn = Promise.resolve(before).then(async () => {
       const answered = new Promise<void>((resolve) => this.#waiting.set(topic, resolve));
       const said = say();
       await answered;
+      if (isLeave) {
+        const echoed = new Promise<void>((resolve) => this.#echoes.push(resolve));
+        this.#client.publish(this.#echo, {});
+        await echoed;
+      }
       return said;
     });
     this.#turns.set(topic, turn);
@@ -189,6 +200,10 @@ class FayeDriver implements ViewDriver {
   close(): void {
     this.#client.disconnect();
     void this.#door.close();
+  }
+
+  #echoed(): void {
+    this.#echoes.shift()?.();
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: messages of every shape come here.
