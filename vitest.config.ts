@@ -28,9 +28,12 @@ const project = (name: string, include: string[], options: object = {}) => ({
   test: { name, include, ...options },
 });
 
+/** Half of the suites wait for processes, sockets and pages: three files at a time keep two cores busy. */
+const maxWorkers = 3;
+
 export default defineConfig({
   test: {
-    // One run for all, one group after the other: a failure in one keeps none of the others from running.
+    // One run for all: a failure in one project keeps none of the others from running.
     projects: [
       project(
         "unit",
@@ -40,25 +43,24 @@ export default defineConfig({
           // Only what hangs takes this long: a busy machine is no failure.
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 2,
+          maxWorkers,
         },
       ),
       project("property", ["packages/*/src/**/*.property.test.ts", "test/property/**/*.test.ts"], {
         testTimeout: 120_000,
-        maxWorkers: 2,
+        // Pure machines leave nothing behind: they need not be loaded again for each file.
+        isolate: false,
+        maxWorkers,
       }),
-      // Most of the time these wait for processes: two files at a time keep two cores busy.
       project("cluster", ["test/cluster/**/*.test.ts"], {
         testTimeout: 120_000,
         hookTimeout: 60_000,
-        maxWorkers: 2,
-        sequence: { groupOrder: 1 },
+        maxWorkers,
       }),
       project("browser", ["test/browser/**/*.test.ts"], {
         testTimeout: 120_000,
         hookTimeout: 60_000,
-        fileParallelism: false,
-        sequence: { groupOrder: 2 },
+        maxWorkers,
       }),
     ],
   },

@@ -18,23 +18,12 @@ let folder: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "presently-packed-"));
   const tarballs = join(folder, "tarballs");
-  const filters = PACKAGES.flatMap((name) => ["--filter", `./packages/${name}`]);
-  await run(
-    "npx",
-    [
-      "--yes",
-      "pnpm@10.34.8",
-      ...filters,
-      "-r",
-      "exec",
-      "npx",
-      "--yes",
-      "pnpm@10.34.8",
-      "pack",
-      "--pack-destination",
-      tarballs,
-    ],
-    { cwd: root },
+  await Promise.all(
+    PACKAGES.map((name) =>
+      run("npx", ["--yes", "pnpm@10.34.8", "pack", "--pack-destination", tarballs], {
+        cwd: join(root, "packages", name),
+      }),
+    ),
   );
   // As a registry would resolve them: by name, also where one depends on another.
   const files = readdirSync(tarballs);
