@@ -79,6 +79,7 @@ export function loneReplica(
 ): Replica {
   const outbox: Outbox = {
     send: () => undefined,
+    sendFrame: () => undefined,
     congested: () => false,
     redial: () => undefined,
     refuse: () => undefined,

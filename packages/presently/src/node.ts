@@ -338,7 +338,7 @@ export class PresentlyNode<M extends object = Meta> implements ServedNode {
 
   /**
    * Sends a message to every node of the cluster, this one included: at most once each, in order for each pair of
-   * nodes, never stored.
+   * nodes, never stored. A node that there is no link with gets it over a third one.
    *
    * With `topics` it goes only to nodes that have subscribed to one of them on this channel, besides this one, and to those
    * of which that is not known yet, as their link has just opened or they subscribe to more topics than `interestsMax`.
@@ -369,7 +369,7 @@ export class PresentlyNode<M extends object = Meta> implements ServedNode {
    * Sends a message to one replica, this one's own id included: at most once, in order with everything else that is sent
    * to it, never stored. Errors as of `broadcast`.
    *
-   * @returns whether it was sent; false if there is no link with that replica, or its buffer is full
+   * @returns whether it was sent; false if there is no way to that replica, over a link or a third node, or its buffer is full
    */
   send(to: ReplicaId, channel: string, payload: unknown): boolean {
     return this.#endpoint.replica.messenger.send(to, channel, payload);

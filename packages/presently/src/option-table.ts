@@ -298,6 +298,12 @@ export const optionTable: readonly OptionSpec[] = [
     "Size of one broadcast, message, request or reply.",
   ),
   ofReplica(
+    "messagesWaitingBytesMax",
+    undefined,
+    "bytes",
+    "Messages that wait for each other node until there is a way to it; what comes beyond is lost.",
+  ),
+  ofReplica(
     "requestsMax",
     undefined,
     "requests",

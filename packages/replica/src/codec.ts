@@ -12,7 +12,7 @@ import { decodeEntries, decodeNumbers, encodeEntries, encodeNumbers } from "./co
 import { ProtocolError } from "./errors.ts";
 import type { LivePart, Message, OriginSummary, SyncMessage } from "./messages.ts";
 import { decodeTopicHashes, encodeTopicHashes } from "./messaging/topic-hash.ts";
-import { array, boolean, checkJson, count, type Fields, fields, replica, text } from "./wire.ts";
+import { array, boolean, bytes, checkJson, count, type Fields, fields, replica, text } from "./wire.ts";
 
 type Delta = Extract<Message, { type: "delta" }>["delta"];
 type Removals = SyncMessage["pending"];
@@ -38,10 +38,14 @@ const TYPES = {
   interest: 29,
   "interest-ack": 30,
   namesake: 31,
+  reach: 32,
+  reaches: 33,
+  relay: 34,
+  relayed: 35,
 } as const satisfies Record<Message["type"], number>;
 
 /** Flags of an interest. */
-const [WHOLE, LAST, EVERYTHING] = [1, 2, 4];
+const [WHOLE, LAST, EVERYTHING, RELAYS] = [1, 2, 4, 8];
 
 /** By their place on the wire. */
 const OUTCOMES = ["ok", "failed", "unhandled", "busy"] as const;
@@ -134,19 +138,28 @@ function encodeFields(message: Message): unknown[] {
     case "namesake":
       return [message.token, message.repeats, message.upMs, STOPS.indexOf(message.stops)];
     case "interest": {
-      const { telling, whole, last, everything, added, removed } = message;
-      const flags = (whole ? WHOLE : 0) | (last ? LAST : 0) | (everything ? EVERYTHING : 0);
+      const { telling, whole, last, everything, relays, added, removed } = message;
+      const flags =
+        (whole ? WHOLE : 0) | (last ? LAST : 0) | (everything ? EVERYTHING : 0) | (relays ? RELAYS : 0);
       return [telling, flags, encodeTopicHashes(added), encodeTopicHashes(removed)];
     }
     case "interest-ack":
       return [message.telling];
     case "broadcast":
     case "message":
-      return [message.channel, message.payload];
+      return [message.channel, message.payload, message.number];
     case "request":
-      return [message.id, message.channel, message.payload];
+      return [message.id, message.channel, message.payload, message.number];
     case "reply":
-      return [message.id, OUTCOMES.indexOf(message.outcome), message.payload];
+      return [message.id, OUTCOMES.indexOf(message.outcome), message.payload, message.number];
+    case "reach":
+      return [message.replicas];
+    case "reaches":
+      return [message.open, message.closed];
+    case "relay":
+      return [message.to, message.frame];
+    case "relayed":
+      return [message.from, message.frame];
   }
 }
 
@@ -218,6 +231,7 @@ function decodeFields(name: Message["type"], at: Fields): Message {
         whole: (flags & WHOLE) !== 0,
         last: (flags & LAST) !== 0,
         everything: (flags & EVERYTHING) !== 0,
+        relays: (flags & RELAYS) !== 0,
         added: decodeTopicHashes(at[2]),
         removed: decodeTopicHashes(at[3]),
       };
@@ -226,14 +240,32 @@ function decodeFields(name: Message["type"], at: Fields): Message {
       return { type: "interest-ack", telling: count(at[0]) };
     case "broadcast":
     case "message":
-      return { type: name, channel: text(at[0]), payload: payload(at[1]) };
+      return { type: name, channel: text(at[0]), payload: payload(at[1]), number: number(at[2]) };
     case "request":
-      return { type: "request", id: count(at[0]), channel: text(at[1]), payload: payload(at[2]) };
-    case "reply": {
-      const outcome = OUTCOMES[count(at[1])];
-      // An outcome that a later version adds is no answer that this one could use.
-      return { type: "reply", id: count(at[0]), outcome: outcome ?? "failed", payload: payload(at[2]) };
-    }
+      return {
+        type: "request",
+        id: count(at[0]),
+        channel: text(at[1]),
+        payload: payload(at[2]),
+        number: number(at[3]),
+      };
+    case "reply":
+      return {
+        type: "reply",
+        id: count(at[0]),
+        // An outcome that a later version adds is no answer that this one could use.
+        outcome: OUTCOMES[count(at[1])] ?? "failed",
+        payload: payload(at[2]),
+        number: number(at[3]),
+      };
+    case "reach":
+      return { type: "reach", replicas: array(at[0]).map(replica) };
+    case "reaches":
+      return { type: "reaches", open: array(at[0]).map(replica), closed: array(at[1]).map(replica) };
+    case "relay":
+      return { type: "relay", to: array(at[0]).map(replica), frame: bytes(at[1]) };
+    case "relayed":
+      return { type: "relayed", from: replica(at[0]), frame: bytes(at[1]) };
   }
 }
 
@@ -291,6 +323,11 @@ function decodeVector(value: unknown): (readonly [ReplicaId, number])[] {
     const at = fields(item, "vector");
     return [replica(at[0]), count(at[1])] as const;
   });
+}
+
+/** Of a message of the application; versions without numbers say none. */
+function number(value: unknown): number {
+  return value === undefined ? 0 : count(value);
 }
 
 function payload(value: unknown): unknown {

@@ -6,6 +6,8 @@ export interface Counters {
   pushesSkipped: number;
   /** Broadcasts not sent to a peer whose link was congested. */
   broadcastsSkipped: number;
+  /** Messages passed on between two other nodes, once for each receiver. */
+  messagesRelayed: number;
   /** Deltas that started above our vector. */
   gaps: number;
   pullsSent: number;
@@ -35,6 +37,7 @@ export function newCounters(): Counters {
     deltasMade: 0,
     pushesSkipped: 0,
     broadcastsSkipped: 0,
+    messagesRelayed: 0,
     gaps: 0,
     pullsSent: 0,
     pullsServed: 0,

@@ -48,6 +48,7 @@ export class Endpoint implements TransportListener {
     this.clock = options.clock;
     const outbox: Outbox = {
       send: (peers, message) => this.send(peers, message),
+      sendFrame: (peers, frame) => this.sendFrame(peers, frame),
       congested: (peer) => this.transport.congested(peer),
       redial: (peer) => this.later(() => this.transport.redial(peer)),
       refuse: (peer, code, reason) => this.later(() => this.transport.refuse(peer, code, reason)),
@@ -139,16 +140,13 @@ export class Endpoint implements TransportListener {
   }
 
   private send(peers: Iterable<ReplicaId>, message: Message): void {
-    if (this.transport.sendToMany !== undefined) {
-      const all = [...peers];
-      if (all.length > 0) this.transport.sendToMany(all, encodeMessage(message));
-      return;
-    }
-    let frame: Uint8Array | undefined;
-    for (const peer of peers) {
-      frame ??= encodeMessage(message);
-      this.transport.send(peer, frame);
-    }
+    const all = Array.isArray(peers) ? (peers as readonly ReplicaId[]) : [...peers];
+    if (all.length > 0) this.sendFrame(all, encodeMessage(message));
+  }
+
+  private sendFrame(peers: readonly ReplicaId[], frame: Uint8Array): void {
+    if (this.transport.sendToMany !== undefined) this.transport.sendToMany(peers, frame);
+    else for (const peer of peers) this.transport.send(peer, frame);
   }
 
   /** Comes in the middle of the replica's work, which must be finished whatever the listener does. */

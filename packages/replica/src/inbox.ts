@@ -84,6 +84,10 @@ export class Inbox {
       case "message":
       case "request":
       case "reply":
+      case "reach":
+      case "reaches":
+      case "relay":
+      case "relayed":
         this.messenger.receive(peer.id, message);
         break;
     }

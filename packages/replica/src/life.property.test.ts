@@ -28,6 +28,7 @@ class Process {
       ...{ redial: ignore, newerSelf: ignore, changed: ignore, notice: ignore },
     };
     const outbox: Outbox = {
+      sendFrame: () => undefined,
       send: (peers, message) => {
         for (const to of peers) this.sent.push({ to, message });
       },

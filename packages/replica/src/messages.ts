@@ -140,6 +140,8 @@ export interface InterestMessage {
   readonly last: boolean;
   /** More topics than can be named. */
   readonly everything: boolean;
+  /** The sender passes messages on, and takes those that were passed on. */
+  readonly relays: boolean;
   readonly added: readonly TopicHash[];
   readonly removed: readonly TopicHash[];
 }
@@ -150,8 +152,16 @@ export interface InterestAckMessage {
   readonly telling: number;
 }
 
+/**
+ * Messages of the application have numbers that grow with each one of their sender: whatever way they take, a receiver takes
+ * none that is not newer than the last. 0: an older version sent it, over its link.
+ */
+interface NumberedMessage {
+  readonly number: number;
+}
+
 /** A message of the application to all nodes: at most once, and not stored. */
-export interface BroadcastMessage {
+export interface BroadcastMessage extends NumberedMessage {
   readonly type: "broadcast";
   readonly channel: string;
   /** JSON, or bytes. */
@@ -159,14 +169,14 @@ export interface BroadcastMessage {
 }
 
 /** A message of the application to one node: at most once, and not stored. */
-export interface DirectMessage {
+export interface DirectMessage extends NumberedMessage {
   readonly type: "message";
   readonly channel: string;
   readonly payload: unknown;
 }
 
 /** A question of the application to one node. */
-export interface RequestMessage {
+export interface RequestMessage extends NumberedMessage {
   readonly type: "request";
   /** Names the request in its answer. */
   readonly id: number;
@@ -174,12 +184,49 @@ export interface RequestMessage {
   readonly payload: unknown;
 }
 
-export interface ReplyMessage {
+export interface ReplyMessage extends NumberedMessage {
   readonly type: "reply";
   readonly id: number;
   readonly outcome: "ok" | "failed" | "unhandled" | "busy";
   /** The answer, or why there is none. */
   readonly payload: unknown;
+}
+
+/** What the application says, and what it answers. */
+export type ApplicationMessage = BroadcastMessage | DirectMessage | RequestMessage | ReplyMessage;
+
+/** A message before it has its number. */
+export type Unnumbered<M extends ApplicationMessage = ApplicationMessage> = M extends unknown
+  ? Omit<M, "number">
+  : never;
+
+/** "Can you pass messages on to these?" To be answered now, and whenever it changes while the link lasts. */
+export interface ReachMessage {
+  readonly type: "reach";
+  readonly replicas: readonly ReplicaId[];
+}
+
+/** What the sender can pass messages on to, and what it cannot. */
+export interface ReachesMessage {
+  readonly type: "reaches";
+  readonly open: readonly ReplicaId[];
+  /** What it was given for these lately may not have arrived. */
+  readonly closed: readonly ReplicaId[];
+}
+
+/** A message for others, to be passed on over the links with them. */
+export interface RelayMessage {
+  readonly type: "relay";
+  readonly to: readonly ReplicaId[];
+  /** As it would go over a link. */
+  readonly frame: Uint8Array;
+}
+
+/** A message that another replica has sent, passed on by the sender of this one. */
+export interface RelayedMessage {
+  readonly type: "relayed";
+  readonly from: ReplicaId;
+  readonly frame: Uint8Array;
 }
 
 /** Whatever one replica sends another; `type` says which. `encodeMessage` makes bytes of it. */
@@ -196,7 +243,8 @@ export type Message =
   | NamesakeMessage
   | InterestMessage
   | InterestAckMessage
-  | BroadcastMessage
-  | DirectMessage
-  | RequestMessage
-  | ReplyMessage;
+  | ApplicationMessage
+  | ReachMessage
+  | ReachesMessage
+  | RelayMessage
+  | RelayedMessage;

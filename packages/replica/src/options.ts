@@ -37,6 +37,8 @@ export interface ReplicaOptions {
   readonly metaBytesMax?: number;
   /** Bytes of a broadcast, message, request or reply, as JSON or as they are. Default 65,536. */
   readonly broadcastBytesMax?: number;
+  /** Bytes of messages that wait for each replica until there is a way to it. Default 33,554,432; beyond it they are lost. */
+  readonly messagesWaitingBytesMax?: number;
   /** Requests of this node that wait for an answer, and of each peer that it has not answered yet. Default 10,000 each. */
   readonly requestsMax?: number;
   /** Topics that a node tells each other one by one that it wants broadcasts of; with more it gets all. Default 100,000. */
@@ -117,6 +119,7 @@ const DEFAULTS = {
   keyBytesMax: 255,
   metaBytesMax: 8_192,
   broadcastBytesMax: 65_536,
+  messagesWaitingBytesMax: 33_554_432,
   requestsMax: 10_000,
   interestsMax: 100_000,
   interestTimeoutMs: 1_000,

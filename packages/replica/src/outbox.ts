@@ -10,6 +10,8 @@ export type Millis = number;
 export interface Outbox {
   /** Sends one message to several peers; it is encoded once. */
   send(peers: Iterable<ReplicaId>, message: Message): void;
+  /** Sends a message that `encodeMessage` has made a frame of. */
+  sendFrame(peers: readonly ReplicaId[], frame: Uint8Array): void;
   /** Whether nothing should be pushed to the peer until it has drained. */
   congested(peer: ReplicaId): boolean;
   /** Reach a lost peer now; answered by `peerUp` or `unreachable`. */

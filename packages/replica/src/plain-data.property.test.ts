@@ -355,9 +355,9 @@ test("half a character in a frame breaks the protocol, or is read as U+FFFD wher
     delta(T, "ann", { half }),
     delta(T, "ann", { deep: [{ half }] }),
     delta(T, "ann", { [half]: 1 }),
-    { type: "broadcast", channel: "x", payload: half },
-    { type: "broadcast", channel: "x", payload: { [half]: 1 } },
-    { type: "broadcast", channel: half, payload: 1 },
+    { type: "broadcast", number: 1, channel: "x", payload: half },
+    { type: "broadcast", number: 1, channel: "x", payload: { [half]: 1 } },
+    { type: "broadcast", number: 1, channel: half, payload: 1 },
   ];
   for (const message of messages) {
     let decoded: Message | undefined;

@@ -110,13 +110,17 @@ export class Replica {
       self: () => this.id,
       flush: () => this.flusher.flush(),
       readyPeers: (isWanted) => (life.over ? { ready: [], skipped: 0 } : peers.ready(isWanted)),
+      isLinked: (peer) => peers.has(peer),
+      isMember: (replica) => membership.knows(replica),
+      isOver: () => life.over,
       congested: (peer) => outbox.congested(peer),
       interestsChanged: () => this.flusher.want(),
-      isReady: (peer) => !life.over && peers.has(peer) && !outbox.congested(peer),
       send: (to, message) => outbox.send(to, message),
+      sendFrame: (to, frame) => outbox.sendFrame(to, frame),
       wake: (delayMs) => outbox.wake(delayMs),
       failed: (error, channel) => content.listenerFailed(error, { channel }),
     });
+    this.followers.listen((change) => this.messenger.replicaChanged(change));
     this.gossip = new Gossip(content, membership, settings, (to, message) => outbox.send(to, message));
     this.flusher = new Flusher(content, this.messenger, peers, life, settings, counters, outbox);
     this.sync = new Sync(content, membership, this.gossip, peers, this.flusher, settings, counters, outbox);

@@ -345,7 +345,7 @@ describe("a replica that does not count", () => {
     expect(b.endpoint.replica.evict(a.id)).toBe(true);
     expect(b.endpoint.replica.evict(a.id)).toBe(false);
     b.endpoint.frame(a.id, encodeMessage({ type: "leave", replica: b.id, handoffMs: 0 }));
-    b.endpoint.frame(a.id, encodeMessage({ type: "broadcast", channel: "c", payload: 1 }));
+    b.endpoint.frame(a.id, encodeMessage({ type: "broadcast", number: 0, channel: "c", payload: 1 }));
     expect(b.endpoint.replica.list(T)).toEqual([]);
     cluster.time.advance(3_000);
     // It lives, and so it returns by itself, with what it holds.
@@ -358,7 +358,7 @@ describe("a replica that does not count", () => {
     const { cluster, a, b } = strangers();
     const heard: unknown[] = [];
     b.endpoint.replica.onBroadcast("c", (payload) => heard.push(payload));
-    const frame = encodeMessage({ type: "broadcast", channel: "c", payload: 1 });
+    const frame = encodeMessage({ type: "broadcast", number: 0, channel: "c", payload: 1 });
     b.endpoint.frame(a.id, frame);
     expect(heard).toEqual([1]);
     b.endpoint.replica.evict(a.id);

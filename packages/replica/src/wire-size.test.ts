@@ -13,6 +13,7 @@ class Sender {
     { name: "node-1", incarnation: 1_763_000_000_000 },
     {
       send: (_peers, message) => this.take(message),
+      sendFrame: () => undefined,
       congested: () => false,
       redial: () => undefined,
       refuse: () => undefined,

@@ -30,6 +30,12 @@ export function boolean(value: unknown): boolean {
   return value;
 }
 
+/** A view of the frame that they came in. */
+export function bytes(value: unknown): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new ProtocolError("BAD_FRAME", "bytes were expected");
+  return new Uint8Array(value.buffer, value.byteOffset, value.length);
+}
+
 export function text(value: unknown): string {
   if (typeof value !== "string" || value === "") throw new ProtocolError("BAD_FRAME", "a text was expected");
   checkWellFormed(value);

@@ -18,6 +18,10 @@ const COUNTERS: Readonly<Record<keyof Counters, readonly [name: string, help: st
     "Deltas not pushed to a peer whose link was congested; it pulls them later.",
   ],
   broadcastsSkipped: ["broadcasts_skipped", "Broadcasts not sent to a peer whose link was congested."],
+  messagesRelayed: [
+    "messages_relayed",
+    "Messages passed on between two other nodes that have no link, once for each receiver.",
+  ],
   gaps: ["delta_gaps", "Deltas that started above what is known here, and made this node pull."],
   pullsSent: ["pulls_sent", "Pulls: what this node found missing."],
   pullsServed: ["pulls_served", "Pulls of others that this node answered."],

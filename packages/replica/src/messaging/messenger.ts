@@ -1,18 +1,29 @@
 /**
- * Messages of the application between nodes: at most once, in order for each pair of nodes, never stored. They go over
- * direct links only; a peer that does not keep up goes without.
+ * Messages of the application between nodes: at most once, in order for each pair of nodes, never stored. They go over the
+ * link with their receiver or, where there is none, over a third node; a peer that does not keep up goes without.
  */
 import type { ReplicaId } from "@presently/crdt";
 import { checkOptions, checkString, stringsIn } from "../arguments.ts";
+import { decodeMessage, encodeMessage } from "../codec.ts";
 import type { Counters } from "../counters.ts";
-import { InvalidArgumentError } from "../errors.ts";
+import { InvalidArgumentError, ProtocolError } from "../errors.ts";
+import type { ReplicaChange } from "../followers.ts";
 import { checkText, takePayload } from "../limits.ts";
-import type { InterestAckMessage, InterestMessage, Message } from "../messages.ts";
+import type {
+  ApplicationMessage,
+  InterestAckMessage,
+  InterestMessage,
+  Message,
+  RelayedMessage,
+  Unnumbered,
+} from "../messages.ts";
 import type { ReplicaSettings } from "../options.ts";
 import type { Millis } from "../outbox.ts";
 import { Channels, type MessageListener } from "./channels.ts";
+import { Outgoing } from "./outgoing.ts";
 import { OwnInterests } from "./own-interests.ts";
 import { PeerInterests } from "./peer-interests.ts";
+import { Relay } from "./relay.ts";
 import { type Answer, type RequestHandler, Requests } from "./requests.ts";
 import { topicHash } from "./topic-hash.ts";
 
@@ -49,8 +60,13 @@ export interface MessengerPort {
   readonly congested: (peer: ReplicaId) => boolean;
   /** Calls `tellInterests` soon. */
   readonly interestsChanged: () => void;
-  readonly isReady: (peer: ReplicaId) => boolean;
-  readonly send: (peers: Iterable<ReplicaId>, message: Message) => void;
+  readonly isLinked: (peer: ReplicaId) => boolean;
+  /** Whether it is known, and no newer life of its node is. */
+  readonly isMember: (replica: ReplicaId) => boolean;
+  /** After goodbye nothing is sent. */
+  readonly isOver: () => boolean;
+  readonly sendFrame: (peers: readonly ReplicaId[], frame: Uint8Array) => void;
+  readonly send: (peers: readonly ReplicaId[], message: Message) => void;
   readonly wake: (delayMs: number) => void;
   /** A listener or handler threw. */
   readonly failed: (error: unknown, channel: string) => void;
@@ -66,6 +82,14 @@ export class Messenger {
   private readonly requests: Requests;
   private readonly own: OwnInterests;
   private readonly theirs: PeerInterests;
+  private readonly outgoing: Outgoing;
+  private readonly relay: Relay;
+  /** Peers that pass messages on, and take those that were passed on. */
+  private readonly relays = new Set<ReplicaId>();
+  /** Of our last message. */
+  private lastNumber = 0;
+  /** Of the last message that was taken from each replica. */
+  private readonly taken = new Map<ReplicaId, number>();
 
   constructor(settings: ReplicaSettings, counters: Counters, port: MessengerPort) {
     this.settings = settings;
@@ -73,7 +97,22 @@ export class Messenger {
     this.port = port;
     this.broadcasts = new Channels(settings, port.failed);
     this.messages = new Channels(settings, port.failed);
-    this.requests = new Requests(settings, (to, message) => this.post(to, message), port.failed);
+    this.requests = new Requests(settings, (to, message, lost) => this.post(to, message, lost), port.failed);
+    const { send, sendFrame, congested, isLinked } = port;
+    this.outgoing = new Outgoing(settings, {
+      isLinked,
+      congested,
+      relays: () => this.relays,
+      send,
+      sendFrame,
+      routeLost: (replica) => this.requests.lost(replica),
+      wake: port.wake,
+    });
+    this.relay = new Relay(settings, counters, {
+      canPassOn: (peer) => this.relays.has(peer) && isLinked(peer) && !congested(peer),
+      send,
+      sendFrame,
+    });
     this.theirs = new PeerInterests(settings.interestsMax);
     this.own = new OwnInterests(settings, {
       send: port.send,
@@ -84,7 +123,7 @@ export class Messenger {
   }
 
   /**
-   * Sends a message to every node that we have a link with, or that wants it of these, and to this one.
+   * Sends a message to every node that can be reached, or that wants it of these, and to this one.
    *
    * @param payload JSON or bytes, taken by value
    * @throws {InvalidArgumentError} for a channel or payload that cannot be used
@@ -96,11 +135,14 @@ export class Messenger {
     const topics = options.topics && stringsIn("topics", options.topics);
     this.port.flush();
     const hashes = topics?.map((topic) => topicHash(channel, topic));
-    const { ready, skipped } = this.port.readyPeers(
-      (peer) => hashes === undefined || this.theirs.wants(peer, hashes),
-    );
-    this.counters.broadcastsSkipped += skipped;
-    if (ready.length > 0) this.port.send(ready, { type: "broadcast", channel, payload: taken });
+    const isWanted = (peer: ReplicaId) => hashes === undefined || this.theirs.wants(peer, hashes);
+    const { ready, skipped } = this.port.readyPeers(isWanted);
+    let encoded: Uint8Array | undefined;
+    const frame = () =>
+      (encoded ??= encodeMessage({ type: "broadcast", channel, payload: taken, number: ++this.lastNumber }));
+    if (ready.length > 0) this.port.sendFrame(ready, frame());
+    const skippedAway = this.port.isOver() ? 0 : this.outgoing.broadcast(frame, isWanted);
+    this.counters.broadcastsSkipped += skipped + skippedAway;
     this.broadcasts.deliver(channel, taken, this.port.self());
   }
 
@@ -130,11 +172,12 @@ export class Messenger {
   }
 
   /**
-   * Sends a message to one replica; answers whether it went onto a link, or to ourselves. Errors as of `broadcast`.
+   * Sends a message to one replica; returns whether it is on its way, or came to ourselves. Errors as of `broadcast`.
    */
   send(to: ReplicaId, channel: string, payload: unknown): boolean {
     checkString("to", to);
-    return this.post(to, { type: "message", channel, payload: takePayload(channel, payload, this.settings) });
+    const taken = takePayload(channel, payload, this.settings);
+    return this.post(to, { type: "message", channel, payload: taken }, () => undefined);
   }
 
   /** Calls `listener` with every message that was sent to us on the channel, until the returned function is called. */
@@ -174,8 +217,32 @@ export class Messenger {
   /** A message of this kind came from a peer. */
   receive(
     from: ReplicaId,
-    message: Extract<Message, { type: "broadcast" | "message" | "request" | "reply" }>,
+    message: ApplicationMessage | Extract<Message, { type: "reach" | "reaches" | "relay" | "relayed" }>,
   ): void {
+    if (message.type === "reach") this.relay.asked(from, message.replicas);
+    else if (message.type === "reaches") this.outgoing.routes.answered(from, message);
+    else if (message.type === "relay") this.relay.passOn(from, message);
+    else if (message.type === "relayed") this.receiveRelayed(message);
+    else this.take(from, message);
+  }
+
+  private receiveRelayed({ from, frame }: RelayedMessage): void {
+    if (from === this.port.self() || !this.port.isMember(from)) return;
+    const message = decodeRelayed(frame);
+    if (message !== undefined) this.take(from, message);
+  }
+
+  /** What went two ways may come twice, or out of order: nothing is taken that is not newer than the last. */
+  private take(from: ReplicaId, message: ApplicationMessage): void {
+    const { number } = message;
+    if (number > 0) {
+      if (number <= (this.taken.get(from) ?? 0)) return;
+      this.taken.set(from, number);
+    }
+    this.deliver(from, message);
+  }
+
+  private deliver(from: ReplicaId, message: Unnumbered): void {
     if (message.type === "broadcast") this.broadcasts.deliver(message.channel, message.payload, from);
     else if (message.type === "message") this.messages.deliver(message.channel, message.payload, from);
     else if (message.type === "request") this.requests.serve(from, message);
@@ -186,6 +253,10 @@ export class Messenger {
   interest(from: ReplicaId, message: InterestMessage): void {
     if (this.theirs.take(from, message))
       this.port.send([from], { type: "interest-ack", telling: message.telling });
+    if (!message.relays || this.relays.has(from)) return;
+    this.relays.add(from);
+    this.outgoing.routes.relayUp(from);
+    this.relay.changed(from);
   }
 
   /** A peer goes by what we have told it. */
@@ -202,38 +273,75 @@ export class Messenger {
     this.own.tell();
   }
 
+  /** What is believed of a replica has changed, or our link with it. */
+  replicaChanged({ replica, status, linked }: ReplicaChange): void {
+    this.outgoing.note(replica, !linked && status !== "down" && status !== "gone");
+    if (status !== "gone") return;
+    this.taken.delete(replica);
+    this.requests.forget(replica);
+  }
+
   peerUp(peer: ReplicaId): void {
     this.own.linked(peer);
+    // What waits for a route to it goes before what is sent from now on.
+    this.outgoing.note(peer, false);
   }
 
   peerDown(peer: ReplicaId): void {
+    this.relays.delete(peer);
     this.requests.lost(peer);
+    this.requests.forget(peer);
     this.theirs.forget(peer);
     this.own.unlinked(peer);
+    this.outgoing.routes.relayDown(peer);
+    this.relay.peerDown(peer);
   }
 
   drained(): void {
     this.own.drained();
+    this.relay.drained();
   }
 
   /** We have said goodbye, and hear no more answers. */
   close(): void {
+    this.outgoing.close();
     this.requests.lostAll();
     this.own.close();
   }
 
   tick(now: Millis): Millis {
-    return Math.min(this.requests.tick(now), this.own.tick(now));
+    return Math.min(this.requests.tick(now), this.own.tick(now), this.outgoing.tick(now));
   }
 
-  private post(to: ReplicaId, message: Extract<Message, { type: "message" | "request" | "reply" }>): boolean {
+  private post(to: ReplicaId, message: Unnumbered, lost: () => void): boolean {
     if (to === this.port.self()) {
-      this.receive(to, message);
+      this.deliver(to, message);
       return true;
     }
-    if (!this.port.isReady(to)) return false;
+    if (this.port.isOver() || !this.outgoing.reaches(to)) return false;
     this.port.flush();
-    this.port.send([to], message);
-    return true;
+    return this.outgoing.post(to, encodeMessage({ ...message, number: ++this.lastNumber }), lost);
+  }
+}
+
+/**
+ * The message that another node has passed on; undefined for what is none of the application. Whoever passed it on has not
+ * looked into it: it is not to blame.
+ */
+function decodeRelayed(frame: Uint8Array): ApplicationMessage | undefined {
+  try {
+    const message = decodeMessage(frame);
+    switch (message?.type) {
+      case "broadcast":
+      case "message":
+      case "request":
+      case "reply":
+        return message;
+      default:
+        return undefined;
+    }
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
   }
 }

@@ -179,6 +179,7 @@ export class OwnInterests {
         whole: whole && start === 0,
         last,
         everything,
+        relays: true,
         ...parts,
       });
       start = end;

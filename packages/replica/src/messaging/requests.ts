@@ -7,7 +7,7 @@ import { checkFunction } from "../arguments.ts";
 import { InvalidArgumentError, PresentlyError } from "../errors.ts";
 import { checkText, takePayload } from "../limits.ts";
 import { reportRejection } from "../listener-call.ts";
-import type { ReplyMessage, RequestMessage } from "../messages.ts";
+import type { ReplyMessage, RequestMessage, Unnumbered } from "../messages.ts";
 import type { ReplicaSettings } from "../options.ts";
 import type { Millis } from "../outbox.ts";
 
@@ -65,6 +65,13 @@ interface OpenRequest {
 
 const REASON_LENGTH_MAX = 200;
 
+/** Sends a message; returns whether it is on its way. `lost` is called if it turns out later that it does not go out. */
+export type Post = (
+  to: ReplicaId,
+  message: Unnumbered<RequestMessage | ReplyMessage>,
+  lost: () => void,
+) => boolean;
+
 export class Requests {
   private readonly handlers = new Map<string, RequestHandler>();
   private readonly open = new Map<number, OpenRequest>();
@@ -74,17 +81,12 @@ export class Requests {
   /** When the next one is given up. */
   private expiresAt: Millis = Number.POSITIVE_INFINITY;
   private readonly settings: ReplicaSettings;
-  private readonly send: (to: ReplicaId, message: RequestMessage | ReplyMessage) => boolean;
+  private readonly post: Post;
   private readonly failed: (error: unknown, channel: string) => void;
 
-  /** `send` answers whether the message went onto a link. */
-  constructor(
-    settings: ReplicaSettings,
-    send: (to: ReplicaId, message: RequestMessage | ReplyMessage) => boolean,
-    failed: (error: unknown, channel: string) => void,
-  ) {
+  constructor(settings: ReplicaSettings, post: Post, failed: (error: unknown, channel: string) => void) {
     this.settings = settings;
-    this.send = send;
+    this.post = post;
     this.failed = failed;
   }
 
@@ -115,14 +117,14 @@ export class Requests {
     const id = ++this.lastId;
     this.open.set(id, { to, channel, expiresAt, settled });
     this.expiresAt = Math.min(this.expiresAt, expiresAt);
-    if (!this.send(to, { type: "request", id, channel, payload }))
-      this.settle(id, refusal("PEER_UNREACHABLE", to, channel));
+    const unreachable = () => this.settle(id, refusal("PEER_UNREACHABLE", to, channel));
+    if (!this.post(to, { type: "request", id, channel, payload }, unreachable)) unreachable();
   }
 
   /** A request of a peer, or of our own to ourselves. */
-  serve(from: ReplicaId, { id, channel, payload }: RequestMessage): void {
+  serve(from: ReplicaId, { id, channel, payload }: Unnumbered<RequestMessage>): void {
     const answer = (outcome: ReplyMessage["outcome"], content: unknown): void => {
-      this.send(from, { type: "reply", id, outcome, payload: content });
+      this.post(from, { type: "reply", id, outcome, payload: content }, () => undefined);
     };
     const handler = this.handlers.get(channel);
     const serving = this.serving.get(from) ?? new Set<number>();
@@ -156,7 +158,7 @@ export class Requests {
   }
 
   /** The answer to a request of ours; one that comes too late, or from somebody else, is nobody's. */
-  answered(from: ReplicaId, { id, outcome, payload }: ReplyMessage): void {
+  answered(from: ReplicaId, { id, outcome, payload }: Unnumbered<ReplyMessage>): void {
     const request = this.open.get(id);
     if (request?.to !== from) return;
     const { to, channel } = request;
@@ -166,11 +168,15 @@ export class Requests {
     else this.settle(id, refusal("REQUEST_FAILED", to, channel, String(payload)));
   }
 
-  /** The link with a peer is gone, and with it what it would have answered. */
-  lost(peer: ReplicaId): void {
-    this.serving.delete(peer);
+  /** The way to a replica is gone, and with it what it would have answered. */
+  lost(replica: ReplicaId): void {
     for (const [id, { to, channel }] of this.open)
-      if (to === peer) this.settle(id, refusal("PEER_UNREACHABLE", to, channel));
+      if (to === replica) this.settle(id, refusal("PEER_UNREACHABLE", to, channel));
+  }
+
+  /** The link with a replica is gone: what it has asked counts no more among its open requests. */
+  forget(replica: ReplicaId): void {
+    this.serving.delete(replica);
   }
 
   /** Nobody will answer any more. */
