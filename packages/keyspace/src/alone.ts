@@ -34,7 +34,7 @@ export function aloneMessenger(): Messenger {
 /** Real time. Its timers do not keep the process alive. */
 export const machineClock: KeyspaceClock = {
   now: () => performance.now(),
-  wallMs: () => Date.now(),
+  wallMs,
   random: () => Math.random(),
   schedule(delayMs, run) {
     checkFunction("run", run);
@@ -48,3 +48,15 @@ export const machineClock: KeyspaceClock = {
     return () => clearTimeout(timer);
   },
 };
+
+let offsetMs = performance.timeOrigin;
+
+/** The wall clock with fractions of a millisecond, in which one process may write many times and another then once. */
+function wallMs(): number {
+  const wholeMs = Date.now();
+  const preciseMs = performance.now() + offsetMs;
+  if (preciseMs >= wholeMs - 1 && preciseMs < wholeMs + 2) return preciseMs;
+  // The wall clock was set, or has drifted from the monotonic one.
+  offsetMs = wholeMs - performance.now();
+  return wholeMs;
+}

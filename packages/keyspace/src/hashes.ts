@@ -15,7 +15,8 @@ export function setField(
   const isNew = slot?.text(store.isAlive) === undefined;
   const hidden = store.table.get(key)?.fields.get(field);
   const { bound = false } = options;
-  store.put(itemOf("field", key, { field, value, stamp: store.stamp(), bound }), hidden?.items ?? []);
+  const since = store.since(key, "rest");
+  store.put(itemOf("field", key, { field, value, stamp: store.stamp(), since, bound }), hidden?.items ?? []);
   return isNew;
 }
 

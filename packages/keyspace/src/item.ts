@@ -22,6 +22,8 @@ export interface Item {
   readonly number: number;
   /** Hybrid time of the write: decides between concurrent registers and expiries, and orders elements at one position. */
   readonly stamp: number;
+  /** Hybrid time at which its key began to hold anything, as its writer saw it: expiries from before do not touch it. */
+  readonly since: number;
   /** Stands for the process that wrote it: seen while its replica is up. */
   readonly bound: boolean;
   /** Of an expiry: when it is due by this replica's own monotonic clock. */
@@ -44,11 +46,12 @@ export function itemOf(
     readonly value?: string;
     readonly number?: number;
     readonly stamp?: number;
+    readonly since?: number;
     readonly bound?: boolean;
   },
 ): Item {
-  const { field = "", value = "", number = 0, stamp = 0, bound = false } = parts;
-  return { kind, key, field, value, number, stamp, bound, deadlineMs: Number.POSITIVE_INFINITY };
+  const { field = "", value = "", number = 0, stamp = 0, since = 0, bound = false } = parts;
+  return { kind, key, field, value, number, stamp, since, bound, deadlineMs: Number.POSITIVE_INFINITY };
 }
 
 /** Whether `one` wins over `other`, of two concurrent writes: the later stamp; at equal stamps the same one everywhere. */

@@ -12,9 +12,12 @@ export class KeyState {
   /** In order: first to last. */
   readonly elements: PlacedItem[] = [];
   readonly expiries: PlacedItem[] = [];
+  /** How many fields, members and elements there are by their `since`: hardly ever more than one. */
+  private readonly births = new Map<number, number>();
 
   insert(placed: PlacedItem): void {
     const { kind, field } = placed.item;
+    this.countBirth(placed, 1);
     if (kind === "string") this.text.registers.push(placed);
     else if (kind === "count") this.text.counts.push(placed);
     else if (kind === "field") this.slot(field).registers.push(placed);
@@ -30,6 +33,7 @@ export class KeyState {
 
   delete(placed: PlacedItem): void {
     const { kind, field } = placed.item;
+    this.countBirth(placed, -1);
     if (kind === "string") take(this.text.registers, placed);
     else if (kind === "count") take(this.text.counts, placed);
     else if (kind === "expiry") take(this.expiries, placed);
@@ -69,20 +73,72 @@ export class KeyState {
     return this.text.text(isAlive) === undefined ? "none" : "string";
   }
 
-  /** When it expires by our own clock; infinity if never. */
+  /**
+   * When what shows expires by our own clock; infinity if never. The newest expiry counts, unless what shows was set, or
+   * began anew, after it: an expiry belongs to the write that set it.
+   */
   get deadlineMs(): number {
-    let winner: PlacedItem | undefined;
-    for (const placed of this.expiries) if (winner === undefined || isNewer(placed, winner)) winner = placed;
-    return winner?.item.deadlineMs ?? Number.POSITIVE_INFINITY;
+    const expiry = newestOf(this.expiries);
+    if (expiry === undefined) return Number.POSITIVE_INFINITY;
+    const applies = this.births.size > 0 ? this.endsRest(expiry) : this.endsText(expiry);
+    return applies ? expiry.item.deadlineMs : Number.POSITIVE_INFINITY;
+  }
+
+  /** What goes when its time is up: all but what an expiry has no hold on. */
+  get due(): Iterable<PlacedItem> {
+    const expiry = newestOf(this.expiries);
+    if (expiry === undefined) return [];
+    const due = [...this.expiries];
+    const { registers, counts } = this.text;
+    // Beside a text that ends, what was counted after a new beginning is not its own.
+    if (this.endsText(expiry))
+      due.push(
+        ...registers,
+        ...counts.filter(({ item }) => registers.length === 0 || item.since <= expiry.item.stamp),
+      );
+    if (this.endsRest(expiry)) due.push(...this.rest());
+    return due;
+  }
+
+  /** Since when it holds a text or count, or (`rest`) fields, members or elements; undefined if it does not. */
+  since(part: "text" | "rest"): number | undefined {
+    const { registers, counts } = this.text;
+    const births = part === "rest" ? [...this.births.keys()] : counts.map(({ item }) => item.since);
+    const register = part === "text" ? newestOf(registers) : undefined;
+    if (register !== undefined) return register.item.stamp;
+    return births.length === 0 ? undefined : Math.min(...births);
   }
 
   /** Every item, expiries included. */
   *items(): Iterable<PlacedItem> {
     yield* this.text.items;
+    yield* this.rest();
+    yield* this.expiries;
+  }
+
+  private *rest(): Iterable<PlacedItem> {
     for (const slot of this.fields.values()) yield* slot.items;
     for (const items of this.members.values()) yield* items;
     yield* this.elements;
-    yield* this.expiries;
+  }
+
+  /** Of one write, the expiry comes after the text. */
+  private endsText(expiry: PlacedItem): boolean {
+    const register = newestOf(this.text.registers);
+    return register === undefined
+      ? expiry.item.stamp >= (this.since("text") ?? 0)
+      : isNewer(expiry, register);
+  }
+
+  private endsRest(expiry: PlacedItem): boolean {
+    return expiry.item.stamp >= (this.since("rest") ?? 0);
+  }
+
+  private countBirth({ item: { kind, since } }: PlacedItem, by: 1 | -1): void {
+    if (kind === "string" || kind === "count" || kind === "expiry") return;
+    const count = (this.births.get(since) ?? 0) + by;
+    if (count === 0) this.births.delete(since);
+    else this.births.set(since, count);
   }
 
   private slot(field: string): Slot {
@@ -116,6 +172,12 @@ export function shows(items: readonly PlacedItem[], isAlive: IsAlive): boolean {
 function isBefore(one: PlacedItem, other: PlacedItem): boolean {
   if (one.item.number !== other.item.number) return one.item.number < other.item.number;
   return isNewer(other, one);
+}
+
+function newestOf(items: readonly PlacedItem[]): PlacedItem | undefined {
+  let newest: PlacedItem | undefined;
+  for (const placed of items) if (newest === undefined || isNewer(placed, newest)) newest = placed;
+  return newest;
 }
 
 function same(one: PlacedItem, other: PlacedItem): boolean {

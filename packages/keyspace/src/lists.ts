@@ -13,10 +13,11 @@ export function pushElements(store: KeyStore, key: string, end: ListEnd, values:
   if (before.length + values.length > listLengthMax)
     throw new LimitError("listLengthMax", listLengthMax, "the list is full");
   const step = end === "tail" ? 1 : -1;
+  const since = store.since(key, "rest");
   let position = (end === "tail" ? before.at(-1) : before[0])?.item.number ?? 0;
   for (const value of values) {
     position += step;
-    store.put(itemOf("element", key, { value, number: position, stamp: store.stamp() }));
+    store.put(itemOf("element", key, { value, number: position, stamp: store.stamp(), since }));
   }
   return store.table.get(key)?.elements.length ?? 0;
 }

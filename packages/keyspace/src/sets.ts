@@ -14,11 +14,12 @@ export function addMembers(
   const { bound = false } = options;
   let added = 0;
   store.write(key, "set", members);
+  const since = store.since(key, "rest");
   for (const member of members) {
     const before = store.table.get(key)?.members.get(member) ?? [];
     if (!shows(before, store.isAlive)) added++;
     // A new fact even for a member that is there: a remove that is under way must not take back this add.
-    store.put(itemOf("member", key, { field: member, bound }), bound ? ownOf(store, before) : before);
+    store.put(itemOf("member", key, { field: member, since, bound }), bound ? ownOf(store, before) : before);
   }
   return added;
 }

@@ -70,6 +70,14 @@ export class KeyStore {
     return this.clock.next(this.wallMs);
   }
 
+  /**
+   * Since when a key holds what is about to be written beside the rest of it: now, if it is missing. An expiry from
+   * before that was for something else.
+   */
+  since(key: string, part: "text" | "rest"): number {
+    return this.table.get(key)?.since(part) ?? this.stamp();
+  }
+
   /** What is known of a key; undefined if it has expired. */
   state(key: string): KeyState | undefined {
     const state = this.table.get(key);
@@ -104,6 +112,7 @@ export class KeyStore {
   write(key: string, wanted: KeyType, texts: readonly string[]): KeyState | undefined {
     this.check(key, texts);
     this.purgeIfExpired(key);
+    this.tidy(key);
     return this.read(key, wanted);
   }
 
@@ -182,7 +191,7 @@ export class KeyStore {
   /** After something was taken from a key: an expiry without anything to expire goes too. */
   tidy(key: string): void {
     const state = this.table.get(key);
-    if (state?.holdsNothing) this.remove(state.expiries);
+    if (state !== undefined && state.expiries.length > 0 && state.holdsNothing) this.remove(state.expiries);
   }
 
   /** Lets the whole key expire; answers whether there is one. Zero or less removes it now. */
@@ -209,7 +218,7 @@ export class KeyStore {
       if (state === undefined || state.deadlineMs > this.nowMs) continue;
       // All replicas hide it now; one is enough to remove it, and the next ones are there if that one is not.
       const atMs = state.deadlineMs + this.port.purgeRank(key) * PURGE_RANK_MS;
-      if (atMs <= this.nowMs) this.remove(state.items());
+      if (atMs <= this.nowMs) this.remove(state.due);
       else this.expiries.add(key, atMs);
     }
   }
@@ -234,7 +243,7 @@ export class KeyStore {
 
   private purgeIfExpired(key: string): void {
     const state = this.table.get(key);
-    if (state !== undefined && state.deadlineMs <= this.nowMs) this.remove(state.items());
+    if (state !== undefined && state.deadlineMs <= this.nowMs) this.remove(state.due);
   }
 
   private reserve(bytes: number): void {
@@ -250,6 +259,11 @@ export class KeyStore {
         item.deadlineMs = this.nowMs + item.number;
         this.expiries.add(item.key, item.deadlineMs);
       }
+    } else {
+      // What an expiry had no hold on is gone; what is left may have been due for long.
+      const state = this.table.get(item.key);
+      if (state !== undefined && state.deadlineMs <= this.nowMs)
+        this.expiries.add(item.key, state.deadlineMs);
     }
     this.port.changed(change);
   }

@@ -17,9 +17,11 @@ export function setText(store: KeyStore, key: string, value: string, options: Wr
   store.check(key, [value]);
   const before = [...(store.table.get(key)?.items() ?? [])];
   const { ttlMs, bound = false } = options;
-  store.put(itemOf("string", key, { value, stamp: store.stamp(), bound }));
+  const stamp = store.stamp();
+  store.put(itemOf("string", key, { value, stamp, bound }));
+  // Of one stamp with the text: whatever wins over the text wins over its expiry.
   if (ttlMs !== undefined && Number.isFinite(ttlMs))
-    store.put(itemOf("expiry", key, { number: Math.max(ttlMs, 0), stamp: store.stamp() }));
+    store.put(itemOf("expiry", key, { number: Math.max(ttlMs, 0), stamp }));
   store.remove(before);
 }
 
@@ -53,7 +55,8 @@ export function addTo(
   const amount = (own?.item.number ?? 0) + by;
   if (!Number.isSafeInteger(sum) || !Number.isSafeInteger(amount))
     throw new NotAnIntegerError(key, `would leave the integers from -2^53 to 2^53`);
-  const item = itemOf(kind, key, { field, number: amount });
+  const since = store.since(key, kind === "count" ? "text" : "rest");
+  const item = itemOf(kind, key, { field, number: amount, since });
   if (own === undefined) store.put(item);
   else store.exchange(own as PlacedItem, item);
   return sum;

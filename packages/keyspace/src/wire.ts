@@ -25,23 +25,25 @@ export class MalformedMessageError extends PresentlyError {
 
 /** What of the time an expiry had left is left now: peers do not compare clocks. */
 function encodeItem(item: Item, nowMs: number): unknown[] {
-  const { kind, key, field, value, number, stamp, bound } = item;
+  const { kind, key, field, value, number, stamp, since, bound } = item;
   const rest =
     kind === "expiry" && Number.isFinite(item.deadlineMs) ? Math.max(item.deadlineMs - nowMs, 0) : number;
-  return [KINDS.indexOf(kind), key, field, value, rest, stamp, bound ? 1 : 0];
+  return [KINDS.indexOf(kind), key, field, value, rest, stamp, since, bound ? 1 : 0];
 }
 
 function decodeItem(value: unknown): Item {
-  const [code, key, field, text, number, stamp, bound] = list(value, "item");
+  const [code, key, field, text, number, stamp, since, bound] = list(value, "item");
   const kind = KINDS[code as number];
   if (kind === undefined || typeof key !== "string" || typeof field !== "string" || typeof text !== "string")
     throw new MalformedMessageError("item");
-  if (!Number.isFinite(number) || !Number.isFinite(stamp)) throw new MalformedMessageError("item");
+  if (!Number.isFinite(number) || !Number.isFinite(stamp) || !Number.isFinite(since))
+    throw new MalformedMessageError("item");
   return itemOf(kind, key, {
     field,
     value: text,
     number: number as number,
     stamp: stamp as number,
+    since: since as number,
     bound: bound === 1,
   });
 }
