@@ -62,5 +62,6 @@ export {
   type RosterOptions,
   type TopicNames,
 } from "./roster-names.ts";
+export { type SharedState, SharedWatch } from "./shared-watch.ts";
 export { isStarting } from "./starting.ts";
 export { TokenBucket } from "./token-bucket.ts";

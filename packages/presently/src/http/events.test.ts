@@ -1,11 +1,23 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../../../../test/helpers/eventually.ts";
-import { openEvents, send, topicPath } from "../../../../test/helpers/http.ts";
+import { openEvents, send, type TestEvent, topicPath } from "../../../../test/helpers/http.ts";
 import { createNode, type PresentlyNode } from "../node.ts";
 
 let node: PresentlyNode;
 let url: string;
+
+/** The keys that a stream's events have come to; throws for one that is told twice, or ends without having begun. */
+function shownBy([state, ...diffs]: readonly TestEvent[]): string[] {
+  const keys = new Set(Object.keys(state!.data.presences));
+  for (const { data } of diffs) {
+    for (const { key } of data.leaves)
+      if (!keys.delete(key)) throw new Error(`${key} left, and was not there`);
+    for (const { key } of data.joins)
+      if (keys.size === keys.add(key).size) throw new Error(`${key} came twice`);
+  }
+  return [...keys].sort();
+}
 
 beforeAll(async () => {
   const http = { port: 0, eventBufferBytesMax: 100_000, streamsMax: 20, eventHeartbeatMs: 100 };
@@ -45,6 +57,30 @@ describe("an event stream", () => {
     expect([update, join, leave].map(({ data }) => data.number)).toEqual([first + 1, first + 2, first + 3]);
     expect([state, update].map(({ id }) => id)).toEqual([String(first), String(first + 1)]);
     stream.close();
+  });
+
+  test("is told nothing twice where diffs of large topics are put off", async () => {
+    const options = { diffIntervalMs: 1_000, diffIntervalEntries: 1, logLevel: "silent" } as const;
+    const calm = await createNode({ name: "calm", http: { port: 0 }, ...options });
+    const session = calm.session();
+    session.track("room", "alice");
+    const early = await openEvents(calm.httpUrl!, "room");
+    await early.at(0);
+    session.track("room", "bob");
+    await early.at(1);
+    // Within a second of the last diff: these are put off, while `late` comes.
+    session.track("room", "carol");
+    session.untrack("room", "alice");
+    const late = await openEvents(calm.httpUrl!, "room");
+    await late.at(0);
+    await eventually(() => expect(shownBy(early.events)).toEqual(["bob", "carol"]));
+    session.track("room", "dave");
+    for (const stream of [early, late]) {
+      await eventually(() => expect(stream.events.at(-1)!.data.joins).toMatchObject([{ key: "dave" }]));
+      expect(shownBy(stream.events)).toEqual(["bob", "carol", "dave"]);
+      stream.close();
+    }
+    await calm.stop();
   });
 
   test("with a key makes the caller present for as long as it is open", async () => {
