@@ -38,6 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   anycable: ["presently"],
   faye: ["presently"],
   socketcluster: ["presently"],
+  "socket.io": ["presently"],
   keyspace: ["presently", "replica", "crdt"],
   colyseus: ["keyspace", "presently"],
 };

@@ -52,6 +52,7 @@ export {
   RESERVED_TOPICS,
   SOCKETCLUSTER_PRESENCE_CHANNEL,
   SOCKETCLUSTER_TOPICS,
+  SOCKETIO_TOPICS,
   WEBHOOKS_TOPIC,
 } from "./reserved-topics.ts";
 export {

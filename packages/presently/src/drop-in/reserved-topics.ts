@@ -15,6 +15,9 @@ export const SOCKETCLUSTER_TOPICS = "socketcluster:";
 /** The default of SocketCluster's option `scpPresenceChannel`. */
 export const SOCKETCLUSTER_PRESENCE_CHANNEL = "_SCPRESENCE";
 
+/** What the topics of Socket.IO's servers begin with: which sockets there are, and in which rooms. */
+export const SOCKETIO_TOPICS = "socket.io:";
+
 /** The nodes that deliver webhooks. */
 export const WEBHOOKS_TOPIC = "presently:webhooks";
 
@@ -30,6 +33,7 @@ export const RESERVED_TOPICS: readonly ReservedTopic[] = [
   { pattern: `${SOCKETCLUSTER_TOPICS}*` },
   // Who follows the roster of a channel, at which node: the nodes agree by it on who publishes.
   { pattern: `${SOCKETCLUSTER_PRESENCE_CHANNEL}/*`, except: "socketcluster" },
+  { pattern: `${SOCKETIO_TOPICS}*` },
   { pattern: WEBHOOKS_TOPIC },
 ];
 

@@ -1,0 +1,40 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { pack, unpack } from "./shipment.ts";
+
+const frame = fc.oneof(fc.string({ unit: "grapheme" }), fc.uint8Array());
+const header = fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.integer(), fc.array(fc.string())));
+
+test("what is packed is unpacked as it was", () => {
+  fc.assert(
+    fc.property(header, fc.array(frame), (given, frames) => {
+      const taken = unpack(pack(given, frames));
+      expect(JSON.stringify(taken?.header)).toBe(JSON.stringify(given));
+      expect(taken?.frames.map((part) => (typeof part === "string" ? part : new Uint8Array(part)))).toEqual(
+        frames,
+      );
+    }),
+  );
+});
+
+test("a message that is cut off anywhere is not taken for a shorter one with other frames", () => {
+  fc.assert(
+    fc.property(header, fc.array(frame, { minLength: 1 }), fc.nat(), (given, frames, cut) => {
+      const packed = pack(given, frames);
+      const taken = unpack(packed.subarray(0, cut % packed.length));
+      if (taken !== undefined) expect(taken.frames.length).toBeLessThan(frames.length);
+    }),
+  );
+});
+
+test("arbitrary bytes are refused or read, and never throw", () => {
+  fc.assert(fc.property(fc.uint8Array(), (bytes) => void unpack(bytes)));
+  for (const payload of [null, 1, "text", {}, []]) expect(unpack(payload)).toBeUndefined();
+});
+
+test("views of any kind travel as their bytes, and what is no bytes is refused", () => {
+  const bytes = new Uint8Array([0, 1, 2, 3, 4, 5, 6, 7]);
+  for (const view of [bytes.buffer, new DataView(bytes.buffer), new Float32Array(bytes.buffer) as never])
+    expect(unpack(pack({}, [view]))?.frames).toEqual([Buffer.from(bytes)]);
+  expect(() => pack({}, [new Blob(["x"]) as never])).toThrow(/must be bytes/);
+});
