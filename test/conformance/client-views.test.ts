@@ -10,7 +10,9 @@ import { play, seedsOf } from "../helpers/client-view/play.ts";
 import type { ViewWorld } from "../helpers/client-view/view-driver.ts";
 import { AnyCableWorld } from "./anycable-view.ts";
 import { PresentlyClientWorld } from "./client-view.ts";
+import { EventStreamWorld } from "./event-stream-view.ts";
 import { PhoenixWorld, phoenixKinds } from "./phoenix-view.ts";
+import { SocketClusterWorld } from "./socketcluster-view.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -23,6 +25,8 @@ const protocols: readonly Protocol[] = [
   ...Object.entries(phoenixKinds).map(([name, kind]) => ({ name, start: () => PhoenixWorld.start(kind) })),
   { name: "@presently/client", start: () => PresentlyClientWorld.start() },
   { name: "@anycable/core", start: () => AnyCableWorld.start() },
+  { name: "event streams", start: () => EventStreamWorld.start() },
+  { name: "socketcluster-client", start: () => SocketClusterWorld.start() },
 ];
 
 describe.each(protocols)("$name: every client's own list is its node's", ({ start }) => {
