@@ -36,8 +36,12 @@ async function drivers(): Promise<[PresentlyDriver & MatchMakerDriver, Presently
 const idsOf = (rooms: readonly { readonly roomId: string }[]) => rooms.map(({ roomId }) => roomId);
 
 describe("a driver", () => {
-  test("lists a room at every process before it is saved, with all that it was given", async () => {
-    const [here, there] = await drivers();
+  test("lists a room at every process before any message that is published afterwards, with all that it was given", async () => {
+    const [one, other] = await local(expect.getState().currentTestName!, 2);
+    const here = new PresentlyDriver(one!);
+    const there = new PresentlyDriver(other!);
+    const told = new Promise((resolve) => void other!.subscribe("listed", resolve));
+    await other!.subscribe("listed", () => undefined);
     const room = here.createInstance({
       roomId: "r",
       name: "game",
@@ -47,6 +51,8 @@ describe("a driver", () => {
     });
     expect(await there.has("r")).toBe(false);
     await room.save();
+    await one!.publish("listed", "r");
+    await told;
     expect(await there.has("r")).toBe(true);
     const found = await there.findOne({ roomId: "r" });
     expect({ ...found }).toEqual({ ...room });
@@ -70,6 +76,7 @@ describe("a driver", () => {
       await here
         .createInstance({ roomId: `r${index}`, name: "game", clients, createdAt: new Date(index) })
         .save();
+    await eventually(async () => expect(await there.query({})).toHaveLength(4));
     for (const driver of [here, there]) {
       expect(idsOf(await driver.query({}))).toEqual(["r0", "r1", "r2", "r3"]);
       expect(idsOf(await driver.query({}, { clients: 1 }))).toEqual(["r1", "r3", "r2", "r0"]);
@@ -83,8 +90,9 @@ describe("a driver", () => {
     const [here, there] = await drivers();
     await here.createInstance({ roomId: "r1", processId: "p" }).save();
     await here.createInstance({ roomId: "r2", processId: "p" }).save();
+    await eventually(async () => expect(await there.query({})).toHaveLength(2));
     await there.cleanup("p");
-    expect(await there.query({})).toEqual([]);
+    expect([await there.query({}), idsOf(await here.query({}))]).toEqual([[], ["r1", "r2"]]);
     await eventually(async () => expect(idsOf(await there.query({}))).toEqual(["r1", "r2"]));
     await here.cleanup("p");
     await eventually(async () => expect([await here.query({}), await there.query({})]).toEqual([[], []]));
@@ -96,7 +104,7 @@ describe("a driver", () => {
     expect(await here.update(room, { $inc: { clients: 1 } })).toBe(false);
     expect(await here.persist(room, true)).toBe(true);
     expect(await here.update(room, { $inc: { clients: 1 } })).toBe(true);
-    await eventually(async () => expect((await there.findOne({ roomId: "r" })).clients).toBe(2));
+    await eventually(async () => expect((await there.findOne({ roomId: "r" }))?.clients).toBe(2));
     expect(await here.remove("r")).toBe(true);
     await eventually(async () => expect(await there.has("r")).toBe(false));
     const inserts = await Promise.all(
@@ -104,6 +112,7 @@ describe("a driver", () => {
     );
     expect(inserts.filter(Boolean)).toHaveLength(1);
     expect(await there.insert(there.createInstance({ roomId: "new" }))).toBe(false);
+    await eventually(async () => expect(await there.has("new")).toBe(true));
     expect([...(await there.findByIds(["new", "none"])).keys()]).toEqual(["new"]);
     await (inserts[0] || inserts[2] ? here : there).remove("new");
     await eventually(async () =>
@@ -113,6 +122,87 @@ describe("a driver", () => {
     await here.createInstance({ roomId: "r3" }).save();
     await here.clear();
     await eventually(async () => expect(await there.query({})).toEqual([]));
+  });
+
+  test("sorts and filters by metadata where the room itself has no such field, as the LocalDriver does", async () => {
+    const [here] = await drivers();
+    const made = [
+      { roomId: "r0", metadata: { skill: 9, clients: 1 }, clients: 5 },
+      { roomId: "r1", metadata: { skill: 5, mode: "duel" }, clients: 3 },
+      { roomId: "r2", metadata: { skill: 7, mode: null }, clients: 4, mode: "duel" },
+    ];
+    for (const [index, room] of made.entries())
+      await here.persist(here.createInstance({ name: "game", createdAt: new Date(index), ...room }), true);
+    expect(idsOf(await here.query({}, { skill: 1 }))).toEqual(["r1", "r2", "r0"]);
+    expect(idsOf(await here.query({}, { skill: "desc" }))).toEqual(["r0", "r2", "r1"]);
+    expect((await here.findOne({ name: "game" }, { skill: -1, clients: 1 })).roomId).toBe("r0");
+    expect(idsOf(await here.query({ mode: "duel" }))).toEqual(["r1", "r2"]);
+    expect(idsOf(await here.query({ clients: 1 }))).toEqual([]);
+    expect(idsOf(await here.query({ skill: "9" }))).toEqual([]);
+    expect(idsOf(await here.query({ missing: undefined }))).toEqual([]);
+  });
+
+  test("gives copies: whoever changes a result changes nothing else", async () => {
+    const [here] = await drivers();
+    await here.createInstance({ roomId: "r", name: "game", metadata: { deep: { list: [1] } } }).save();
+    const results = [
+      (await here.query({ name: "game" }))[0]!,
+      await here.findOne({ roomId: "r" }),
+      (await here.findByIds(["r"])).get("r")!,
+    ];
+    const { createdAt } = results[0]!;
+    for (const result of results) {
+      result.metadata.deep.list.push(2);
+      result.createdAt.setTime(0);
+    }
+    const again = await here.findOne({ name: "game" });
+    expect(again.metadata).toEqual({ deep: { list: [1] } });
+    expect(again.createdAt.getTime()).toBeGreaterThan(0);
+    expect(createdAt.getTime()).toBe(0);
+  });
+
+  test("answers the same question again from what it found, until a listing changes", async () => {
+    const [here] = await drivers();
+    const room = here.createInstance({ roomId: "r", name: "game", clients: 0 });
+    await room.save();
+    const question = { name: "game", clients: 0 };
+    expect(idsOf(await here.query(question))).toEqual(["r"]);
+    await room.updateOne({ $inc: { clients: 1 } });
+    expect(await here.query(question)).toEqual([]);
+    await room.updateOne({ $set: { clients: 0, name: "other" } });
+    expect([await here.query(question), idsOf(await here.query({ ...question, name: "other" }))]).toEqual([
+      [],
+      ["r"],
+    ]);
+    await room.remove();
+    expect(await here.query({ name: "other" })).toEqual([]);
+  });
+
+  test("lists what fits of a room whose metadata do not, and tells of those", async () => {
+    const errors: unknown[] = [];
+    const presence = new PresentlyPresence(undefined, {
+      keyspace: { valueBytesMax: 1_000 },
+      onError: (error) => errors.push(error),
+    });
+    open.push(presence);
+    const driver = new PresentlyDriver(presence);
+    const room = driver.createInstance({ roomId: "r", name: "game", metadata: { map: "small" } });
+    await room.save();
+    room.metadata = { map: "x".repeat(2_000) };
+    await expect(room.save()).rejects.toMatchObject({ code: "LIMIT_REACHED" });
+    await room.updateOne({ $set: { locked: true } });
+    expect(await driver.findOne({ roomId: "r" })).toMatchObject({ locked: true, metadata: { map: "small" } });
+    await expect(driver.update(room, { $set: { metadata: room.metadata } })).rejects.toMatchObject({
+      code: "LIMIT_REACHED",
+    });
+    expect(errors).toHaveLength(3);
+  });
+
+  test("can be cleared, like others, after its presence was shut down", async () => {
+    const presence = new PresentlyPresence();
+    const driver = new PresentlyDriver(presence);
+    await presence.shutdown();
+    await driver.clear();
   });
 
   test("loses the rooms of a process that has stopped", async () => {

@@ -10,6 +10,19 @@ class Pair extends Room {
 class Three extends Room {
   override maxClients = 3;
 }
+class Four extends Room {
+  override maxClients = 4;
+  override async onCreate() {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+class Broken extends Room {
+  override maxClients = 4;
+  static created = 0;
+  override onCreate() {
+    if (++Broken.created % 2 === 0) throw new Error("every other one");
+  }
+}
 
 let presence: PresentlyPresence;
 let driver: PresentlyDriver;
@@ -17,6 +30,8 @@ let driver: PresentlyDriver;
 beforeAll(() => {
   matchMaker.defineRoomType("pair", Pair);
   matchMaker.defineRoomType("mode", Pair).filterBy(["mode"]);
+  matchMaker.defineRoomType("four", Four);
+  matchMaker.defineRoomType("broken", Broken);
   matchMaker.defineRoomType("fullest", Three).sortBy({ clients: -1 });
   matchMaker.defineRoomType("emptiest", Three).sortBy({ clients: 1 });
 });
@@ -60,8 +75,26 @@ test("many who come at once share as few rooms as hold them", async () => {
   expect(idOf(modes[0]!)).not.toBe(idOf(modes[1]!));
   // Nobody holds the gate any more.
   await eventually(async () =>
-    expect([await presence.hlen("ch:pair"), await presence.hlen("ch:mode")]).toEqual([0, 0]),
+    expect([await presence.hgetall("ch:pair"), await presence.hlen("ch:mode")]).toEqual([{ "": "0" }, 2]),
   );
+});
+
+test("a storm fills its rooms: of those who wake to a full one, one at a time creates the next", async () => {
+  const seats = await Promise.all(Array.from({ length: 100 }, () => matchMaker.joinOrCreate("four")));
+  const players = new Map<string, number>();
+  for (const seat of seats) players.set(idOf(seat), (players.get(idOf(seat)) ?? 0) + 1);
+  expect([...players.values()]).toEqual(Array.from({ length: 25 }, () => 4));
+});
+
+test("a storm goes on when a room cannot be created", async () => {
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 20 }, () => matchMaker.joinOrCreate("broken")),
+  );
+  const seats = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [idOf(outcome.value)] : []));
+  const failed = outcomes.length - seats.length;
+  // Each failure is that of a player who had to create a room; the others have seats.
+  expect(failed).toBeLessThanOrEqual(Math.ceil(Broken.created / 2));
+  expect(seats.length).toBeGreaterThanOrEqual(10);
 });
 
 test("does not find what is private or locked, and what is gone", async () => {

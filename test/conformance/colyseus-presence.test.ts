@@ -185,7 +185,7 @@ describe.each(Object.entries(setups))("a presence, %s", (_, { start, end }) => {
       expect(await reader.hincrbyex(key, field, 1, 10)).toBe(2);
       await reads(() => writer.hget(key, field), "2");
       await writer.hincrbyex(key, field, -1, 10);
-      await writer.hincrbyex(key, field, -1, 10);
+      expect(await writer.hincrbyex(key, field, -1, 0.2)).toBe(0);
     }
     // Otherwise the names that clients chose would pile up.
     await reads(() => reader.hlen(key), 0);
@@ -369,6 +369,19 @@ describe.each(Object.entries(setups))("a presence, %s", (_, { start, end }) => {
     expect(await reader.brpop("none", 0.05)).toBeNull();
   });
 
+  test("values of a megabyte are at every process, of every type", async () => {
+    const large = "ü".repeat(400_000);
+    await writer.set(`${key} text`, large);
+    await writer.hset(`${key} hash`, "f", large);
+    await writer.sadd(`${key} set`, large);
+    await writer.lpush(`${key} list`, large);
+    await reads(() => reader.get(`${key} text`), large);
+    await reads(() => reader.hget(`${key} hash`, "f"), large);
+    await reads(() => reader.smembers(`${key} set`), [large]);
+    expect(await reader.rpop(`${key} list`)).toBe(large);
+    for (const type of ["text", "hash", "set"]) await writer.del(`${key} ${type}`);
+  });
+
   test("what holds another type is refused where Redis refuses it", async () => {
     await writer.set(key, "text");
     await reads(() => reader.get(key), "text");
@@ -391,7 +404,16 @@ describe.each(Object.entries(setups))("a presence, %s", (_, { start, end }) => {
   });
 
   test("its bounds are errors with a code, and change nothing", async () => {
-    await expect(writer.hset(key, "f", "x".repeat(40_000))).rejects.toMatchObject({ code: "LIMIT_REACHED" });
+    const tooLong = "x".repeat(1_100_000);
+    for (const refused of [
+      writer.set(key, tooLong),
+      writer.setex(key, tooLong, 10),
+      writer.sadd(key, tooLong),
+      writer.hset(key, "f", tooLong),
+      writer.lpush(key, tooLong),
+    ])
+      await expect(refused).rejects.toMatchObject({ code: "LIMIT_REACHED" });
+    expect((await writer.keyspace).refusals).toBeGreaterThanOrEqual(5);
     await expect(writer.rpush("k".repeat(2_000), "x")).rejects.toMatchObject({ code: "LIMIT_REACHED" });
     await expect(writer.publish(key, "x".repeat(1_100_000))).rejects.toMatchObject({ code: "LIMIT_REACHED" });
     expect(await reader.exists(key)).toBe(false);
@@ -447,11 +469,11 @@ test("calls that fail and that nobody looks at are told of, and end no process",
   presence.hset("roomcount", "p", "1,1");
   driver.createInstance({ roomId: "r" }).save();
   expect(await presence.hincrbyex("ch:game", "", 1, 1)).toBe(1);
-  await eventually(() => expect(errors).toHaveLength(3));
+  await eventually(() => expect(errors).toHaveLength(4));
   await presence.shutdown();
   presence.publish("topic", 1);
   presence.hset("roomcount", "p", "1,1");
-  await eventually(() => expect(errors).toHaveLength(5));
+  await eventually(() => expect(errors).toHaveLength(6));
   await new Promise((resolve) => setImmediate(resolve));
   process.off("unhandledRejection", note);
   expect(unhandled).toEqual([]);

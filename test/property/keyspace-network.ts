@@ -6,10 +6,12 @@ import {
   type Messenger,
   type ReplicaView,
 } from "@presently/keyspace";
-import { type PresentlyError, type ReplicaId, RequestError } from "presently";
+import { LimitError, type PresentlyError, type ReplicaId, RequestError } from "presently";
 
 type Listener = (payload: unknown, from: ReplicaId) => void;
 
+/** As nodes have it: a message beyond is refused. */
+const MESSAGE_BYTES_MAX = 65_536;
 /** How long after the last sign of life a node is held to be down. */
 const DOWN_AFTER_MS = 500;
 
@@ -199,16 +201,22 @@ export class SimulatedNetwork {
       for (const listener of table.get(channel) ?? []) listener(payload, from);
     };
     const peer = (replica: ReplicaId) => this.nodes.find((other) => other.replica === replica);
-    const copied = (payload: unknown) => JSON.parse(JSON.stringify(payload));
+    const copied = (payload: unknown) => {
+      const json = JSON.stringify(payload);
+      if (Buffer.byteLength(json) > MESSAGE_BYTES_MAX)
+        throw new LimitError("broadcastBytesMax", MESSAGE_BYTES_MAX, "payload is too large");
+      return JSON.parse(json);
+    };
     return {
       replica: node.replica,
       broadcast: (channel, payload) => {
+        const own = copied(payload);
         for (const other of this.living) {
           if (other === node || !this.reaches(node, other) || this.random() < this.lossShare) continue;
           const copy = copied(payload);
           this.deliver(node, other, () => tell(other.broadcasts, channel, copy, node.replica));
         }
-        tell(node.broadcasts, channel, copied(payload), node.replica);
+        tell(node.broadcasts, channel, own, node.replica);
       },
       onBroadcast: (channel, listener) => listen(node.broadcasts, channel, listener),
       send: (to, channel, payload) => {
@@ -226,18 +234,18 @@ export class SimulatedNetwork {
             reject(new RequestError(code, to, channel));
           const other = peer(to);
           if (other === undefined || !this.reaches(node, other)) return fail("PEER_UNREACHABLE");
-          this.schedule(timeoutMs, () => fail("REQUEST_TIMEOUT"));
           const copy = copied(payload);
+          this.schedule(timeoutMs, () => fail("REQUEST_TIMEOUT"));
           this.deliver(node, other, () => {
             const handler = other.handlers.get(channel);
             if (handler === undefined) return this.deliver(other, node, () => fail("REQUEST_UNHANDLED"));
-            new Promise((done) => done(handler(copy, node.replica))).then(
-              (answer) => {
-                const reply = copied(answer ?? null);
-                this.deliver(other, node, () => resolve(reply));
-              },
-              () => this.deliver(other, node, () => fail("REQUEST_FAILED")),
-            );
+            const answered = new Promise((done) => done(handler(copy, node.replica)));
+            answered
+              .then((answer) => copied(answer ?? null))
+              .then(
+                (reply) => this.deliver(other, node, () => resolve(reply)),
+                () => this.deliver(other, node, () => fail("REQUEST_FAILED")),
+              );
           });
         }),
       onRequest: (channel, handler) => {

@@ -1,23 +1,23 @@
 /** Colyseus' room listings over the key space of a presence: several processes need no other store. */
 import type { KeyChange, Keyspace } from "@presently/keyspace";
+import { PresentlyError } from "presently";
 import { checkObject, checkString, jsonOf, stringsIn } from "presently/drop-in";
+import { Listings, ROOMS } from "./listings.ts";
 import type { PresentlyPresence } from "./presence.ts";
 import {
   applyOperations,
-  inOrder,
+  copyOf,
   type ListedRoom,
   type ListingOperations,
   type ListingOrder,
   listingOf,
-  meets,
 } from "./room-listing.ts";
 
-const ROOMS = "roomcaches";
 /** How long a claim to a room id lasts: longer than any creation of a room is under way. */
 const CLAIM_MS = 10_000;
 const NONE = undefined as unknown as SavingRoom;
-/** How long a new room waits until every process lists it; after that whoever is late may not find it yet. */
-const LISTED_TIMEOUT_MS = 1_000;
+/** Where core tells lobbies of a room: "id,0" to look at it, "id,1" that it is gone. */
+const LOBBY = "$lobby";
 
 /** A listing as Colyseus 0.16 holds it: it saves itself. */
 export interface SavingRoom extends ListedRoom {
@@ -30,27 +30,24 @@ export interface SavingRoom extends ListedRoom {
  * Give it to a Colyseus server beside its presence: `new Server({ presence, driver: new PresentlyDriver(presence) })`.
  * Has the methods that 0.16 calls, and those of 0.17 and 0.18.
  *
- * Whole: a room is listed by every process before whoever created it is told, and changes follow within milliseconds;
- * queries read local memory. A room stands for its process: it is hidden while that is not seen, and gone with it. One
- * that others have removed while its process stalled is listed again by that process. Partition: each side lists its own
- * rooms. After: all.
+ * Whole: a room and its changes are listed by every process within milliseconds, and before any message that its process
+ * publishes afterwards; queries read local memory. A room stands for its process: it is hidden while that is not seen, and
+ * gone with it; lobbies are told. One that others have removed while its process stalled is listed again by that process.
+ * Partition: each side lists its own rooms. After: all.
  */
 export class PresentlyDriver {
-  private readonly keyspace: Promise<Keyspace>;
+  private readonly presence: PresentlyPresence;
+  private readonly opening: Promise<{ readonly keyspace: Keyspace; readonly listings: Listings }>;
   /** Rooms of this process, to be listed again should others remove them. */
   private readonly own = new Map<string, ListedRoom>();
-  /** What was parsed last, by room id: a listing is read far more often than it changes. */
-  private readonly parsed = new Map<string, { readonly json: string; readonly room: ListedRoom }>();
   private endWatch: () => void = () => undefined;
 
   constructor(presence: PresentlyPresence) {
     checkObject("presence", presence, ["roster", "whenReady"]);
-    this.keyspace = presence.keyspace.then((keyspace) => {
-      this.endWatch = keyspace.watch((change) => this.noteChange(keyspace, change));
-      return keyspace;
-    });
+    this.presence = presence;
+    this.opening = presence.keyspace.then((keyspace) => this.open(keyspace));
     // Whoever calls a method is told of it; the presence reports it.
-    this.keyspace.catch(() => undefined);
+    this.opening.catch(() => undefined);
   }
 
   /** A listing that is not saved yet. */
@@ -61,70 +58,91 @@ export class PresentlyDriver {
 
   async has(roomId: string): Promise<boolean> {
     checkString("roomId", roomId);
-    return (await this.keyspace).getField(ROOMS, roomId) !== undefined;
+    return (await this.opening).listings.get(roomId) !== undefined;
   }
 
-  /** The rooms that meet the conditions. Cost: O(rooms). */
+  /** Copies of the rooms that meet the conditions, in order. Cost: O(rooms of the name), once between two changes of any. */
   async query(
     conditions: Readonly<Record<string, unknown>> = {},
     order?: ListingOrder,
   ): Promise<SavingRoom[]> {
     checkObject("conditions", conditions);
     if (order !== undefined) checkObject("order", order);
-    const rooms = this.rooms(await this.keyspace).filter((room) => meets(room, conditions));
-    return inOrder(rooms, order).map((room) => this.saving({ ...room }));
+    const { listings } = await this.opening;
+    return listings.find(conditions, order).map((room) => this.saving(copyOf(room)));
   }
 
-  /** The first room that meets the conditions; undefined if none does, although Colyseus does not declare that. Cost: O(1) by room id, else O(rooms). */
+  /** The first room that meets the conditions; undefined if none does, although Colyseus does not declare that. Cost: as of `query`, but O(1) by room id. */
   async findOne(conditions: Readonly<Record<string, unknown>>, order?: ListingOrder): Promise<SavingRoom> {
     checkObject("conditions", conditions);
     if (order !== undefined) checkObject("order", order);
-    const keyspace = await this.keyspace;
-    if (typeof conditions.roomId === "string") {
-      const json = keyspace.getField(ROOMS, conditions.roomId);
-      const room = json === undefined ? undefined : this.parse(conditions.roomId, json);
-      return room !== undefined && meets(room, conditions) ? this.saving({ ...room }) : NONE;
-    }
-    const [first] = inOrder(
-      this.rooms(keyspace).filter((room) => meets(room, conditions)),
-      order,
-    );
-    return first === undefined ? NONE : this.saving({ ...first });
+    const { roomId } = conditions;
+    // Asked before anything is waited for: see there.
+    const place = typeof roomId === "string" ? this.presence.joinQueue.roomFor(roomId) : undefined;
+    const { listings } = await this.opening;
+    const asked = place === undefined ? conditions : { roomId: await place };
+    const [first] = listings.find(asked, order);
+    return first === undefined ? NONE : this.saving(copyOf(first));
   }
 
   /** The rooms of these ids that are listed, by id. Cost: O(ids). */
   async findByIds(roomIds: readonly string[]): Promise<Map<string, SavingRoom>> {
-    const keyspace = await this.keyspace;
+    const { listings } = await this.opening;
     const found = new Map<string, SavingRoom>();
     for (const roomId of stringsIn("roomIds", roomIds)) {
-      const json = keyspace.getField(ROOMS, roomId);
-      if (json !== undefined) found.set(roomId, this.saving({ ...this.parse(roomId, json) }));
+      const room = listings.get(roomId);
+      if (room !== undefined) found.set(roomId, this.saving(copyOf(room)));
     }
     return found;
   }
 
-  /** Removes the rooms of a process. Should it be alive after all, it lists them again. */
+  /**
+   * Removes the rooms of a process. If that process is seen to be up they are only hidden, and only here, until it answers
+   * this one: others may reach it.
+   */
   async cleanup(processId: string): Promise<void> {
     checkString("processId", processId);
-    const keyspace = await this.keyspace;
-    for (const room of this.rooms(keyspace)) {
-      if (room.processId !== processId) continue;
-      this.own.delete(room.roomId);
-      keyspace.deleteField(ROOMS, room.roomId);
+    const { keyspace, listings } = await this.opening;
+    for (const { roomId } of listings.find({ processId })) {
+      this.own.delete(roomId);
+      if (!keyspace.doubt(ROOMS, roomId)) keyspace.deleteField(ROOMS, roomId);
     }
   }
 
   /**
-   * Saves a listing; answers whether it did. With `create` it is a new one, and every process that can be reached has it
-   * when this settles; else it must be one of this process' rooms.
+   * Saves a listing; answers whether it did. With `create` it is a new one; else it must be one of this process' rooms.
+   *
+   * @throws {LimitError} for metadata beyond `valueBytesMax` of the key space: the rest is listed, with the last metadata
    */
   async persist(room: ListedRoom, create = false): Promise<boolean> {
+    const refused = await this.save(room, create);
+    if (refused instanceof Error) throw refused;
+    return refused;
+  }
+
+  /** As `persist`, but returns what was refused of a listing that was saved otherwise. */
+  private async save(room: ListedRoom, create: boolean): Promise<boolean | Error> {
     checkObject("room", room);
     if (!room.roomId || !(create || this.own.has(room.roomId))) return false;
-    const keyspace = await this.keyspace;
+    const { keyspace, listings } = await this.opening;
     this.own.set(room.roomId, room);
-    keyspace.setField(ROOMS, room.roomId, jsonOf("room", room), { bound: true });
-    if (create) await keyspace.confirmed({ by: "all", timeoutMs: LISTED_TIMEOUT_MS });
+    const write = (listed: ListedRoom) =>
+      keyspace.setField(ROOMS, room.roomId, jsonOf("room", listed), { bound: true });
+    try {
+      write(room);
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      this.presence.report(error);
+      try {
+        // The rest of it must not stand still: a locked room that is listed as open draws players.
+        write({ ...room, metadata: listings.get(room.roomId)?.metadata });
+      } catch (again) {
+        if (!isRefused(again)) throw again;
+      }
+      return error;
+    }
+    // Before whatever is published of it: a message waits for no confirmation.
+    if (create) keyspace.flush();
     return true;
   }
 
@@ -134,8 +152,8 @@ export class PresentlyDriver {
    */
   async insert(room: ListedRoom): Promise<boolean> {
     checkObject("room", room);
-    const keyspace = await this.keyspace;
-    if (!room.roomId || keyspace.getField(ROOMS, room.roomId) !== undefined) return false;
+    const { keyspace, listings } = await this.opening;
+    if (!room.roomId || listings.get(room.roomId) !== undefined) return false;
     const claim = claimOf(room.roomId);
     if ((await keyspace.gate(claim, "", 1, CLAIM_MS)) === 1) return await this.persist(room, true);
     await keyspace.gate(claim, "", -1, CLAIM_MS);
@@ -145,24 +163,36 @@ export class PresentlyDriver {
   async update(room: ListedRoom, operations: ListingOperations): Promise<boolean> {
     checkObject("room", room);
     checkObject("operations", operations);
+    return await this.change(room, operations);
+  }
+
+  /** Metadata that are refused are told of by the call that sets them, and by no other. */
+  private async change(room: ListedRoom, operations: ListingOperations): Promise<boolean> {
     applyOperations(room, operations);
-    return await this.persist(room);
+    const refused = await this.save(room, false);
+    if (refused instanceof Error && operations.$set?.metadata !== undefined) throw refused;
+    return refused !== false;
   }
 
   async remove(roomId: string): Promise<boolean> {
     checkString("roomId", roomId);
     this.own.delete(roomId);
-    const keyspace = await this.keyspace;
+    const { keyspace } = await this.opening;
     const existed = keyspace.deleteField(ROOMS, roomId);
     // By way of the owner: those who lost the claim may be counting there just now.
     if (keyspace.has(claimOf(roomId))) await keyspace.gate(claimOf(roomId), "", -1, CLAIM_MS);
     return existed;
   }
 
-  /** Removes all listings of all processes. */
+  /** Removes all listings of all processes; after the presence was shut down there are none to remove. */
   async clear(): Promise<void> {
     this.own.clear();
-    (await this.keyspace).delete(ROOMS);
+    const { keyspace } = await this.opening;
+    try {
+      keyspace.delete(ROOMS);
+    } catch (error) {
+      if (!(error instanceof PresentlyError && error.code === "CLOSED")) throw error;
+    }
   }
 
   /** Ends the driver; the presence ends by its own `shutdown`. */
@@ -171,15 +201,33 @@ export class PresentlyDriver {
     this.endWatch();
   }
 
+  private open(keyspace: Keyspace): { readonly keyspace: Keyspace; readonly listings: Listings } {
+    const { joinQueue, subscriptions } = this.presence;
+    const listings = new Listings(keyspace, ({ roomId, unlisted, private: isPrivate }, isGone) => {
+      // Its process cannot tell lobbies, or did so in vain.
+      if (!unlisted && (isGone || !isPrivate)) subscriptions.deliver(LOBBY, `${roomId},${isGone ? 1 : 0}`);
+    });
+    const endWatch = keyspace.watch((change) => this.noteChange(keyspace, change));
+    this.endWatch = () => {
+      endWatch();
+      listings.end();
+      joinQueue.port = undefined;
+    };
+    joinQueue.port = {
+      keyspace,
+      roomOf: (roomId) => listings.get(roomId),
+      whenFull: (roomId, timeoutMs) => listings.whenClosed(roomId, timeoutMs),
+    };
+    return { keyspace, listings };
+  }
+
   private saving(room: ListedRoom): SavingRoom {
     let removed = false;
     // Core does not look at what becomes of them; a failure must not end its process.
     const methods = {
       save: () => handled(removed ? undefined : this.persist(room, !this.own.has(room.roomId))),
-      updateOne: (operations: ListingOperations) => {
-        applyOperations(room, operations);
-        return handled(removed ? undefined : this.persist(room));
-      },
+      updateOne: (operations: ListingOperations) =>
+        handled(removed ? undefined : this.change(room, operations)),
       remove: () => {
         removed = true;
         return handled(room.roomId ? this.remove(room.roomId) : undefined);
@@ -189,20 +237,6 @@ export class PresentlyDriver {
     for (const [name, value] of Object.entries(methods))
       Object.defineProperty(room, name, { value, enumerable: false, writable: true, configurable: true });
     return room as SavingRoom;
-  }
-
-  private rooms(keyspace: Keyspace): ListedRoom[] {
-    const fields = keyspace.fields(ROOMS);
-    if (this.parsed.size > 2 * fields.length + 16) this.parsed.clear();
-    return fields.map(([roomId, json]) => this.parse(roomId, json));
-  }
-
-  private parse(roomId: string, json: string): ListedRoom {
-    const known = this.parsed.get(roomId);
-    if (known?.json === json) return known.room;
-    const room = listingOf(JSON.parse(json));
-    this.parsed.set(roomId, { json, room });
-    return room;
   }
 
   /** A room of ours that somebody else has taken for dead. */
@@ -215,6 +249,11 @@ export class PresentlyDriver {
       this.persist(room).catch(() => undefined);
     });
   }
+}
+
+/** By a bound of the key space. */
+function isRefused(error: unknown): error is PresentlyError {
+  return error instanceof PresentlyError && error.code === "LIMIT_REACHED";
 }
 
 /** Counts those who insert a room of this id. */

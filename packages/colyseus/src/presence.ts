@@ -11,11 +11,12 @@ import {
   rosterOf,
   stringsIn,
 } from "presently/drop-in";
+import { JoinQueue } from "./join-queue.ts";
 import { type Carrier, carrierOf, type Ground, gathered, localCarrier } from "./opening.ts";
 import { type LocalOptions, PRESENCE_DEFAULTS, type PresenceNode, type PresenceSettings } from "./options.ts";
 import { PlayerRoster } from "./player-roster.ts";
 import { PubSub } from "./pub-sub.ts";
-import { fieldName, millis, some, sorted, text, texts } from "./redis-values.ts";
+import { fieldName, integer, millis, some, sorted, text, texts } from "./redis-values.ts";
 import { Subscriptions, type TopicCallback } from "./subscriptions.ts";
 
 const SETTINGS: readonly (keyof PresenceSettings)[] = [
@@ -27,6 +28,8 @@ const SETTINGS: readonly (keyof PresenceSettings)[] = [
   "roster",
   "onError",
 ];
+
+const REDIS_REFUSES: ReadonlySet<unknown> = new Set(["WRONG_TYPE", "INVALID_ARGUMENT"]);
 
 /**
  * Give it to a Colyseus server instead of a `RedisPresence`: `new Server({ presence: new PresentlyPresence(…) })`.
@@ -40,6 +43,8 @@ const SETTINGS: readonly (keyof PresenceSettings)[] = [
 export class PresentlyPresence {
   /** Who listens in this process; `listenerCount(topic)` says how many. */
   readonly subscriptions: Subscriptions;
+  /** Players whom this process holds up while a room for them is created; the driver's. */
+  readonly joinQueue: JoinQueue;
   // Fields that are private to the compiler only: a derived object has to find them on its prototype.
   private readonly settings: PresenceSettings;
   private readonly boundKeys: ReadonlySet<string>;
@@ -53,7 +58,7 @@ export class PresentlyPresence {
   /**
    * @param node nothing: this process stands alone. A `PresentlyNode`: it is used, and stays yours to stop. Options of a
    *   node: it is started, and stopped by `shutdown`; until it runs, calls wait.
-   * @throws {InvalidArgumentError} @throws {ConfigurationError} for key space options that cannot be used
+   * @throws {InvalidArgumentError} for key space options that cannot be used
    */
   constructor(node?: PresenceNode, settings: PresenceSettings = {}, carry = () => carrierOf(node)) {
     checkOptions(settings, SETTINGS, "settings.");
@@ -65,6 +70,7 @@ export class PresentlyPresence {
       stringsIn("settings.boundKeys", settings.boundKeys ?? PRESENCE_DEFAULTS.boundKeys),
     );
     this.subscriptions = new Subscriptions((error) => this.failed(error));
+    this.joinQueue = new JoinQueue(this.subscriptions);
     this.state = { ground: undefined, closing: undefined };
     // Last, when nothing can be wrong any more: it may start a node.
     const carrier = carry();
@@ -130,7 +136,10 @@ export class PresentlyPresence {
   private async listen(topic: string, callback: TopicCallback): Promise<this> {
     checkFunction("callback", callback);
     // Before anything is waited for: who unsubscribes at once has to find it.
-    if (this.state.closing === undefined) this.subscriptions.add(text(topic), callback);
+    if (this.state.closing === undefined) {
+      this.joinQueue.attend(text(topic));
+      this.subscriptions.add(text(topic), callback);
+    }
     await this.started;
     await this.state.ground?.pubSub.effective(text(topic));
     return this;
@@ -182,28 +191,28 @@ export class PresentlyPresence {
    * Removes the key. Whole: everywhere within milliseconds. Partition: it removes what this side has seen. After: what
    * the other side wrote meanwhile survives; what was removed does not come back.
    */
-  async del(key: string): Promise<null> {
-    return await this.runQuietly(({ keyspace }) => keyspace.delete(key));
+  del(key: string): Promise<null> {
+    return this.runQuietly(({ keyspace }) => keyspace.delete(key));
   }
 
   /**
    * Lets the key, of any type, expire. Whole: all processes lose it at the same time, give or take a message. Partition:
    * each side by its own clock. After: as the later of two `expire` says; a `set` that was not seen survives.
    */
-  async expire(key: string, seconds: number): Promise<null> {
-    return await this.runQuietly(({ keyspace }) => keyspace.expire(key, millis(seconds)));
+  expire(key: string, seconds: number): Promise<null> {
+    return this.runQuietly(({ keyspace }) => keyspace.expire(key, millis(seconds)));
   }
 
   // Strings: the last writer wins.
 
   /** Sets a text and cancels expiry. Whole: seen everywhere within milliseconds, here at once. Partition: each side its own. After: the later one wins. */
-  async set(key: string, value: string): Promise<null> {
-    return await this.runQuietly(({ keyspace }) => keyspace.setText(key, text(value), this.boundTo(key)));
+  set(key: string, value: string): Promise<null> {
+    return this.runQuietly(({ keyspace }) => keyspace.setText(key, text(value), this.boundTo(key)));
   }
 
   /** As `set`, and the key expires after so many seconds: see `expire`. */
-  async setex(key: string, value: string, seconds: number): Promise<null> {
-    return await this.runQuietly(({ keyspace }) => {
+  setex(key: string, value: string, seconds: number): Promise<null> {
+    return this.runQuietly(({ keyspace }) => {
       const ttlMs = millis(seconds);
       if (!(ttlMs > 0)) throw new InvalidArgumentError("seconds", "must be a positive number");
       keyspace.setText(key, text(value), { ...this.boundTo(key), ttlMs });
@@ -218,8 +227,8 @@ export class PresentlyPresence {
   // Sets: an add wins over a concurrent remove.
 
   /** Adds a member, or each of an array. Whole: everywhere within milliseconds. Partition: each side its own. After: the union; an add wins over a remove that has not seen it. */
-  async sadd(key: string, value: unknown): Promise<null> {
-    return await this.runQuietly(({ keyspace }) => keyspace.addMembers(key, texts(value), this.boundTo(key)));
+  sadd(key: string, value: unknown): Promise<null> {
+    return this.runQuietly(({ keyspace }) => keyspace.addMembers(key, texts(value), this.boundTo(key)));
   }
 
   /** The members, integers in order. Guarantees as of `sadd`. @throws {WrongTypeError} */
@@ -247,6 +256,8 @@ export class PresentlyPresence {
     return await this.run(({ keyspace }) => {
       const [first, ...others] = keys;
       if (first === undefined) throw new InvalidArgumentError("keys", "must be at least one");
+      // Of all, whatever the first ones hold: a wrong type is an error even where the answer is clear.
+      for (const key of keys) keyspace.hasMember(key, "");
       return sorted(
         keyspace.members(first).filter((member) => others.every((key) => keyspace.hasMember(key, member))),
       );
@@ -275,7 +286,7 @@ export class PresentlyPresence {
    * @throws {NotAnIntegerError} @throws {WrongTypeError}
    */
   async hincrby(key: string, field: string, value: number): Promise<number> {
-    return await this.run(({ keyspace }) => keyspace.incrementField(key, fieldName(field), value));
+    return await this.run(({ keyspace }) => keyspace.incrementField(key, fieldName(field), integer(value)));
   }
 
   /**
@@ -289,13 +300,13 @@ export class PresentlyPresence {
   async hincrbyex(key: string, field: string, value: number, expireInSeconds: number): Promise<number> {
     try {
       return await this.run(({ keyspace }) =>
-        keyspace.gate(key, fieldName(field), value, millis(expireInSeconds)),
+        keyspace.gate(key, fieldName(field), integer(value), millis(expireInSeconds)),
       );
     } catch (error) {
       // Its callers hold players up until it answers, and fields come from clients: a second room is the lesser evil.
       if ((error as { code?: unknown }).code !== "LIMIT_REACHED") throw error;
       this.failed(error);
-      return value;
+      return integer(value);
     }
   }
 
@@ -309,9 +320,19 @@ export class PresentlyPresence {
     return await this.run(({ keyspace }) => Object.fromEntries(keyspace.fields(key)));
   }
 
-  /** Removes a field as far as it is seen here; answers whether it was there. A write that is newer stays. Guarantees as of `hset`. @throws {WrongTypeError} */
+  /**
+   * Removes a field as far as it is seen here; answers whether it was there. A write that is newer stays. Guarantees as of `hset`. What stands for
+   * another process that is seen to be up (`boundKeys`) is only hidden, and only here, until that process answers.
+   *
+   * @throws {WrongTypeError}
+   */
   async hdel(key: string, field: string): Promise<boolean> {
-    return await this.run(({ keyspace }) => keyspace.deleteField(key, fieldName(field)));
+    return await this.run(({ keyspace }) => {
+      const name = fieldName(field);
+      // A health check that failed here is no reason to take from others the process that they can reach.
+      if (this.boundKeys.has(key) && keyspace.doubt(key, name)) return true;
+      return keyspace.deleteField(key, name);
+    });
   }
 
   /** How many fields there are, as seen here. Guarantees as of `hset`. @throws {WrongTypeError} */
@@ -398,6 +419,11 @@ export class PresentlyPresence {
     return this.state.closing;
   }
 
+  /** Tells `onError` of what nobody may look at: for the driver, whose calls core does not wait for. */
+  report(error: unknown): void {
+    this.failed(error);
+  }
+
   private open({ messenger, node, end }: Carrier): Ground {
     const { keyspace: options } = this.settings;
     const { messageBytesMax } = { ...PRESENCE_DEFAULTS, ...this.settings };
@@ -424,6 +450,7 @@ export class PresentlyPresence {
   }
 
   private async close(): Promise<void> {
+    this.joinQueue.close();
     this.subscriptions.clear();
     try {
       const { keyspace, pubSub, end } = this.state.ground ?? (await this.opening);
@@ -442,14 +469,17 @@ export class PresentlyPresence {
     return await work(this.state.ground ?? (await this.opening));
   }
 
-  /** As Redis' client: what cannot be done is the result, and no rejection, where callers seldom look at results. */
-  private async runQuietly(work: (ground: Ground) => unknown): Promise<null> {
-    try {
-      await this.run(work);
-      return null;
-    } catch (error) {
+  /**
+   * As `RedisPresence`: what Redis itself refuses (a wrong type, a wrong time to live) is the result. Whatever else is not
+   * done rejects: a write that is lost must not look like one that is there. Both are told of.
+   */
+  private runQuietly(work: (ground: Ground) => unknown): Promise<null> {
+    const outcome = this.reported(this.run(work).then(() => null));
+    const settled = outcome.catch((error) => {
+      if (!REDIS_REFUSES.has((error as { code?: unknown }).code)) throw error;
       return error as null;
-    }
+    });
+    return handled(settled);
   }
 
   /** A promise that need not be looked at, as core does not: what is wrong is told of here, and to whoever does look. */
@@ -462,6 +492,7 @@ export class PresentlyPresence {
     return { bound: this.boundKeys.has(key) };
   }
 
+  /** Tells `onError`, or warns. */
   private failed(error: unknown): void {
     const { onError = warn } = this.settings;
     callListener(onError, error, warn);

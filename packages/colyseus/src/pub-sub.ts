@@ -1,7 +1,6 @@
 /** Publish and subscribe over the broadcasts of a node: a message goes to the nodes where somebody listens to its topic. */
-import type { Messenger } from "@presently/keyspace";
+import { Assemblies, cut, type Messenger } from "@presently/keyspace";
 import { type BroadcastOptions, LimitError, type ReplicaId, type TopicSubscription } from "presently";
-import { Assemblies, cut } from "./fragments.ts";
 import { matchesGlob } from "./glob.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 

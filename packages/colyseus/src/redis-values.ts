@@ -29,6 +29,12 @@ export function some(values: readonly unknown[]): string[] {
   return values.map(text);
 }
 
+/** What Redis reads as an integer, a text included; not a number if it is none, which the key space refuses. */
+export function integer(value: unknown): number {
+  const given = text(value);
+  return /^(0|-?[1-9]\d*)$/.test(given) ? Number(given) : Number.NaN;
+}
+
 /** Of seconds, which may be a text or a fraction. */
 export function millis(seconds: number): number {
   if (typeof seconds !== "number" && typeof seconds !== "string")

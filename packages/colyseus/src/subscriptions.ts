@@ -15,6 +15,8 @@ export interface TopicsListener {
 export class Subscriptions {
   private readonly callbacks = new Map<string, TopicCallback[]>();
   private readonly failed: (error: unknown, topic: string) => void;
+  /** Our own, which `remove` without a callback leaves in place. */
+  private readonly kept = new WeakSet<TopicCallback>();
   private listener: TopicsListener | undefined = undefined;
 
   /** `failed` is told what a callback threw; the others are still told of the message. */
@@ -39,6 +41,14 @@ export class Subscriptions {
     this.listener?.added(topic);
   }
 
+  /** Adds a callback of our own; returns what removes it, and nothing else does but `clear`. */
+  keep(topic: string, listener: (message: unknown) => void): () => void {
+    const callback: TopicCallback = (message: unknown) => listener(message);
+    this.kept.add(callback);
+    this.add(topic, callback);
+    return () => this.remove(topic, callback);
+  }
+
   /** Removes the callback that was added last, or all of the topic if none is named. */
   remove(topic: string, callback?: TopicCallback): void {
     const callbacks = this.callbacks.get(topic);
@@ -47,13 +57,20 @@ export class Subscriptions {
       const index = callbacks.lastIndexOf(callback);
       if (index >= 0) callbacks.splice(index, 1);
     }
-    if (callback !== undefined && callbacks.length > 0) return;
+    const left = callback === undefined ? callbacks.filter((added) => this.kept.has(added)) : callbacks;
+    if (left.length > 0) {
+      this.callbacks.set(topic, left);
+      return;
+    }
     this.callbacks.delete(topic);
     this.listener?.removed(topic);
   }
 
   clear(): void {
-    for (const topic of this.topics()) this.remove(topic);
+    for (const topic of this.topics()) {
+      this.callbacks.delete(topic);
+      this.listener?.removed(topic);
+    }
   }
 
   /** How many callbacks a topic has; Colyseus' own tests ask for it. */

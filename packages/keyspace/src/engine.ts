@@ -1,10 +1,12 @@
 /** What moves a key space: the store, its replication and its owners put together, and the timers that drive them. */
 import { nameOf, replicaId } from "@presently/crdt";
-import { ClosedError } from "presently";
+import { ClosedError, PresentlyError } from "presently";
 import { callListener } from "presently/drop-in";
 import { machineClock } from "./alone.ts";
 import { Confirmations } from "./confirmations.ts";
+import { Doubts } from "./doubts.ts";
 import type { KeyChange } from "./key-table.ts";
+import { LargeMessages } from "./large-messages.ts";
 import type { KeyspaceClock, Messenger } from "./messenger.ts";
 import { type KeyspaceOptions, type KeyspaceSettings, resolveKeyspaceOptions } from "./options.ts";
 import type { OwnedOperation, OwnedResult } from "./owned-operation.ts";
@@ -37,11 +39,17 @@ export class Engine {
   readonly participant: Participant;
   readonly waiting: WaitingPops;
   readonly listeners = new Set<(change: KeyChange) => void>();
+  /** Writes that a bound has refused here. */
+  refusals = 0;
   private readonly clock: KeyspaceClock;
   private readonly ownership: Ownership;
   private readonly confirmations: Confirmations;
   private readonly calls: OwnerCalls;
   private readonly failed: (error: unknown) => void;
+  /** Told when what stands for processes may show or hide. */
+  readonly visibilityListeners = new Set<() => void>();
+  private readonly doubts: Doubts;
+  private visibility = 0;
   private cancelFlush: (() => void) | undefined;
   private cancelExpiry: () => void = () => undefined;
   private expiryAtMs = Number.POSITIVE_INFINITY;
@@ -64,13 +72,17 @@ export class Engine {
       Math.floor(clock.wallMs()) * 1_000 + Math.floor(clock.random() * 1_000),
     );
     this.store = new KeyStore(origin, settings, {
-      isAlive: (replica) => this.ownership.isOriginUp(replica),
+      isAlive: (replica) => this.ownership.isOriginShown(replica),
       purgeRank: (key) => Math.max(this.ownership.ranked(key).indexOf(messenger.replica), 0),
       changed: (change) => this.tell(change),
       flush: () => this.replication.flush(),
     });
     this.store.advance(clock.now(), clock.wallMs());
-    const parts = { store: this.store, messenger, channel, clock, ownership: this.ownership };
+    const { valueBytesMax, frameBytesTarget } = settings;
+    // A control character takes six in JSON.
+    const lengthMax = 6 * valueBytesMax + 2 * frameBytesTarget;
+    const messages = new LargeMessages({ messenger, channel, clock, lengthMax });
+    const parts = { store: this.store, messenger, messages, channel, clock, ownership: this.ownership };
     this.replication = new Replication({
       ...parts,
       counts: (replica) => replica === this.store.set.replica || this.ownership.isOriginUp(replica),
@@ -91,11 +103,18 @@ export class Engine {
       pop: async (key) =>
         (await this.call({ type: "pop", key, end: "tail" }, settings.ownerWaitMs)) as string | null,
     });
+    this.doubts = new Doubts({
+      clock,
+      ownership: this.ownership,
+      ask: (host) =>
+        messages.request(host, ["confirm", this.store.set.replica, 0], settings.confirmTimeoutMs),
+      changed: () => this.replicasChanged(),
+    });
     this.participant = new Participant({
       ...bound,
       calls: this.calls,
       touched: () => this.touched(),
-      replicasChanged: () => this.waiting.wake(),
+      replicasChanged: () => this.replicasChanged(),
       failed,
     });
   }
@@ -137,6 +156,7 @@ export class Engine {
 
   private async end(): Promise<void> {
     this.waiting.close();
+    this.doubts.close();
     this.cancelFlush?.();
     this.cancelExpiry();
     this.store.advance(this.clock.now(), this.clock.wallMs());
@@ -146,10 +166,15 @@ export class Engine {
   /** Has the owner of its key carry out an operation. */
   async call(operation: OwnedOperation, waitMs: number): Promise<OwnedResult> {
     this.assertOpen();
-    this.store.checkKey(operation.key);
-    const result = await this.calls.call(operation, waitMs);
-    this.touched();
-    return result;
+    try {
+      this.store.check(operation.key, operation.type === "push" ? operation.values : []);
+      return await this.calls.call(operation, waitMs);
+    } catch (error) {
+      this.countRefusal(error);
+      throw error;
+    } finally {
+      this.touched();
+    }
   }
 
   /** The store, as of now. */
@@ -161,14 +186,37 @@ export class Engine {
   /** Writes to the store, as of now. @throws {ClosedError} after `stop` */
   write<T>(work: (store: KeyStore) => T): T {
     this.assertOpen();
-    const result = work(this.read());
-    this.touched();
-    return result;
+    try {
+      return work(this.read());
+    } catch (error) {
+      this.countRefusal(error);
+      throw error;
+    } finally {
+      this.touched();
+    }
+  }
+
+  private countRefusal(error: unknown): void {
+    if (error instanceof PresentlyError && error.code === "LIMIT_REACHED") this.refusals++;
   }
 
   /** @throws {ClosedError} after `stop` */
   assertOpen(): void {
     if (this.stopping !== undefined) throw new ClosedError("this key space");
+  }
+
+  /** As `Keyspace.doubt`. */
+  doubt(key: string, field: string): boolean {
+    this.assertOpen();
+    const placed = this.read().read(key, "hash")?.fields.get(field)?.register(this.store.isAlive);
+    return placed?.item.bound === true && this.doubts.begin(placed.origin);
+  }
+
+  private replicasChanged(): void {
+    this.waiting.wake();
+    if (this.visibility === this.ownership.version) return;
+    this.visibility = this.ownership.version;
+    for (const listener of this.visibilityListeners) callListener(listener, undefined, this.failed);
   }
 
   /** Local events may wait to be pushed, and the next deadline may be nearer. */

@@ -1,6 +1,7 @@
 export { aloneMessenger, machineClock } from "./alone.ts";
 export type { ConfirmOptions, KeyspaceEnvironment } from "./engine.ts";
 export { NotAnIntegerError, OwnerUnreachableError, UnconfirmedError, WrongTypeError } from "./errors.ts";
+export { Assemblies, cut } from "./fragments.ts";
 export type { Item, ItemKind } from "./item.ts";
 export type { KeyType } from "./key-state.ts";
 export type { KeyChange } from "./key-table.ts";

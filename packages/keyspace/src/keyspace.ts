@@ -34,7 +34,7 @@ export class Keyspace {
    * Begins at once: what is written before the others are reached spreads later.
    *
    * @param messenger a `PresentlyNode`, or `aloneMessenger()`; one key space of one name on each
-   * @throws {InvalidArgumentError} @throws {ConfigurationError} for options that cannot be used
+   * @throws {InvalidArgumentError} for options that cannot be used
    */
   constructor(messenger: Messenger, options: KeyspaceOptions = {}, environment: KeyspaceEnvironment = {}) {
     checkObject("messenger", messenger, ["broadcast", "onBroadcast", "request", "whenReady"]);
@@ -51,6 +51,11 @@ export class Keyspace {
   /** How many keys there are, and about how many bytes they take: what `keysMax` and `bytesMax` bound. */
   get size(): { readonly keys: number; readonly bytes: number } {
     return { keys: this.engine.store.table.size, bytes: this.engine.store.table.bytes };
+  }
+
+  /** How many writes a bound has refused here, each with a `LimitError`: for your metrics. */
+  get refusals(): number {
+    return this.engine.refusals;
   }
 
   /** A hash of the whole state: equal at two replicas that hold the same. Cost: O(replicas). */
@@ -186,7 +191,7 @@ export class Keyspace {
   /**
    * Adds to the integer in a field and lets the whole key expire after `ttlMs`: for locks of which the first caller is
    * told 1. Where the owner cannot be asked within `gateWaitMs` it counts here, so that nobody is held up for ever: two
-   * may then be first. A field that is back at 0 is gone.
+   * may then be first. Names of fields are gone with the key.
    */
   async gate(key: string, field: string, by: number, ttlMs: number): Promise<number> {
     const operation = { type: "gate", key, field, by, ttlMs } as const;
@@ -207,8 +212,9 @@ export class Keyspace {
    */
   async push(key: string, end: lists.ListEnd, values: readonly string[]): Promise<number> {
     checkEnd(end);
-    this.engine.store.check(key, stringsIn("values", values));
-    return (await this.engine.call({ type: "push", key, end, values }, this.settings.ownerWaitMs)) as number;
+    const texts = stringsIn("values", values);
+    const operation = { type: "push", key, end, values: texts } as const;
+    return (await this.engine.call(operation, this.settings.ownerWaitMs)) as number;
   }
 
   /**
@@ -222,12 +228,19 @@ export class Keyspace {
     return (await this.engine.call({ type: "pop", key, end }, this.settings.ownerWaitMs)) as string | null;
   }
 
-  /** Takes the last text of the first of the lists that has one, as soon as one has; null after `timeoutMs`. */
+  /**
+   * Takes the last text of the first of the lists that has one, as soon as one has; null after `timeoutMs`.
+   *
+   * @throws {WrongTypeError} for a key that holds something else, if no list before it has a text
+   */
   async popWaiting(keys: readonly string[], timeoutMs: number): Promise<readonly [string, string] | null> {
     this.engine.assertOpen();
     if (typeof timeoutMs !== "number" || !(timeoutMs >= 0))
       throw new InvalidArgumentError("timeoutMs", "must be 0 or a positive number");
-    return await this.engine.waiting.wait(stringsIn("keys", keys), timeoutMs);
+    const names = stringsIn("keys", keys);
+    const store = this.engine.read();
+    for (const key of names) if (store.read(key, "list") !== undefined) break;
+    return await this.engine.waiting.wait(names, timeoutMs);
   }
 
   /** The elements of a list from first to last, as they are seen here. */
@@ -242,6 +255,25 @@ export class Keyspace {
   }
 
   // Beyond single keys.
+
+  /**
+   * Hides at this node what stands for the process that wrote a bound field, until that process answers us: for whoever
+   * has asked it something in vain. Others, who may reach it, still see it. Returns false, and does nothing, where there is
+   * no such field, or its process is this one or is not seen to be up.
+   */
+  doubt(key: string, field: string): boolean {
+    checkString("key", key);
+    checkString("field", field);
+    return this.engine.doubt(key, field);
+  }
+
+  /** Calls `listener` when what stands for processes may have come to show or to hide, without a write. Returns what ends it. */
+  watchProcesses(listener: () => void): () => void {
+    checkFunction("listener", listener);
+    const own = () => listener();
+    this.engine.visibilityListeners.add(own);
+    return () => this.engine.visibilityListeners.delete(own);
+  }
 
   /** Tells `listener` of every change of an entry, made here or elsewhere, while it is made; it must not write. Returns what ends it. */
   watch(listener: (change: KeyChange) => void): () => void {

@@ -1,6 +1,6 @@
 /** What a key space is configured with, and its defaults. */
 
-import { ConfigurationError, InvalidArgumentError } from "presently";
+import { InvalidArgumentError } from "presently";
 import { checkOptions } from "presently/drop-in";
 
 /** Durations in milliseconds, sizes in UTF-8 bytes. Every replica should be given the same. */
@@ -13,7 +13,7 @@ export interface KeyspaceOptions {
   readonly bytesMax?: number;
   /** Length of a key; default 1,024. */
   readonly keyBytesMax?: number;
-  /** Bytes of what one call writes: a value, a field and its value, all values of a push; default 32 KiB. */
+  /** Bytes of what one call writes: a value, a field and its value, all values of a push; default 1 MiB. Large ones travel in parts. */
   readonly valueBytesMax?: number;
   /** Elements of one list; default 10,000. */
   readonly listLengthMax?: number;
@@ -46,7 +46,7 @@ export const KEYSPACE_DEFAULTS: KeyspaceSettings = {
   keysMax: 100_000,
   bytesMax: 64 * 1_024 * 1_024,
   keyBytesMax: 1_024,
-  valueBytesMax: 32_768,
+  valueBytesMax: 1_048_576,
   listLengthMax: 10_000,
   antiEntropyIntervalMs: 1_000,
   frameBytesTarget: 49_152,
@@ -63,7 +63,6 @@ export const KEYSPACE_DEFAULTS: KeyspaceSettings = {
  * Fills in the defaults.
  *
  * @throws {InvalidArgumentError} for an option that is unknown or no positive number
- * @throws {ConfigurationError} when a value and its key would not fit into a message
  */
 export function resolveKeyspaceOptions(options: KeyspaceOptions = {}): KeyspaceSettings {
   checkOptions(options, KEYSPACE_DEFAULTS);
@@ -80,10 +79,5 @@ export function resolveKeyspaceOptions(options: KeyspaceOptions = {}): KeyspaceS
   const settings = { ...KEYSPACE_DEFAULTS };
   for (const [option, value] of Object.entries(given))
     if (value !== undefined) (settings as Record<string, unknown>)[option] = value;
-  const { keyBytesMax, valueBytesMax, frameBytesTarget } = settings;
-  if (keyBytesMax + valueBytesMax >= frameBytesTarget)
-    throw new ConfigurationError(
-      `keyBytesMax ${keyBytesMax} and valueBytesMax ${valueBytesMax} must together be smaller than frameBytesTarget ${frameBytesTarget}`,
-    );
   return settings;
 }

@@ -1,6 +1,6 @@
 /** Operations that one replica at a time carries out for a key, because of what they return. */
 import { InvalidArgumentError, PresentlyError } from "presently";
-import { deleteField, incrementField } from "./hashes.ts";
+import { incrementField } from "./hashes.ts";
 import { type ListEnd, popElement, pushElements } from "./lists.ts";
 import type { KeyStore } from "./store.ts";
 import { increment } from "./strings.ts";
@@ -33,10 +33,9 @@ export function execute(store: KeyStore, operation: OwnedOperation): OwnedResult
   return passGate(store, key, field, by, ttlMs);
 }
 
-/** Counts in a field of a key that expires. A field that is back at 0 is removed: names come from clients, and would pile up. */
+/** Counts in a field of a key that expires. */
 export function passGate(store: KeyStore, key: string, field: string, by: number, ttlMs: number): number {
   const sum = incrementField(store, key, field, by);
-  if (sum === 0) deleteField(store, key, field);
   store.expire(key, ttlMs);
   return sum;
 }

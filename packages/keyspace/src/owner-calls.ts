@@ -2,6 +2,7 @@
 import { PresentlyError, type ReplicaId } from "presently";
 import type { Confirmations } from "./confirmations.ts";
 import { OwnerUnreachableError, UnconfirmedError } from "./errors.ts";
+import type { LargeMessages } from "./large-messages.ts";
 import type { KeyspaceClock, Messenger } from "./messenger.ts";
 import {
   decodeOperation,
@@ -25,7 +26,7 @@ const RETRY_MS = 20;
 export interface OwnerCallsPort {
   readonly store: KeyStore;
   readonly messenger: Messenger;
-  readonly channel: string;
+  readonly messages: LargeMessages;
   readonly clock: KeyspaceClock;
   readonly ownership: Ownership;
   readonly replication: Replication;
@@ -78,7 +79,7 @@ export class OwnerCalls {
     operation: OwnedOperation,
     untilMs: number,
   ): Promise<OwnerReply | undefined> {
-    const { messenger, channel, clock, replication, ownership, store } = this.port;
+    const { messages, clock, replication, ownership, store } = this.port;
     // What was written here before has to be seen by the owner: it goes ahead, and the owner asks for what did not come.
     const written = replication.flush();
     // An owner that cannot be reached directly is asked through somebody who can perhaps reach it.
@@ -95,7 +96,7 @@ export class OwnerCalls {
           store.set.replica,
           written,
         ];
-        const reply = decodeReply(await messenger.request(peer, channel, payload, { timeoutMs }));
+        const reply = decodeReply(await messages.request(peer, payload, timeoutMs));
         if (reply.type === "done") {
           const left = Math.max(untilMs - clock.now(), 1);
           await Promise.race([
@@ -116,14 +117,12 @@ export class OwnerCalls {
   async answer(parts: readonly unknown[], from: ReplicaId): Promise<unknown> {
     const [id, encoded, forwardTo, origin, written] = parts;
     const operation = decodeOperation(encoded);
-    const { messenger, channel, ownership, store } = this.port;
+    const { messenger, messages, ownership, store } = this.port;
     if (typeof forwardTo === "string" && forwardTo !== messenger.replica) {
       if (!ownership.isLinked(forwardTo as ReplicaId)) return encodeReply({ type: "refused" });
       const payload = ["call", id, encoded, null, origin, written];
       return list(
-        await messenger.request(forwardTo as ReplicaId, channel, payload, {
-          timeoutMs: store.settings.ownerWaitMs,
-        }),
+        await messages.request(forwardTo as ReplicaId, payload, store.settings.ownerWaitMs),
         "reply",
       );
     }

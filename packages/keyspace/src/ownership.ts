@@ -22,6 +22,10 @@ export class Ownership {
   /** The origin of the entries that each replica writes, where it has said so. */
   private readonly origins = new Map<ReplicaId, ReplicaId>();
   private readonly hosts = new Map<ReplicaId, ReplicaId>();
+  /** Origins whose processes do not answer here, although they are seen to be up. */
+  private readonly doubted = new Set<ReplicaId>();
+  /** Grows when what stands for processes may show or hide. */
+  version = 0;
 
   constructor(self: () => ReplicaId) {
     this.self = self;
@@ -30,15 +34,18 @@ export class Ownership {
   /** What is now believed of a replica. */
   see(view: ReplicaView): void {
     if (view.status === "self") return;
+    const wasUp = this.isUp(view.replica);
     if (view.status === "gone") {
       this.views.delete(view.replica);
       this.participants.delete(view.replica);
       this.origins.delete(view.replica);
     } else this.views.set(view.replica, view);
+    if (this.isUp(view.replica) !== wasUp) this.version++;
   }
 
   /** What a replica has said of itself. */
   hear(replica: ReplicaId, participation: Participation, origin: ReplicaId): void {
+    if (this.origins.get(replica) !== origin) this.version++;
     this.participants.set(replica, participation);
     this.origins.set(replica, origin);
     this.hosts.set(origin, replica);
@@ -100,6 +107,25 @@ export class Ownership {
     for (const replica of this.views.keys())
       if (nameOf(replica) === name && this.isUp(replica) && !this.origins.has(replica)) return true;
     return false;
+  }
+
+  /** Whether what stands for an origin's process shows here. */
+  isOriginShown(origin: ReplicaId): boolean {
+    return !this.doubted.has(origin) && this.isOriginUp(origin);
+  }
+
+  /** The replica that writes under an origin, where it has said so. */
+  hostOf(origin: ReplicaId): ReplicaId | undefined {
+    return this.hosts.get(origin);
+  }
+
+  /** Hides, or shows again, what stands for an origin's process; returns false if that changes nothing. */
+  doubt(origin: ReplicaId, isDoubted: boolean): boolean {
+    if (this.doubted.has(origin) === isDoubted) return false;
+    if (isDoubted) this.doubted.add(origin);
+    else this.doubted.delete(origin);
+    this.version++;
+    return true;
   }
 
   /** Whether an origin's process is gone for good: it is neither up nor only hidden. */

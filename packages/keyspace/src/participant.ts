@@ -4,6 +4,7 @@
  */
 import type { ReplicaId } from "presently";
 import type { Confirmations } from "./confirmations.ts";
+import type { LargeMessages } from "./large-messages.ts";
 import type { KeyspaceClock, Messenger } from "./messenger.ts";
 import type { OwnerCalls } from "./owner-calls.ts";
 import type { Ownership, Participation } from "./ownership.ts";
@@ -17,6 +18,7 @@ const BOUND_GRACE_MS = 60_000;
 export interface ParticipantPort {
   readonly store: KeyStore;
   readonly messenger: Messenger;
+  readonly messages: LargeMessages;
   readonly channel: string;
   readonly clock: KeyspaceClock;
   readonly ownership: Ownership;
@@ -41,16 +43,19 @@ export class Participant {
 
   constructor(port: ParticipantPort) {
     this.port = port;
-    const { messenger, channel, ownership } = port;
+    const { messenger, messages, channel, ownership } = port;
     for (const view of messenger.cluster()) ownership.see(view);
     this.endings.push(
       messenger.onBroadcast(channel, (payload, from) => {
-        if (from !== messenger.replica) this.guarded(() => this.hear(payload, from));
+        if (from !== messenger.replica) this.guarded(() => this.hearWhole(payload, from));
       }),
       messenger.onMessage(channel, (payload, from) => this.guarded(() => this.hear(payload, from))),
-      messenger.onRequest(channel, (payload, from) => this.answer(payload, from)),
+      messenger.onRequest(channel, (payload, from) =>
+        messages.answer(payload, from, (whole) => this.answer(whole, from)),
+      ),
       messenger.onReplica((view) => {
         ownership.see(view);
+        if (view.status === "gone") messages.drop(view.replica);
         if (view.linked) messenger.send(view.replica, channel, this.digest());
         port.replicasChanged();
       }),
@@ -130,6 +135,11 @@ export class Participant {
   private digest(): unknown[] {
     const { replication, ownership, store } = this.port;
     return ["digest", ownership.own, store.set.replica, replication.hash()];
+  }
+
+  private hearWhole(payload: unknown, from: ReplicaId): void {
+    const whole = this.port.messages.received(payload, from);
+    if (whole !== undefined) this.hear(whole, from);
   }
 
   private hear(payload: unknown, from: ReplicaId): void {

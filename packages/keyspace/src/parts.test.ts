@@ -112,7 +112,6 @@ describe("the options", () => {
     [{ bytesMax: Number.NaN }, "bytesMax"],
     [{ name: "not valid!" }, "name"],
     [{ keyMax: 1 }, "keyMax"],
-    [{ valueBytesMax: 60_000 }, "frameBytesTarget"],
   ])("%j is refused by name", (options, named) => {
     expect(() => resolveKeyspaceOptions(options as KeyspaceOptions)).toThrow(named);
   });

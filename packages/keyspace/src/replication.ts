@@ -8,7 +8,8 @@
 import { type Delta, seedOf } from "@presently/crdt";
 import type { ReplicaId } from "presently";
 import { bytesOf, type Item } from "./item.ts";
-import type { KeyspaceClock, Messenger } from "./messenger.ts";
+import type { LargeMessages } from "./large-messages.ts";
+import type { KeyspaceClock } from "./messenger.ts";
 import { pagesOf, StateAssembly } from "./state-pages.ts";
 import type { KeyStore } from "./store.ts";
 import {
@@ -31,8 +32,7 @@ const HANDED_OUT_MAX = 16;
 
 export interface ReplicationPort {
   readonly store: KeyStore;
-  readonly messenger: Messenger;
-  readonly channel: string;
+  readonly messages: LargeMessages;
   readonly clock: KeyspaceClock;
   /** Whether an origin without entries still counts in the hash of the state: not once it is gone. */
   readonly counts: (origin: ReplicaId) => boolean;
@@ -55,10 +55,10 @@ export class Replication {
 
   /** Pushes the local events that wait; answers the number of the last one. */
   flush(): number {
-    const { store, messenger, channel, clock } = this.port;
+    const { store, messages, clock } = this.port;
     const delta = store.set.takeDelta();
     store.flushed();
-    if (delta !== undefined) messenger.broadcast(channel, ["delta", encodeDelta(delta, clock.now())]);
+    if (delta !== undefined) messages.broadcast(["delta", encodeDelta(delta, clock.now())]);
     return store.set.vectorOf(store.set.replica);
   }
 
@@ -207,8 +207,8 @@ export class Replication {
   }
 
   private ask(peer: ReplicaId, payload: unknown): Promise<unknown> {
-    const { messenger, channel, store } = this.port;
-    return messenger.request(peer, channel, payload, { timeoutMs: store.settings.confirmTimeoutMs });
+    const { messages, store } = this.port;
+    return messages.request(peer, payload, store.settings.confirmTimeoutMs);
   }
 
   private advance(): void {

@@ -2,7 +2,7 @@
 import type { ReplicaId } from "presently";
 
 /** Code units of a part; at three bytes for each it stays below the 64 KiB that a node takes by default. */
-const PART_LENGTH = 16_000;
+export const PART_LENGTH = 16_000;
 
 /** Cuts a text into parts, never between the two halves of a character. */
 export function cut(text: string): string[] {
