@@ -1,5 +1,5 @@
 /** Forgetting a replica on all nodes at once. */
-import type { ReplicaId, ReplicaReport } from "@presently/replica";
+import type { Answers, ReplicaId, ReplicaReport } from "@presently/replica";
 
 /** Reserved for nodes among themselves: the replica's id is the payload, and whether it was known the answer. */
 export const EVICTION_CHANNEL = "presently/evict";
@@ -16,24 +16,18 @@ export interface Eviction {
  * Asks every node that counts to forget a replica, and waits for the answers.
  *
  * @param evict how this node forgets
- * @param ask   how another one is asked; rejects if it does not answer
+ * @param askAll how others are asked
  */
 export async function evictEverywhere(
   replica: ReplicaId,
   cluster: readonly ReplicaReport[],
   evict: (replica: ReplicaId) => boolean,
-  ask: (to: ReplicaId) => Promise<unknown>,
+  askAll: (others: readonly ReplicaId[]) => Promise<Answers>,
 ): Promise<Eviction> {
   const [self, ...others] = cluster;
   const forgottenBy: ReplicaId[] = evict(replica) ? [self!.replica] : [];
-  const unanswered: ReplicaId[] = [];
-  const askOne = async ({ replica: to, linked }: ReplicaReport) => {
-    // One without a link answers nothing, and to wait for it would be in vain.
-    const known = linked ? await ask(to).catch(() => undefined) : undefined;
-    if (known === undefined) unanswered.push(to);
-    else if (known === true) forgottenBy.push(to);
-  };
   const counted = others.filter((other) => other.replica !== replica && other.status !== "down");
-  await Promise.all(counted.map(askOne));
-  return { forgottenBy: forgottenBy.sort(), unanswered: unanswered.sort() };
+  const { answers, unanswered } = await askAll(counted.map((other) => other.replica));
+  for (const [other, known] of answers) if (known === true) forgottenBy.push(other);
+  return { forgottenBy: forgottenBy.sort(), unanswered: [...unanswered.keys()].sort() };
 }

@@ -1,4 +1,5 @@
 export {
+  type Answers,
   type AnyMeta,
   type BroadcastOptions,
   type ByTopic,
@@ -16,6 +17,7 @@ export {
   type MetaInput,
   type MetaUpdate,
   NotTrackedError,
+  Packet,
   type People,
   type PeopleChange,
   type PeopleDiff,
@@ -67,6 +69,7 @@ export type { Eviction } from "./eviction.ts";
 export type { LinkReport } from "./http/served-node.ts";
 export type { Log, LogLevel } from "./logger.ts";
 export {
+  type AnswerOptions,
   type AnyNode,
   createNode,
   type PresentlyNode,

@@ -1,6 +1,8 @@
 /** A node: a replica, the mesh that links it with others, and the HTTP server that shows it. */
 import type { IncomingMessage, Server } from "node:http";
 import {
+  type Answer,
+  type Answers,
   type AnyMeta,
   type BroadcastOptions,
   ClosedError,
@@ -27,10 +29,12 @@ import {
   type ReplicaListener,
   type ReplicaOptions,
   type ReplicaReport,
+  type RequestError,
   reportRejection,
   type Session,
   type SessionOptions,
   type SyncProgress,
+  stringsIn,
   type TopicCount,
   type TopicSummary,
   type TopicsListener,
@@ -62,6 +66,12 @@ const DRAINED_HANDOFF_MS = 10_000;
 
 /** How long an answer to a request may take, unless the asker says otherwise. */
 const REQUEST_TIMEOUT_MS = 2_000;
+
+/** How long to wait for an answer. */
+export interface AnswerOptions {
+  /** Default 2,000. */
+  readonly timeoutMs?: number;
+}
 
 /** How to stop. */
 export interface StopOptions {
@@ -343,9 +353,9 @@ export class PresentlyNode<M extends object = Meta> implements ServedNode {
    * With `topics` it goes only to nodes that have subscribed to one of them on this channel, besides this one, and to those
    * of which that is not known yet, as their link has just opened or they subscribe to more topics than `interestsMax`.
    *
-   * @param payload JSON or bytes, taken by value; listeners get JSON frozen
+   * @param payload JSON, bytes or a `Packet`, taken by value; listeners get JSON frozen. Large bytes travel in parts
    * @throws {InvalidArgumentError} for a channel or payload that cannot be used
-   * @throws {LimitError} beyond `broadcastBytesMax`
+   * @throws {LimitError} for JSON beyond `broadcastBytesMax`, or raw bytes beyond `messageBytesMax`
    */
   broadcast(channel: string, payload: unknown, options?: BroadcastOptions): void {
     this.#endpoint.replica.broadcast(channel, payload, options);
@@ -375,6 +385,24 @@ export class PresentlyNode<M extends object = Meta> implements ServedNode {
     return this.#endpoint.replica.messenger.send(to, channel, payload);
   }
 
+  /**
+   * Sends a message as `send` does, and settles once the listeners of that replica have it. Throws (rejects) for bad
+   * arguments as `broadcast` does.
+   *
+   * @param options.timeoutMs how long that may take; default 2,000
+   * @throws {RequestError} when that is not known: as of `request`; the message may have arrived
+   */
+  async deliver(
+    to: ReplicaId,
+    channel: string,
+    payload: unknown,
+    options: AnswerOptions = {},
+  ): Promise<void> {
+    await settledAnswer((settled) =>
+      this.#endpoint.deliver(to, channel, payload, timeoutOf(options), settled),
+    );
+  }
+
   /** Calls `listener` with every message that was sent to this node on the channel, until the returned function is called. */
   onMessage(channel: string, listener: MessageListener): () => void {
     return this.#endpoint.replica.messenger.onMessage(channel, listener);
@@ -384,22 +412,39 @@ export class PresentlyNode<M extends object = Meta> implements ServedNode {
    * Asks one replica, this one's own id included, and settles with its answer. It is asked once: whether to ask again is
    * for the caller to know. Throws (rejects) for bad arguments as `broadcast` does.
    *
-   * @param options.timeoutMs how long the answer may take
-   * @throws {RequestError} `REQUEST_TIMEOUT`, `PEER_UNREACHABLE`, `REQUEST_UNHANDLED`, `REQUEST_FAILED`, `REQUESTS_MAX`
+   * @param options.timeoutMs how long the answer may take; default 2,000
+   * @throws {RequestError} `REQUEST_TIMEOUT`, `PEER_UNREACHABLE`, `PEER_SUSPECT`, `REQUEST_LOST`, `REQUEST_REFUSED`,
+   *   `REQUEST_UNHANDLED`, `REQUEST_FAILED`, `REQUESTS_MAX`
    */
-  request(
-    to: ReplicaId,
+  request(to: ReplicaId, channel: string, payload: unknown, options: AnswerOptions = {}): Promise<unknown> {
+    return settledAnswer((settled) =>
+      this.#endpoint.request(to, channel, payload, timeoutOf(options), settled),
+    );
+  }
+
+  /**
+   * Asks several replicas the same, and settles with the answers and with the reason of each replica that did not answer.
+   * That is as soon as each has answered, lost its link or become suspected, and after `timeoutMs` at the latest. Rejects for
+   * bad arguments only.
+   *
+   * @param options.timeoutMs how long the answers may take; default 2,000
+   */
+  requestAll(
+    replicas: Iterable<ReplicaId>,
     channel: string,
     payload: unknown,
-    options: { readonly timeoutMs?: number } = {},
-  ): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      checkOptions(options, ["timeoutMs"]);
-      const { timeoutMs = REQUEST_TIMEOUT_MS } = options;
-      this.#endpoint.request(to, channel, payload, timeoutMs, (answer) => {
-        if (answer.ok) resolve(answer.payload);
-        else reject(answer.error);
+    options: AnswerOptions = {},
+  ): Promise<Answers> {
+    return new Promise((resolve) => {
+      const asked = new Set(stringsIn("replicas", replicas) as readonly ReplicaId[]);
+      const answers = new Map<ReplicaId, unknown>();
+      const unanswered = new Map<ReplicaId, RequestError>();
+      this.#endpoint.requestAll(asked, channel, payload, timeoutOf(options), (replica, answer) => {
+        if (answer.ok) answers.set(replica, answer.payload);
+        else unanswered.set(replica, answer.error);
+        if (answers.size + unanswered.size === asked.size) resolve({ answers, unanswered });
       });
+      if (asked.size === 0) resolve({ answers, unanswered });
     });
   }
 
@@ -444,7 +489,7 @@ export class PresentlyNode<M extends object = Meta> implements ServedNode {
       replica,
       this.cluster(),
       (gone) => this.evict(gone),
-      (to) => this.request(to, EVICTION_CHANNEL, replica),
+      (others) => this.requestAll(others, EVICTION_CHANNEL, replica),
     );
   }
 
@@ -684,6 +729,22 @@ export class PresentlyNode<M extends object = Meta> implements ServedNode {
 /** The WebSocket mesh, or what was handed in instead of it; undefined for a node that stands alone. */
 function transportOf({ mesh, secrets, transport }: NodeConfig): TransportFactory | undefined {
   return transport ?? (mesh === undefined ? undefined : meshTransport(mesh, secrets));
+}
+
+/** @throws {InvalidArgumentError} for an option that there is not */
+function timeoutOf(options: AnswerOptions): number {
+  checkOptions(options, ["timeoutMs"]);
+  return options.timeoutMs ?? REQUEST_TIMEOUT_MS;
+}
+
+/** The answer to what is asked; rejects with the reason if there is none. */
+function settledAnswer(ask: (settled: (answer: Answer) => void) => void): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    ask((answer) => {
+      if (answer.ok) resolve(answer.payload);
+      else reject(answer.error);
+    });
+  });
 }
 
 /** The replica's share of the configuration. */

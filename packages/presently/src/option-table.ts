@@ -295,13 +295,31 @@ export const optionTable: readonly OptionSpec[] = [
     "broadcastBytesMax",
     "--broadcast-bytes-max",
     "bytes",
-    "Size of one broadcast, message, request or reply.",
+    "Size of one broadcast, message, request or reply as JSON. To encode more takes the event loop its time; raw bytes take none.",
+  ),
+  ofReplica(
+    "messageBytesMax",
+    "--message-bytes-max",
+    "bytes",
+    "Raw bytes of one broadcast, message, request or reply: a payload of bytes, or the buffers of a `Packet`.",
+  ),
+  ofReplica(
+    "messagePartsBytesMax",
+    undefined,
+    "bytes",
+    "Messages in parts that are coming in, of all nodes together; one for which there is no room is refused.",
+  ),
+  ofReplica(
+    "messageTimeoutMs",
+    undefined,
+    "ms",
+    "A message in parts of which nothing is acknowledged for so long is lost.",
   ),
   ofReplica(
     "messagesWaitingBytesMax",
     undefined,
     "bytes",
-    "Messages that wait for each other node until there is a way to it; what comes beyond is lost.",
+    "Messages that wait for each other node, until there is a way to it or behind a large one; what comes beyond is lost.",
   ),
   ofReplica(
     "requestsMax",

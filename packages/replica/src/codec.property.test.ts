@@ -184,11 +184,12 @@ const messages = {
     channel: name,
     payload: value,
     number: count,
+    isMessage: fc.boolean(),
   }),
   reply: record({
     type: fc.constant("reply"),
     id: fc.nat(),
-    outcome: fc.constantFrom("ok", "failed", "unhandled", "busy"),
+    outcome: fc.constantFrom("ok", "failed", "unhandled", "busy", "lost", "refused"),
     payload: value,
     number: count,
   }),
@@ -196,6 +197,19 @@ const messages = {
   reaches: record({ type: fc.constant("reaches"), open: fc.array(replica), closed: fc.array(replica) }),
   relay: record({ type: fc.constant("relay"), to: fc.array(replica), frame: fc.uint8Array() }),
   relayed: record({ type: fc.constant("relayed"), from: replica, frame: fc.uint8Array() }),
+  part: record({
+    type: fc.constant("part"),
+    transfer: count,
+    total: count,
+    offset: count,
+    bytes: fc.uint8Array(),
+  }),
+  "part-ack": record({
+    type: fc.constant("part-ack"),
+    transfer: count,
+    received: count,
+    outcome: fc.constantFrom("more", "done", "lost", "refused"),
+  }),
 } satisfies { [Type in Message["type"]]: fc.Arbitrary<Extract<Message, { type: Type }>> };
 const message = fc.oneof(...(Object.values(messages) as fc.Arbitrary<Message>[]));
 

@@ -10,8 +10,10 @@ import { Packr, RESERVE_START_SPACE } from "msgpackr";
 import { Allowance } from "./allowance.ts";
 import { decodeEntries, decodeNumbers, encodeEntries, encodeNumbers } from "./columns.ts";
 import { ProtocolError } from "./errors.ts";
-import type { LivePart, Message, OriginSummary, SyncMessage } from "./messages.ts";
+import type { ApplicationMessage, LivePart, Message, OriginSummary, SyncMessage } from "./messages.ts";
 import { decodeTopicHashes, encodeTopicHashes } from "./messaging/topic-hash.ts";
+import { Packet } from "./packet.ts";
+import { joinRaw, type RawParts, splitRaw } from "./raw-frame.ts";
 import { array, boolean, bytes, checkJson, count, type Fields, fields, replica, text } from "./wire.ts";
 
 type Delta = Extract<Message, { type: "delta" }>["delta"];
@@ -42,13 +44,22 @@ const TYPES = {
   reaches: 33,
   relay: 34,
   relayed: 35,
+  part: 36,
+  "part-ack": 37,
 } as const satisfies Record<Message["type"], number>;
+
+/** A message of the application with raw bytes beside it (`raw-frame.ts`). */
+const RAW_TYPE = 38;
+/** Longer bytes are not encoded with the rest of their message. */
+const RAW_BYTES_MIN = 16_384;
 
 /** Flags of an interest. */
 const [WHOLE, LAST, EVERYTHING, RELAYS] = [1, 2, 4, 8];
 
 /** By their place on the wire. */
-const OUTCOMES = ["ok", "failed", "unhandled", "busy"] as const;
+const OUTCOMES = ["ok", "failed", "unhandled", "busy", "lost", "refused"] as const;
+
+const PROGRESS = ["more", "done", "lost", "refused"] as const;
 
 const STOPS = ["nobody", "sender", "receiver"] as const;
 
@@ -72,6 +83,21 @@ const HEADER_BYTES = 2;
 
 /** The frame of a message. It is a part of a larger buffer, of which nothing else is ever written again. Cost: O(message). */
 export function encodeMessage(message: Message): Uint8Array {
+  const raw = "payload" in message ? takeRaw(message) : undefined;
+  return raw === undefined ? encodePlain(message) : joinRaw(PROTOCOL_VERSION, RAW_TYPE, raw);
+}
+
+function takeRaw(message: ApplicationMessage): RawParts | undefined {
+  const { payload } = message;
+  if (payload instanceof Packet) {
+    const inner = encodePlain({ ...message, payload: payload.header });
+    return { isBare: false, inner, buffers: payload.buffers };
+  }
+  if (!(payload instanceof Uint8Array) || payload.length < RAW_BYTES_MIN) return undefined;
+  return { isBare: true, inner: encodePlain({ ...message, payload: null }), buffers: [payload] };
+}
+
+function encodePlain(message: Message): Uint8Array {
   const frame: Uint8Array = packr.pack(encodeFields(message), RESERVE_START_SPACE + HEADER_BYTES);
   frame[0] = PROTOCOL_VERSION;
   frame[1] = TYPES[message.type];
@@ -89,6 +115,7 @@ export function decodeMessage(frame: Uint8Array): Message | undefined {
   if (frame[0] !== PROTOCOL_VERSION) {
     throw new ProtocolError("BAD_VERSION", `protocol version ${frame[0]} is not ${PROTOCOL_VERSION}`);
   }
+  if (frame[1] === RAW_TYPE) return decodeRaw(frame);
   const name = NAMES.get(frame[1]!);
   if (name === undefined) return undefined;
   try {
@@ -97,6 +124,15 @@ export function decodeMessage(frame: Uint8Array): Message | undefined {
     if (error instanceof ProtocolError) throw error;
     throw new ProtocolError("BAD_FRAME", `a ${name} message is not well-formed`, { cause: error });
   }
+}
+
+/** Its buffers are views of the frame. */
+function decodeRaw(frame: Uint8Array): ApplicationMessage {
+  const { isBare, inner, buffers } = splitRaw(frame);
+  const message = inner[1] === RAW_TYPE ? undefined : decodeMessage(inner);
+  if (message === undefined || !("payload" in message) || message.payload instanceof Uint8Array)
+    throw new ProtocolError("BAD_FRAME", "raw bytes stand beside no message");
+  return { ...message, payload: isBare ? buffers[0] : new Packet(message.payload, buffers) };
 }
 
 function encodeFields(message: Message): unknown[] {
@@ -149,7 +185,13 @@ function encodeFields(message: Message): unknown[] {
     case "message":
       return [message.channel, message.payload, message.number];
     case "request":
-      return [message.id, message.channel, message.payload, message.number];
+      return [
+        message.id,
+        message.channel,
+        message.payload,
+        message.number,
+        ...(message.isMessage ? [true] : []),
+      ];
     case "reply":
       return [message.id, OUTCOMES.indexOf(message.outcome), message.payload, message.number];
     case "reach":
@@ -160,6 +202,10 @@ function encodeFields(message: Message): unknown[] {
       return [message.to, message.frame];
     case "relayed":
       return [message.from, message.frame];
+    case "part":
+      return [message.transfer, message.total, message.offset, message.bytes];
+    case "part-ack":
+      return [message.transfer, message.received, PROGRESS.indexOf(message.outcome)];
   }
 }
 
@@ -248,6 +294,7 @@ function decodeFields(name: Message["type"], at: Fields): Message {
         channel: text(at[1]),
         payload: payload(at[2]),
         number: number(at[3]),
+        isMessage: at[4] === true,
       };
     case "reply":
       return {
@@ -266,6 +313,18 @@ function decodeFields(name: Message["type"], at: Fields): Message {
       return { type: "relay", to: array(at[0]).map(replica), frame: bytes(at[1]) };
     case "relayed":
       return { type: "relayed", from: replica(at[0]), frame: bytes(at[1]) };
+    case "part":
+      return {
+        type: "part",
+        transfer: count(at[0]),
+        total: count(at[1]),
+        offset: count(at[2]),
+        bytes: bytes(at[3]),
+      };
+    case "part-ack": {
+      const outcome = PROGRESS[count(at[2])] ?? "lost";
+      return { type: "part-ack", transfer: count(at[0]), received: count(at[1]), outcome };
+    }
   }
 }
 

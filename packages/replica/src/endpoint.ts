@@ -97,6 +97,29 @@ export class Endpoint implements TransportListener {
     this.replica.messenger.request(to, channel, payload, { timeoutMs, now: this.clock.now() }, settled);
   }
 
+  /** As `Messenger.requestAll`, timed by the clock. */
+  requestAll(
+    replicas: Iterable<ReplicaId>,
+    channel: string,
+    payload: unknown,
+    timeoutMs: number,
+    settled: (replica: ReplicaId, answer: Answer) => void,
+  ): void {
+    const within = { timeoutMs, now: this.clock.now() };
+    this.replica.messenger.requestAll(replicas, channel, payload, within, settled);
+  }
+
+  /** As `Messenger.deliver`, timed by the clock. */
+  deliver(
+    to: ReplicaId,
+    channel: string,
+    payload: unknown,
+    timeoutMs: number,
+    settled: (answer: Answer) => void,
+  ): void {
+    this.replica.messenger.deliver(to, channel, payload, { timeoutMs, now: this.clock.now() }, settled);
+  }
+
   /** As `Messenger.subscribe`, timed by the clock. */
   subscribe(channel: string, topic: string): TimedInterest {
     const interest = this.replica.messenger.subscribe(channel, topic);

@@ -88,6 +88,8 @@ export class Inbox {
       case "reaches":
       case "relay":
       case "relayed":
+      case "part":
+      case "part-ack":
         this.messenger.receive(peer.id, message);
         break;
     }

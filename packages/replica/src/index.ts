@@ -29,6 +29,7 @@ export type { MessageListener } from "./messaging/channels.ts";
 export { type BroadcastOptions, Messenger, type TopicInterest } from "./messaging/messenger.ts";
 export {
   type Answer,
+  type Answers,
   RequestError,
   type RequestErrorCode,
   type RequestHandler,
@@ -37,6 +38,7 @@ export {
 export type { Notice, NoticeType } from "./notice.ts";
 export { REPLICA_DEFAULTS, type ReplicaOptions, type ReplicaSettings, seededRandom } from "./options.ts";
 export type { Millis, Outbox } from "./outbox.ts";
+export { Packet } from "./packet.ts";
 export type {
   PeopleChange,
   PeopleDiff,

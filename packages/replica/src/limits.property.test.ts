@@ -150,9 +150,9 @@ describe("a meta", () => {
 
   test("is not the only thing that is checked so: the error names what was handed in", () => {
     for (const value of [Number.NaN, () => 1, new Date(0), [new Map()], JSON.parse('{"__proto__": 1}')])
-      expect(() => takePayload("x", value, { topicBytesMax: 9, broadcastBytesMax: 100 })).toThrow(
-        /^payload /,
-      );
+      expect(() =>
+        takePayload("x", value, { topicBytesMax: 9, broadcastBytesMax: 100, messageBytesMax: 100 }),
+      ).toThrow(/^payload /);
   });
 
   test("of plain maps is taken, wherever they come from", () => {

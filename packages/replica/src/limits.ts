@@ -2,6 +2,7 @@
 import { InvalidArgumentError, LimitError } from "./errors.ts";
 import { copyBytes, JsonCopy, MUST_BE_WELL_FORMED, utf8Length } from "./json-copy.ts";
 import type { ReplicaSettings } from "./options.ts";
+import { Packet, rawBytesOf } from "./packet.ts";
 import type { Meta } from "./presence.ts";
 
 /** @throws {InvalidArgumentError} unless `text` is a non-empty, well-formed string of at most `bytesMax` UTF-8 bytes */
@@ -42,21 +43,22 @@ export function takeMeta(
 /**
  * Takes the payload of a message by value, and returns the copy.
  *
- * @throws {InvalidArgumentError} for a channel that is no topic, or a payload that is neither JSON nor bytes
- * @throws {LimitError} beyond `broadcastBytesMax`
+ * @throws {InvalidArgumentError} for a channel that is no topic, or a payload that is neither JSON, nor bytes, nor a packet
+ * @throws {LimitError} JSON beyond `broadcastBytesMax`, bytes beyond `messageBytesMax`
  */
 export function takePayload(
   channel: string,
   payload: unknown,
-  settings: Pick<ReplicaSettings, "topicBytesMax" | "broadcastBytesMax">,
+  settings: Pick<ReplicaSettings, "topicBytesMax" | "broadcastBytesMax" | "messageBytesMax">,
 ): unknown {
-  const { topicBytesMax, broadcastBytesMax } = settings;
+  const { topicBytesMax, broadcastBytesMax, messageBytesMax } = settings;
   checkText("channel", channel, topicBytesMax);
   if (payload === undefined)
     throw new InvalidArgumentError("payload", "must be JSON or bytes: undefined is not");
-  if (!(payload instanceof Uint8Array))
-    return new JsonCopy("payload", broadcastBytesMax, "broadcastBytesMax").of(payload);
-  if (payload.length > broadcastBytesMax)
-    throw new LimitError("broadcastBytesMax", broadcastBytesMax, "payload is too large");
-  return copyBytes(payload);
+  const json = (value: unknown) => new JsonCopy("payload", broadcastBytesMax, "broadcastBytesMax").of(value);
+  const isPacket = payload instanceof Packet;
+  if (!isPacket && !(payload instanceof Uint8Array)) return json(payload);
+  if ((isPacket ? rawBytesOf(payload) : payload.length) > messageBytesMax)
+    throw new LimitError("messageBytesMax", messageBytesMax, "payload is too large");
+  return isPacket ? new Packet(json(payload.header), payload.buffers.map(copyBytes)) : copyBytes(payload);
 }

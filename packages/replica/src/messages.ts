@@ -140,7 +140,7 @@ export interface InterestMessage {
   readonly last: boolean;
   /** More topics than can be named. */
   readonly everything: boolean;
-  /** The sender passes messages on, and takes those that were passed on. */
+  /** The sender passes messages on, takes those that were passed on, and takes messages in parts. */
   readonly relays: boolean;
   readonly added: readonly TopicHash[];
   readonly removed: readonly TopicHash[];
@@ -164,7 +164,7 @@ interface NumberedMessage {
 export interface BroadcastMessage extends NumberedMessage {
   readonly type: "broadcast";
   readonly channel: string;
-  /** JSON, or bytes. */
+  /** JSON, bytes, or a `Packet`. */
   readonly payload: unknown;
 }
 
@@ -182,12 +182,15 @@ export interface RequestMessage extends NumberedMessage {
   readonly id: number;
   readonly channel: string;
   readonly payload: unknown;
+  /** Whether it is a message for those who listen, to be answered once they have it. */
+  readonly isMessage: boolean;
 }
 
 export interface ReplyMessage extends NumberedMessage {
   readonly type: "reply";
   readonly id: number;
-  readonly outcome: "ok" | "failed" | "unhandled" | "busy";
+  /** `lost`, `refused`: there was an answer, and it did not arrive. */
+  readonly outcome: "ok" | "failed" | "unhandled" | "busy" | "lost" | "refused";
   /** The answer, or why there is none. */
   readonly payload: unknown;
 }
@@ -229,6 +232,27 @@ export interface RelayedMessage {
   readonly frame: Uint8Array;
 }
 
+/** A part of the frame of a large message. The parts of one message come in order, and no other parts of its sender between them. */
+export interface PartMessage {
+  readonly type: "part";
+  /** Names the message among those of its sender. */
+  readonly transfer: number;
+  /** Bytes of the frame; 0: there is no message, the sender wants to know when all that it sent before has come. */
+  readonly total: number;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+/** How much of a message in parts has come, or that the rest of it is not wanted. */
+export interface PartAckMessage {
+  readonly type: "part-ack";
+  readonly transfer: number;
+  /** Bytes that have come. */
+  readonly received: number;
+  /** `lost`: a part is missing. `refused`: it is too large, or there is no room for it. */
+  readonly outcome: "more" | "done" | "lost" | "refused";
+}
+
 /** Whatever one replica sends another; `type` says which. `encodeMessage` makes bytes of it. */
 export type Message =
   | DeltaMessage
@@ -247,4 +271,6 @@ export type Message =
   | ReachMessage
   | ReachesMessage
   | RelayMessage
-  | RelayedMessage;
+  | RelayedMessage
+  | PartMessage
+  | PartAckMessage;

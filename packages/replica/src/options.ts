@@ -35,9 +35,18 @@ export interface ReplicaOptions {
   readonly keyBytesMax?: number;
   /** Bytes of a meta as JSON. Default 8,192. */
   readonly metaBytesMax?: number;
-  /** Bytes of a broadcast, message, request or reply, as JSON or as they are. Default 65,536. */
+  /** Bytes of a broadcast, message, request or reply as JSON; to encode more takes the event loop its time. Default 65,536. */
   readonly broadcastBytesMax?: number;
-  /** Bytes of messages that wait for each replica until there is a way to it. Default 33,554,432; beyond it they are lost. */
+  /** Raw bytes of one: a payload of bytes, or the buffers of a `Packet`. Default 16,777,216. */
+  readonly messageBytesMax?: number;
+  /** Bytes of the messages of all replicas together whose parts come in. Default 134,217,728; a message beyond it is refused. */
+  readonly messagePartsBytesMax?: number;
+  /** A message in parts of which nothing is acknowledged for so long is lost. Default 10,000 ms. */
+  readonly messageTimeoutMs?: number;
+  /**
+   * Bytes of messages that wait for each replica: until there is a way to it, or behind a large one. Default 67,108,864;
+   * beyond it they are lost.
+   */
   readonly messagesWaitingBytesMax?: number;
   /** Requests of this node that wait for an answer, and of each peer that it has not answered yet. Default 10,000 each. */
   readonly requestsMax?: number;
@@ -119,7 +128,10 @@ const DEFAULTS = {
   keyBytesMax: 255,
   metaBytesMax: 8_192,
   broadcastBytesMax: 65_536,
-  messagesWaitingBytesMax: 33_554_432,
+  messageBytesMax: 16_777_216,
+  messagePartsBytesMax: 134_217_728,
+  messageTimeoutMs: 10_000,
+  messagesWaitingBytesMax: 67_108_864,
   requestsMax: 10_000,
   interestsMax: 100_000,
   interestTimeoutMs: 1_000,

@@ -109,7 +109,7 @@ export class Replica {
     this.messenger = new Messenger(settings, counters, {
       self: () => this.id,
       flush: () => this.flusher.flush(),
-      readyPeers: (isWanted) => (life.over ? { ready: [], skipped: 0 } : peers.ready(isWanted)),
+      readyPeers: (isWanted) => peers.ready(isWanted),
       isLinked: (peer) => peers.has(peer),
       isMember: (replica) => membership.knows(replica),
       isOver: () => life.over,

@@ -1,12 +1,13 @@
 /** Who listens to which channel. */
 import type { ReplicaId } from "@presently/crdt";
 import { checkFunction } from "../arguments.ts";
-import { copyBytes, freezeJson } from "../json-copy.ts";
+import { freezeJson } from "../json-copy.ts";
 import { checkText } from "../limits.ts";
 import { reportRejection } from "../listener-call.ts";
 import type { ReplicaSettings } from "../options.ts";
+import { copyRaw, isRaw } from "../packet.ts";
 
-/** Told of every message on a channel, JSON that is frozen or bytes of its own, and of the replica that sent it. */
+/** Told of every message on a channel, JSON that is frozen, or bytes or a `Packet` of its own, and of the replica that sent it. */
 export type MessageListener = (payload: unknown, from: ReplicaId) => void;
 
 export class Channels {
@@ -41,13 +42,11 @@ export class Channels {
   deliver(channel: string, payload: unknown, from: ReplicaId): void {
     const listeners = this.listeners.get(channel);
     if (listeners === undefined) return;
-    const bytes = payload instanceof Uint8Array ? payload : undefined;
-    if (bytes === undefined) freezeJson(payload);
+    if (!isRaw(payload)) freezeJson(payload);
     const failed = (error: unknown) => this.failed(error, channel);
     for (const listener of listeners) {
       try {
-        // Bytes cannot be frozen.
-        reportRejection(listener(bytes === undefined ? payload : copyBytes(bytes), from), failed);
+        reportRejection(listener(isRaw(payload) ? copyRaw(payload) : payload, from), failed);
       } catch (error) {
         failed(error);
       }

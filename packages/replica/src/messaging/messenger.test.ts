@@ -1,6 +1,7 @@
 import { type ReplicaId, replicaId } from "@presently/crdt";
 import { describe, expect, test } from "vitest";
 import { VirtualCluster } from "../../../../test/helpers/virtual-cluster.ts";
+import { encodeMessage } from "../codec.ts";
 import type { Messenger } from "./messenger.ts";
 import type { Responder } from "./requests.ts";
 
@@ -233,6 +234,190 @@ describe("requests", () => {
     cluster.time.advance(100);
     expect(ends).toEqual(["REQUEST_FAILED"]);
   });
+});
+
+describe("what is delivered", () => {
+  /** What became of it: true, or a code. */
+  function delivering(cluster: VirtualCluster, timeoutMs = 5_000) {
+    const ends: unknown[] = [];
+    cluster
+      .node("a")
+      .endpoint.deliver(idOf(cluster, "b"), C, 1, timeoutMs, (answer) =>
+        ends.push(answer.ok || answer.error.code),
+      );
+    return ends;
+  }
+
+  test("is heard by the listeners of messages, and settles then", () => {
+    const cluster = new VirtualCluster(["a", "b"]);
+    cluster.time.advance(100);
+    const heard: unknown[] = [];
+    messengerOf(cluster, "b").onMessage(C, (payload, from) => heard.push([payload, from]));
+    const ends = delivering(cluster);
+    expect(ends).toEqual([]);
+    cluster.time.advance(100);
+    expect(heard).toEqual([[1, idOf(cluster, "a")]]);
+    expect(ends).toEqual([true]);
+  });
+
+  test("and may not have arrived is told: its link is lost, it is suspected, or nothing is heard in time", () => {
+    const cluster = new VirtualCluster(["a", "b"]);
+    cluster.time.advance(100);
+    cluster.stall("a", "b");
+    const late = delivering(cluster, 500);
+    cluster.time.advance(600);
+    expect(late).toEqual(["REQUEST_TIMEOUT"]);
+    const suspected = delivering(cluster, 60_000);
+    cluster.stall("b", "a");
+    cluster.time.advance(4_000);
+    expect(suspected).toEqual(["PEER_SUSPECT"]);
+    cluster.mend("a", "b");
+    cluster.time.advance(5_000);
+    const lost = delivering(cluster, 60_000);
+    cluster.cut("a", "b");
+    cluster.time.advance(10);
+    expect(lost).toEqual(["PEER_UNREACHABLE"]);
+  });
+});
+
+describe("a question to several", () => {
+  const NAMES = ["a", "b", "c", "d", "e"];
+
+  /** What became of it at each, with the time. */
+  function askingAll(cluster: VirtualCluster, names: readonly string[], timeoutMs: number) {
+    const ends = new Map<string, unknown>();
+    const since = cluster.time.now;
+    cluster.node("a").endpoint.requestAll(
+      names.map((name) => idOf(cluster, name)),
+      C,
+      "who?",
+      timeoutMs,
+      (replica, answer) => {
+        const name = replica.split("@")[0]!;
+        expect(ends.has(name)).toBe(false);
+        ends.set(name, answer.ok ? answer.payload : answer.error.code);
+        if (cluster.time.now - since > timeoutMs + 100) throw new Error("it took longer than it may");
+      },
+    );
+    return ends;
+  }
+
+  test("is answered by each, ourselves included, and costs one encoding", () => {
+    const cluster = new VirtualCluster(NAMES);
+    cluster.time.advance(100);
+    for (const name of NAMES)
+      messengerOf(cluster, name).onRequest(C, (payload, _, responder) =>
+        responder.reply(`${name} ${payload}`),
+      );
+    const frames = new Set<Uint8Array>();
+    cluster.observe({ sent: (_, frame) => void (frame[1] === 26 && frames.add(frame)) });
+    const ends = askingAll(cluster, [...NAMES, "b"], 1_000);
+    cluster.time.advance(100);
+    expect(Object.fromEntries(ends)).toEqual(Object.fromEntries(NAMES.map((name) => [name, `${name} who?`])));
+    expect(frames.size).toBe(1);
+  });
+
+  test("ends for each by its answer, the loss of its link, suspicion, or the bound", () => {
+    const cluster = new VirtualCluster(NAMES);
+    cluster.time.advance(2_000);
+    messengerOf(cluster, "b").onRequest(C, (_, __, responder) => responder.reply("here"));
+    for (const name of ["c", "d", "e"]) messengerOf(cluster, name).onRequest(C, () => undefined);
+    const ends = askingAll(cluster, ["b", "c", "d", "e"], 6_000);
+    cluster.time.advance(100);
+    expect([...ends]).toEqual([["b", "here"]]);
+    cluster.crash("c");
+    cluster.time.advance(100);
+    expect([...ends.keys()]).toEqual(["b", "c"]);
+    cluster.pause("d");
+    cluster.time.advance(5_600);
+    expect([...ends.keys()].toSorted()).toEqual(["b", "c", "d"]);
+    cluster.time.advance(400);
+    expect(Object.fromEntries(ends)).toEqual({
+      b: "here",
+      c: "PEER_UNREACHABLE",
+      d: expect.stringMatching(/^PEER_/),
+      e: "REQUEST_TIMEOUT",
+    });
+  });
+
+  test("of more than requestsMax answers is not asked at all", () => {
+    const cluster = new VirtualCluster(["a", "b", "c"], { replica: { requestsMax: 1 } });
+    cluster.time.advance(100);
+    expect(Object.fromEntries(askingAll(cluster, ["b", "c"], 1_000))).toEqual({
+      b: "REQUESTS_MAX",
+      c: "REQUESTS_MAX",
+    });
+  });
+
+  test("to nobody asks nobody, and one that cannot be sent is refused at the call", () => {
+    const cluster = new VirtualCluster(["a"]);
+    expect(askingAll(cluster, [], 1_000).size).toBe(0);
+    const { endpoint } = cluster.node("a");
+    for (const [replicas, payload, timeoutMs] of [
+      ["b@1", 1, 1_000],
+      [[1], 1, 1_000],
+      [["b@1"], undefined, 1_000],
+      [["b@1"], 1, 0],
+    ] as const)
+      expect(() =>
+        endpoint.requestAll(replicas as never, C, payload, timeoutMs, () => expect.unreachable()),
+      ).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+  });
+});
+
+describe("answers", () => {
+  test("count from the replica that was asked, and from nobody else", () => {
+    const cluster = new VirtualCluster(["a", "b", "c"]);
+    cluster.time.advance(2_000);
+    messengerOf(cluster, "b").onRequest(C, () => undefined);
+    const ends: unknown[] = [];
+    cluster
+      .node("a")
+      .endpoint.request(idOf(cluster, "b"), C, 1, 2_000, (answer) =>
+        ends.push(answer.ok ? answer.payload : answer.error.code),
+      );
+    const forge = (name: string) => {
+      for (let id = 0; id < 10; id++) {
+        const reply = encodeMessage({ type: "reply", id, outcome: "ok", payload: `of ${name}`, number: 0 });
+        cluster.node(name).transport.send(idOf(cluster, "a"), reply);
+      }
+    };
+    forge("c");
+    cluster.time.advance(500);
+    expect(ends).toEqual([]);
+    forge("b");
+    cluster.time.advance(500);
+    expect(ends).toEqual(["of b"]);
+  });
+});
+
+describe("a topic that broadcasts are wanted of", () => {
+  test.each([false, true])(
+    "is wanted until it is not any more, while the link lasts (full meanwhile: %s)",
+    (isFull) => {
+      const { cluster, heard } = listening(["a", "b"]);
+      const publish = () => {
+        messengerOf(cluster, "a").broadcast(C, "on the topic", { topics: ["news"] });
+        cluster.time.advance(100);
+        return heard.get("b")!.splice(0).length;
+      };
+      const both = ["news", "weather"].map((topic) => messengerOf(cluster, "b").subscribe(C, topic));
+      cluster.time.advance(100);
+      expect(publish()).toBe(1);
+      if (isFull) cluster.congest("b", "a");
+      for (const { end } of both) end();
+      cluster.time.advance(100);
+      if (isFull) cluster.drain("b", "a");
+      cluster.time.advance(100);
+      expect(publish()).toBe(0);
+      const again = messengerOf(cluster, "b").subscribe(C, "news");
+      cluster.time.advance(100);
+      expect(publish()).toBe(1);
+      again.end();
+      cluster.time.advance(100);
+      expect(publish()).toBe(0);
+    },
+  );
 });
 
 describe("whoever follows the replicas", () => {

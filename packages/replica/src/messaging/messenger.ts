@@ -4,26 +4,18 @@
  */
 import type { ReplicaId } from "@presently/crdt";
 import { checkOptions, checkString, stringsIn } from "../arguments.ts";
-import { decodeMessage, encodeMessage } from "../codec.ts";
 import type { Counters } from "../counters.ts";
-import { InvalidArgumentError, ProtocolError } from "../errors.ts";
+import { InvalidArgumentError } from "../errors.ts";
 import type { ReplicaChange } from "../followers.ts";
 import { checkText, takePayload } from "../limits.ts";
-import type {
-  ApplicationMessage,
-  InterestAckMessage,
-  InterestMessage,
-  Message,
-  RelayedMessage,
-  Unnumbered,
-} from "../messages.ts";
+import type { InterestAckMessage, InterestMessage, Unnumbered } from "../messages.ts";
 import type { ReplicaSettings } from "../options.ts";
 import type { Millis } from "../outbox.ts";
 import { Channels, type MessageListener } from "./channels.ts";
-import { Outgoing } from "./outgoing.ts";
+import { Exchange, type ExchangeMessage, type ExchangePort } from "./exchange.ts";
+import type { LostReason } from "./lane.ts";
 import { OwnInterests } from "./own-interests.ts";
 import { PeerInterests } from "./peer-interests.ts";
-import { Relay } from "./relay.ts";
 import { type Answer, type RequestHandler, Requests } from "./requests.ts";
 import { topicHash } from "./topic-hash.ts";
 
@@ -45,29 +37,25 @@ export interface BroadcastOptions {
   readonly topics?: readonly string[];
 }
 
+/** How long answers may take, and the time. */
+export interface Within {
+  readonly timeoutMs: number;
+  readonly now: Millis;
+}
+
 const BROADCAST_OPTIONS: readonly (keyof BroadcastOptions)[] = ["topics"];
 
 /** What the messenger asks of its replica. */
-export interface MessengerPort {
-  readonly self: () => ReplicaId;
-  /** Sends the local changes: whoever is told of something by a message should find what was tracked before it. */
-  readonly flush: () => void;
-  /** Those of the wanted peers that a message may go to now, and how many go without. Nobody after goodbye. */
+export interface MessengerPort extends Omit<ExchangePort, "received" | "routeLost" | "isIntroduced"> {
+  /** Those of the wanted peers that a message may go to now, and how many go without. */
   readonly readyPeers: (isWanted: (peer: ReplicaId) => boolean) => {
     readonly ready: readonly ReplicaId[];
     readonly skipped: number;
   };
-  readonly congested: (peer: ReplicaId) => boolean;
-  /** Calls `tellInterests` soon. */
-  readonly interestsChanged: () => void;
-  readonly isLinked: (peer: ReplicaId) => boolean;
-  /** Whether it is known, and no newer life of its node is. */
-  readonly isMember: (replica: ReplicaId) => boolean;
   /** After goodbye nothing is sent. */
   readonly isOver: () => boolean;
-  readonly sendFrame: (peers: readonly ReplicaId[], frame: Uint8Array) => void;
-  readonly send: (peers: readonly ReplicaId[], message: Message) => void;
-  readonly wake: (delayMs: number) => void;
+  /** Calls `tellInterests` soon. */
+  readonly interestsChanged: () => void;
   /** A listener or handler threw. */
   readonly failed: (error: unknown, channel: string) => void;
 }
@@ -80,16 +68,11 @@ export class Messenger {
   private readonly broadcasts: Channels;
   private readonly messages: Channels;
   private readonly requests: Requests;
+  private readonly exchange: Exchange;
   private readonly own: OwnInterests;
   private readonly theirs: PeerInterests;
-  private readonly outgoing: Outgoing;
-  private readonly relay: Relay;
-  /** Peers that pass messages on, and take those that were passed on. */
-  private readonly relays = new Set<ReplicaId>();
-  /** Of our last message. */
-  private lastNumber = 0;
-  /** Of the last message that was taken from each replica. */
-  private readonly taken = new Map<ReplicaId, number>();
+  /** Those that are suspected, as was told last. */
+  private readonly suspects = new Set<ReplicaId>();
 
   constructor(settings: ReplicaSettings, counters: Counters, port: MessengerPort) {
     this.settings = settings;
@@ -97,21 +80,16 @@ export class Messenger {
     this.port = port;
     this.broadcasts = new Channels(settings, port.failed);
     this.messages = new Channels(settings, port.failed);
-    this.requests = new Requests(settings, (to, message, lost) => this.post(to, message, lost), port.failed);
-    const { send, sendFrame, congested, isLinked } = port;
-    this.outgoing = new Outgoing(settings, {
-      isLinked,
-      congested,
-      relays: () => this.relays,
-      send,
-      sendFrame,
-      routeLost: (replica) => this.requests.lost(replica),
-      wake: port.wake,
+    this.requests = new Requests(settings, {
+      post: (to, message, lost) => this.post(to, message, lost),
+      deliver: (channel, payload, from) => this.messages.deliver(channel, payload, from),
+      failed: port.failed,
     });
-    this.relay = new Relay(settings, counters, {
-      canPassOn: (peer) => this.relays.has(peer) && isLinked(peer) && !congested(peer),
-      send,
-      sendFrame,
+    this.exchange = new Exchange(settings, counters, {
+      ...port,
+      isIntroduced: (peer) => this.theirs.isKnown(peer),
+      received: (from, message) => this.received(from, message),
+      routeLost: (replica) => this.requests.lost(replica, "PEER_UNREACHABLE"),
     });
     this.theirs = new PeerInterests(settings.interestsMax);
     this.own = new OwnInterests(settings, {
@@ -125,24 +103,21 @@ export class Messenger {
   /**
    * Sends a message to every node that can be reached, or that wants it of these, and to this one.
    *
-   * @param payload JSON or bytes, taken by value
+   * @param payload JSON, bytes or a `Packet`, taken by value
    * @throws {InvalidArgumentError} for a channel or payload that cannot be used
-   * @throws {LimitError} beyond `broadcastBytesMax`
+   * @throws {LimitError} for JSON beyond `broadcastBytesMax`, or raw bytes beyond `messageBytesMax`
    */
   broadcast(channel: string, payload: unknown, options: BroadcastOptions = {}): void {
     const taken = takePayload(channel, payload, this.settings);
     checkOptions(options, BROADCAST_OPTIONS);
     const topics = options.topics && stringsIn("topics", options.topics);
-    this.port.flush();
     const hashes = topics?.map((topic) => topicHash(channel, topic));
     const isWanted = (peer: ReplicaId) => hashes === undefined || this.theirs.wants(peer, hashes);
-    const { ready, skipped } = this.port.readyPeers(isWanted);
-    let encoded: Uint8Array | undefined;
-    const frame = () =>
-      (encoded ??= encodeMessage({ type: "broadcast", channel, payload: taken, number: ++this.lastNumber }));
-    if (ready.length > 0) this.port.sendFrame(ready, frame());
-    const skippedAway = this.port.isOver() ? 0 : this.outgoing.broadcast(frame, isWanted);
-    this.counters.broadcastsSkipped += skipped + skippedAway;
+    if (!this.port.isOver()) {
+      const { ready, skipped } = this.port.readyPeers(isWanted);
+      const message: Unnumbered = { type: "broadcast", channel, payload: taken };
+      this.counters.broadcastsSkipped += skipped + this.exchange.broadcast(ready, message, isWanted);
+    }
     this.broadcasts.deliver(channel, taken, this.port.self());
   }
 
@@ -177,7 +152,11 @@ export class Messenger {
   send(to: ReplicaId, channel: string, payload: unknown): boolean {
     checkString("to", to);
     const taken = takePayload(channel, payload, this.settings);
-    return this.post(to, { type: "message", channel, payload: taken }, () => undefined);
+    let isLost = false;
+    this.post([to], { type: "message", channel, payload: taken }, () => {
+      isLost = true;
+    });
+    return !isLost;
   }
 
   /** Calls `listener` with every message that was sent to us on the channel, until the returned function is called. */
@@ -186,22 +165,59 @@ export class Messenger {
   }
 
   /**
-   * Asks one replica; `settled` is told the answer, or why there is none, exactly once. Errors as of `broadcast`.
-   *
-   * @param timeoutMs how long an answer may take
+   * Sends a message to one replica as `send` does; `settled` is told once that its listeners have it, or why that is not known.
+   * Errors as of `broadcast`.
    */
+  deliver(
+    to: ReplicaId,
+    channel: string,
+    payload: unknown,
+    within: Within,
+    settled: (answer: Answer) => void,
+  ): void {
+    checkString("to", to);
+    this.ask(new Set([to]), channel, payload, true, within, (_, answer) => settled(answer));
+  }
+
+  /** Asks one replica; `settled` is told the answer, or why there is none, exactly once. Errors as of `broadcast`. */
   request(
     to: ReplicaId,
     channel: string,
     payload: unknown,
-    { timeoutMs, now }: { readonly timeoutMs: number; readonly now: Millis },
+    within: Within,
     settled: (answer: Answer) => void,
   ): void {
     checkString("to", to);
+    this.ask(new Set([to]), channel, payload, false, within, (_, answer) => settled(answer));
+  }
+
+  /**
+   * Asks several replicas the same, in one encoding; `settled` is told the answer of each, or why there is none, exactly once
+   * for each. Errors as of `broadcast`.
+   */
+  requestAll(
+    replicas: Iterable<ReplicaId>,
+    channel: string,
+    payload: unknown,
+    within: Within,
+    settled: (replica: ReplicaId, answer: Answer) => void,
+  ): void {
+    const to = new Set(stringsIn("replicas", replicas) as readonly ReplicaId[]);
+    this.ask(to, channel, payload, false, within, settled);
+  }
+
+  private ask(
+    to: ReadonlySet<ReplicaId>,
+    channel: string,
+    payload: unknown,
+    isMessage: boolean,
+    { timeoutMs, now }: Within,
+    settled: (replica: ReplicaId, answer: Answer) => void,
+  ): void {
     const taken = takePayload(channel, payload, this.settings);
     if (typeof timeoutMs !== "number" || !(timeoutMs > 0 && Number.isFinite(timeoutMs)))
       throw new InvalidArgumentError("timeoutMs", "must be a positive number of milliseconds");
-    this.requests.ask(to, channel, taken, now + timeoutMs, settled);
+    this.requests.ask(to, { channel, payload: taken, isMessage }, now + timeoutMs, settled);
     this.port.wake(timeoutMs);
   }
 
@@ -214,35 +230,21 @@ export class Messenger {
     return this.requests.handle(channel, handler);
   }
 
-  /** A message of this kind came from a peer. */
-  receive(
-    from: ReplicaId,
-    message: ApplicationMessage | Extract<Message, { type: "reach" | "reaches" | "relay" | "relayed" }>,
+  private post(
+    to: Iterable<ReplicaId>,
+    message: Unnumbered,
+    lost: (replica: ReplicaId, reason: LostReason) => void,
   ): void {
-    if (message.type === "reach") this.relay.asked(from, message.replicas);
-    else if (message.type === "reaches") this.outgoing.routes.answered(from, message);
-    else if (message.type === "relay") this.relay.passOn(from, message);
-    else if (message.type === "relayed") this.receiveRelayed(message);
-    else this.take(from, message);
+    if (this.port.isOver()) for (const replica of to) lost(replica, "unreachable");
+    else this.exchange.post(to, message, lost);
   }
 
-  private receiveRelayed({ from, frame }: RelayedMessage): void {
-    if (from === this.port.self() || !this.port.isMember(from)) return;
-    const message = decodeRelayed(frame);
-    if (message !== undefined) this.take(from, message);
+  /** A message of the application, or of those that take it here, came from a peer. @throws {ProtocolError} if it breaks the protocol */
+  receive(from: ReplicaId, message: ExchangeMessage): void {
+    this.exchange.receive(from, message);
   }
 
-  /** What went two ways may come twice, or out of order: nothing is taken that is not newer than the last. */
-  private take(from: ReplicaId, message: ApplicationMessage): void {
-    const { number } = message;
-    if (number > 0) {
-      if (number <= (this.taken.get(from) ?? 0)) return;
-      this.taken.set(from, number);
-    }
-    this.deliver(from, message);
-  }
-
-  private deliver(from: ReplicaId, message: Unnumbered): void {
+  private received(from: ReplicaId, message: Unnumbered): void {
     if (message.type === "broadcast") this.broadcasts.deliver(message.channel, message.payload, from);
     else if (message.type === "message") this.messages.deliver(message.channel, message.payload, from);
     else if (message.type === "request") this.requests.serve(from, message);
@@ -253,10 +255,7 @@ export class Messenger {
   interest(from: ReplicaId, message: InterestMessage): void {
     if (this.theirs.take(from, message))
       this.port.send([from], { type: "interest-ack", telling: message.telling });
-    if (!message.relays || this.relays.has(from)) return;
-    this.relays.add(from);
-    this.outgoing.routes.relayUp(from);
-    this.relay.changed(from);
+    this.exchange.introduced(from, message.relays);
   }
 
   /** A peer goes by what we have told it. */
@@ -275,73 +274,44 @@ export class Messenger {
 
   /** What is believed of a replica has changed, or our link with it. */
   replicaChanged({ replica, status, linked }: ReplicaChange): void {
-    this.outgoing.note(replica, !linked && status !== "down" && status !== "gone");
-    if (status !== "gone") return;
-    this.taken.delete(replica);
-    this.requests.forget(replica);
+    const isCounted = status !== "down" && status !== "gone";
+    this.exchange.note(replica, linked, isCounted, status !== "gone");
+    if (!isCounted) this.requests.lost(replica, "PEER_UNREACHABLE");
+    if (status === "gone") this.requests.forget(replica);
+    if (status !== "suspect") this.suspects.delete(replica);
+    else if (!this.suspects.has(replica)) {
+      this.suspects.add(replica);
+      this.requests.lost(replica, "PEER_SUSPECT");
+    }
   }
 
   peerUp(peer: ReplicaId): void {
     this.own.linked(peer);
     // What waits for a route to it goes before what is sent from now on.
-    this.outgoing.note(peer, false);
+    this.exchange.note(peer, true, true, true);
   }
 
   peerDown(peer: ReplicaId): void {
-    this.relays.delete(peer);
-    this.requests.lost(peer);
+    this.exchange.peerDown(peer);
+    this.requests.lost(peer, "PEER_UNREACHABLE");
     this.requests.forget(peer);
     this.theirs.forget(peer);
     this.own.unlinked(peer);
-    this.outgoing.routes.relayDown(peer);
-    this.relay.peerDown(peer);
   }
 
   drained(): void {
     this.own.drained();
-    this.relay.drained();
+    this.exchange.drained();
   }
 
   /** We have said goodbye, and hear no more answers. */
   close(): void {
-    this.outgoing.close();
+    this.exchange.close();
     this.requests.lostAll();
     this.own.close();
   }
 
   tick(now: Millis): Millis {
-    return Math.min(this.requests.tick(now), this.own.tick(now), this.outgoing.tick(now));
-  }
-
-  private post(to: ReplicaId, message: Unnumbered, lost: () => void): boolean {
-    if (to === this.port.self()) {
-      this.deliver(to, message);
-      return true;
-    }
-    if (this.port.isOver() || !this.outgoing.reaches(to)) return false;
-    this.port.flush();
-    return this.outgoing.post(to, encodeMessage({ ...message, number: ++this.lastNumber }), lost);
-  }
-}
-
-/**
- * The message that another node has passed on; undefined for what is none of the application. Whoever passed it on has not
- * looked into it: it is not to blame.
- */
-function decodeRelayed(frame: Uint8Array): ApplicationMessage | undefined {
-  try {
-    const message = decodeMessage(frame);
-    switch (message?.type) {
-      case "broadcast":
-      case "message":
-      case "request":
-      case "reply":
-        return message;
-      default:
-        return undefined;
-    }
-  } catch (error) {
-    if (error instanceof ProtocolError) return undefined;
-    throw error;
+    return Math.min(this.requests.tick(now), this.own.tick(now), this.exchange.tick(now));
   }
 }

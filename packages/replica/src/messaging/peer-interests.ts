@@ -19,6 +19,11 @@ export class PeerInterests {
     this.topicsMax = topicsMax;
   }
 
+  /** Whether a peer has said anything of what it wants over its present link. */
+  isKnown(peer: ReplicaId): boolean {
+    return this.peers.has(peer);
+  }
+
   /** The link is gone, and with it what was said over it. */
   forget(peer: ReplicaId): void {
     this.peers.delete(peer);

@@ -10,16 +10,31 @@ import { reportRejection } from "../listener-call.ts";
 import type { ReplyMessage, RequestMessage, Unnumbered } from "../messages.ts";
 import type { ReplicaSettings } from "../options.ts";
 import type { Millis } from "../outbox.ts";
+import type { LostReason } from "./lane.ts";
 
 /** How a request ended. */
 export type Answer =
   | { readonly ok: true; readonly payload: unknown }
   | { readonly ok: false; readonly error: RequestError };
 
-/** Why a request has no answer. After `REQUEST_UNHANDLED` and `REQUESTS_MAX` it was not carried out; else it may have been. */
+/**
+ * What became of a question to several: who answered what, and why each of the others did not. Every replica that was asked is
+ * in one of the two.
+ */
+export interface Answers {
+  readonly answers: ReadonlyMap<ReplicaId, unknown>;
+  readonly unanswered: ReadonlyMap<ReplicaId, RequestError>;
+}
+
+/**
+ * Why a request has no answer. After `REQUEST_UNHANDLED` and `REQUESTS_MAX` it was not carried out; else it may have been.
+ */
 export type RequestErrorCode =
   | "REQUEST_TIMEOUT"
   | "PEER_UNREACHABLE"
+  | "PEER_SUSPECT"
+  | "REQUEST_LOST"
+  | "REQUEST_REFUSED"
   | "REQUEST_UNHANDLED"
   | "REQUEST_FAILED"
   | "REQUESTS_MAX";
@@ -27,7 +42,11 @@ export type RequestErrorCode =
 const ADVICE: Readonly<Record<RequestErrorCode, string>> = {
   REQUEST_TIMEOUT: "it may or may not have been carried out: ask again only if that is safe",
   PEER_UNREACHABLE:
-    "there is no link with it, or its link is full or was lost before the answer: ask another replica, or later",
+    "there is no way to it, or the way is full or was lost before the answer: ask another replica, or later",
+  PEER_SUSPECT: "it has not been heard for a while, and may be down: ask another replica, or later",
+  REQUEST_LOST: "the request or its answer was lost on its way: ask again only if that is safe",
+  REQUEST_REFUSED:
+    "the request or its answer is too large there (messageBytesMax), or there is no room for it now (messagePartsBytesMax)",
   REQUEST_UNHANDLED: "nothing there answers on this channel: does it run the same application?",
   REQUEST_FAILED: "its handler threw",
   REQUESTS_MAX: "too many requests are open (option requestsMax): ask later",
@@ -56,38 +75,62 @@ export interface Responder {
 /** Answers the requests of a channel through `responder`, now or later; what it throws is the answer `REQUEST_FAILED`. */
 export type RequestHandler = (payload: unknown, from: ReplicaId, responder: Responder) => void;
 
-interface OpenRequest {
-  readonly to: ReplicaId;
+/** A question that some have not answered yet. */
+interface Question {
   readonly channel: string;
   readonly expiresAt: Millis;
-  readonly settled: (answer: Answer) => void;
+  readonly waiting: Set<ReplicaId>;
+  readonly settled: (replica: ReplicaId, answer: Answer) => void;
 }
 
 const REASON_LENGTH_MAX = 200;
 
-/** Sends a message; returns whether it is on its way. `lost` is called if it turns out later that it does not go out. */
-export type Post = (
-  to: ReplicaId,
-  message: Unnumbered<RequestMessage | ReplyMessage>,
-  lost: () => void,
-) => boolean;
+const CODES: Readonly<Record<LostReason, RequestErrorCode>> = {
+  unreachable: "PEER_UNREACHABLE",
+  lost: "REQUEST_LOST",
+  late: "REQUEST_LOST",
+  refused: "REQUEST_REFUSED",
+};
+
+const REFUSALS: Readonly<Record<Exclude<ReplyMessage["outcome"], "ok">, RequestErrorCode>> = {
+  failed: "REQUEST_FAILED",
+  unhandled: "REQUEST_UNHANDLED",
+  busy: "REQUESTS_MAX",
+  lost: "REQUEST_LOST",
+  refused: "REQUEST_REFUSED",
+};
+
+/** Gives a message to those who listen. */
+export type Delivery = (channel: string, payload: unknown, from: ReplicaId) => void;
+
+export interface RequestsPort {
+  /** Sends a message to each of these; `lost` is called for those whom it does not reach, at once or later. */
+  readonly post: (
+    to: Iterable<ReplicaId>,
+    message: Unnumbered<RequestMessage | ReplyMessage>,
+    lost: (replica: ReplicaId, reason: LostReason) => void,
+  ) => void;
+  readonly deliver: Delivery;
+  /** A handler threw. */
+  readonly failed: (error: unknown, channel: string) => void;
+}
 
 export class Requests {
   private readonly handlers = new Map<string, RequestHandler>();
-  private readonly open = new Map<number, OpenRequest>();
+  private readonly open = new Map<number, Question>();
+  /** Answers that are waited for. */
+  private openCount = 0;
   /** Requests of each peer that have no answer yet. */
   private readonly serving = new Map<ReplicaId, Set<number>>();
   private lastId = 0;
   /** When the next one is given up. */
   private expiresAt: Millis = Number.POSITIVE_INFINITY;
   private readonly settings: ReplicaSettings;
-  private readonly post: Post;
-  private readonly failed: (error: unknown, channel: string) => void;
+  private readonly port: RequestsPort;
 
-  constructor(settings: ReplicaSettings, post: Post, failed: (error: unknown, channel: string) => void) {
+  constructor(settings: ReplicaSettings, port: RequestsPort) {
     this.settings = settings;
-    this.post = post;
-    this.failed = failed;
+    this.port = port;
   }
 
   /** @throws {InvalidArgumentError} if the channel is no topic, or is handled already */
@@ -102,30 +145,45 @@ export class Requests {
     };
   }
 
-  /** Answers when it is given up; `settled` is called exactly once, and not before this returns unless it failed at once. */
+  /**
+   * Asks some replicas; `settled` is called exactly once for each of them.
+   *
+   * @param isMessage it is for those who listen to messages, and answered once they have it
+   */
   ask(
-    to: ReplicaId,
-    channel: string,
-    payload: unknown,
+    to: ReadonlySet<ReplicaId>,
+    { channel, payload, isMessage }: Pick<RequestMessage, "channel" | "payload" | "isMessage">,
     expiresAt: Millis,
-    settled: (answer: Answer) => void,
+    settled: (replica: ReplicaId, answer: Answer) => void,
   ): void {
-    if (this.open.size >= this.settings.requestsMax) {
-      settled(refusal("REQUESTS_MAX", to, channel));
+    if (this.openCount + to.size > this.settings.requestsMax) {
+      for (const replica of to)
+        this.tell({ channel, settled }, replica, refusal("REQUESTS_MAX", replica, channel));
       return;
     }
     const id = ++this.lastId;
-    this.open.set(id, { to, channel, expiresAt, settled });
+    this.open.set(id, { channel, expiresAt, waiting: new Set(to), settled });
+    this.openCount += to.size;
     this.expiresAt = Math.min(this.expiresAt, expiresAt);
-    const unreachable = () => this.settle(id, refusal("PEER_UNREACHABLE", to, channel));
-    if (!this.post(to, { type: "request", id, channel, payload }, unreachable)) unreachable();
+    this.port.post(to, { type: "request", id, channel, payload, isMessage }, (replica, reason) =>
+      this.refuse(id, replica, CODES[reason]),
+    );
   }
 
   /** A request of a peer, or of our own to ourselves. */
-  serve(from: ReplicaId, { id, channel, payload }: Unnumbered<RequestMessage>): void {
+  serve(from: ReplicaId, { id, channel, payload, isMessage }: Unnumbered<RequestMessage>): void {
     const answer = (outcome: ReplyMessage["outcome"], content: unknown): void => {
-      this.post(from, { type: "reply", id, outcome, payload: content }, () => undefined);
+      this.port.post([from], { type: "reply", id, outcome, payload: content }, (_, reason) => {
+        // Who has lost the way to us knows that.
+        if (reason !== "unreachable" && outcome === "ok")
+          answer(reason === "refused" ? "refused" : "lost", null);
+      });
     };
+    if (isMessage) {
+      this.port.deliver(channel, payload, from);
+      answer("ok", null);
+      return;
+    }
     const handler = this.handlers.get(channel);
     const serving = this.serving.get(from) ?? new Set<number>();
     if (handler === undefined || serving.size >= this.settings.requestsMax) {
@@ -147,7 +205,7 @@ export class Requests {
       },
     };
     const failed = (error: unknown) => {
-      this.failed(error, channel);
+      this.port.failed(error, channel);
       responder.fail(error instanceof Error ? error.message : "its handler threw");
     };
     try {
@@ -157,21 +215,15 @@ export class Requests {
     }
   }
 
-  /** The answer to a request of ours; one that comes too late, or from somebody else, is nobody's. */
+  /** The answer to a request of ours; one that comes too late, or from a replica that was not asked, is nobody's. */
   answered(from: ReplicaId, { id, outcome, payload }: Unnumbered<ReplyMessage>): void {
-    const request = this.open.get(id);
-    if (request?.to !== from) return;
-    const { to, channel } = request;
-    if (outcome === "ok") this.settle(id, { ok: true, payload });
-    else if (outcome === "busy") this.settle(id, refusal("REQUESTS_MAX", to, channel));
-    else if (outcome === "unhandled") this.settle(id, refusal("REQUEST_UNHANDLED", to, channel));
-    else this.settle(id, refusal("REQUEST_FAILED", to, channel, String(payload)));
+    if (outcome === "ok") this.settle(id, from, { ok: true, payload });
+    else this.refuse(id, from, REFUSALS[outcome], outcome === "failed" ? String(payload) : undefined);
   }
 
-  /** The way to a replica is gone, and with it what it would have answered. */
-  lost(replica: ReplicaId): void {
-    for (const [id, { to, channel }] of this.open)
-      if (to === replica) this.settle(id, refusal("PEER_UNREACHABLE", to, channel));
+  /** The way to a replica is gone, or it is doubted: its answers are not waited for. Cost: O(open requests). */
+  lost(replica: ReplicaId, code: "PEER_UNREACHABLE" | "PEER_SUSPECT"): void {
+    for (const id of [...this.open.keys()]) this.refuse(id, replica, code);
   }
 
   /** The link with a replica is gone: what it has asked counts no more among its open requests. */
@@ -181,29 +233,45 @@ export class Requests {
 
   /** Nobody will answer any more. */
   lostAll(): void {
-    for (const [id, { to, channel }] of this.open) this.settle(id, refusal("PEER_UNREACHABLE", to, channel));
+    for (const [id, { waiting }] of [...this.open])
+      for (const replica of [...waiting]) this.refuse(id, replica, "PEER_UNREACHABLE");
   }
 
-  /** Gives up what has waited for too long; answers when it next wants to be called. Cost: O(open requests) if any is due. */
+  /** Gives up what has waited for too long; returns when it next wants to be called. Cost: O(open requests) if any is due. */
   tick(now: Millis): Millis {
     if (now < this.expiresAt) return this.expiresAt;
     this.expiresAt = Number.POSITIVE_INFINITY;
-    for (const [id, { to, channel, expiresAt }] of this.open) {
-      if (expiresAt <= now) this.settle(id, refusal("REQUEST_TIMEOUT", to, channel));
-      else this.expiresAt = Math.min(this.expiresAt, expiresAt);
+    for (const [id, { waiting, expiresAt }] of [...this.open]) {
+      if (expiresAt > now) this.expiresAt = Math.min(this.expiresAt, expiresAt);
+      else for (const replica of [...waiting]) this.refuse(id, replica, "REQUEST_TIMEOUT");
     }
     return this.expiresAt;
   }
 
-  private settle(id: number, answer: Answer): void {
-    const request = this.open.get(id);
-    if (request === undefined) return;
-    this.open.delete(id);
+  private refuse(id: number, replica: ReplicaId, code: RequestErrorCode, detail?: string): void {
+    const question = this.open.get(id);
+    if (question?.waiting.has(replica))
+      this.settle(id, replica, refusal(code, replica, question.channel, detail));
+  }
+
+  private settle(id: number, replica: ReplicaId, answer: Answer): void {
+    const question = this.open.get(id);
+    if (!question?.waiting.delete(replica)) return;
+    this.openCount--;
+    if (question.waiting.size === 0) this.open.delete(id);
     if (this.open.size === 0) this.expiresAt = Number.POSITIVE_INFINITY;
+    this.tell(question, replica, answer);
+  }
+
+  private tell(
+    { channel, settled }: Pick<Question, "channel" | "settled">,
+    replica: ReplicaId,
+    answer: Answer,
+  ): void {
     try {
-      request.settled(answer);
+      settled(replica, answer);
     } catch (error) {
-      this.failed(error, request.channel);
+      this.port.failed(error, channel);
     }
   }
 }

@@ -16,7 +16,7 @@ const REPLICAS_PER_FRAME = 500;
 
 export interface RoutesPort {
   /** Peers that can be asked: they have links with us, and pass messages on. */
-  readonly relays: () => Iterable<ReplicaId>;
+  readonly relays: () => ReadonlySet<ReplicaId>;
   readonly send: (peers: readonly ReplicaId[], message: Message) => void;
   /** A route is known, or none of the peers has one. */
   readonly settled: (replica: ReplicaId) => void;
@@ -52,6 +52,11 @@ export class Routes {
     return target.via ?? (target.silent.size > 0 ? "looking" : undefined);
   }
 
+  /** The peer over which messages went lately; undefined if there was none. */
+  knownTo(replica: ReplicaId): ReplicaId | undefined {
+    return this.targets.get(replica)?.via;
+  }
+
   private look(replica: ReplicaId): Target {
     const target: Target = {
       via: undefined,
@@ -61,9 +66,8 @@ export class Routes {
       until: undefined,
     };
     this.targets.set(replica, target);
-    const relays: ReplicaId[] = [];
-    for (const relay of this.port.relays()) {
-      relays.push(relay);
+    const relays = [...this.port.relays()];
+    for (const relay of relays) {
       target.asked.add(relay);
       target.silent.add(relay);
     }
