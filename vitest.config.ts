@@ -18,6 +18,7 @@ const alias = {
   "@presently/anycable": source("packages/anycable/src/index.ts"),
   "@presently/faye": source("packages/faye/src/index.ts"),
   "@presently/socketcluster": source("packages/socketcluster/src/index.ts"),
+  "@presently/socket.io/client": source("packages/socket.io/src/client/index.ts"),
   "@presently/socket.io": source("packages/socket.io/src/index.ts"),
   "presently/drop-in": source("packages/presently/src/drop-in/index.ts"),
   "presently/demo": source("packages/presently/src/demo/index.ts"),

@@ -13,6 +13,7 @@ import { PresentlyClientWorld } from "./client-view.ts";
 import { EventStreamWorld } from "./event-stream-view.ts";
 import { PhoenixWorld, phoenixKinds } from "./phoenix-view.ts";
 import { SocketClusterWorld } from "./socketcluster-view.ts";
+import { SocketIoWorld } from "./socketio-view.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -27,6 +28,7 @@ const protocols: readonly Protocol[] = [
   { name: "@anycable/core", start: () => AnyCableWorld.start() },
   { name: "event streams", start: () => EventStreamWorld.start() },
   { name: "socketcluster-client", start: () => SocketClusterWorld.start() },
+  { name: "socket.io-client", start: () => SocketIoWorld.start() },
 ];
 
 describe.each(protocols)("$name: every client's own list is its node's", ({ start }) => {

@@ -11,6 +11,7 @@ import { PresentlyProvider } from "@presently/client/react";
 import { PresentlyDriver, PresentlyPresence } from "@presently/colyseus";
 import { aloneMessenger, Keyspace } from "@presently/keyspace";
 import { PhoenixSocket } from "@presently/phoenix";
+import { PresenceError } from "@presently/socket.io/client";
 import {
   createAccess,
   createNode,
@@ -97,7 +98,8 @@ const LISTS: readonly (readonly unknown[])[] = [
 type Call = (...words: readonly unknown[]) => unknown;
 
 const isOurs = (error: unknown) =>
-  (error instanceof PresentlyError || error instanceof ClientError) && /^[A-Z_]+$/.test(error.code);
+  [PresentlyError, ClientError, PresenceError].some((kind) => error instanceof kind) &&
+  /^[A-Z_]+$/.test((error as ClientError).code);
 
 /** Who is present on the topic that no call is to change. */
 const present = (node: PresentlyNode) =>

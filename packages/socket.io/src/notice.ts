@@ -4,9 +4,15 @@ export interface SocketIoNotice {
   /**
    * `malformed-message`: another node sent what cannot be read. `not-kept`: a socket or one of its rooms could not be recorded in
    * the cluster, so that other servers do not list it. `answer-lost`: an answer to another server could not be sent.
-   * `access-failed`, `address-limit`: see `GateNotice` of presently.
+   * `request-failed`: a hook threw at what a client asked for. `access-failed`, `address-limit`: see `GateNotice` of presently.
    */
-  readonly type: "malformed-message" | "not-kept" | "answer-lost" | "access-failed" | "address-limit";
+  readonly type:
+    | "malformed-message"
+    | "not-kept"
+    | "answer-lost"
+    | "request-failed"
+    | "access-failed"
+    | "address-limit";
   readonly level: "error" | "warn" | "debug";
   /** For people. */
   readonly message: string;

@@ -6,6 +6,7 @@ import { type NoticeListener, warnOfNotice } from "./notice.ts";
 /** To which servers a broadcast goes. */
 export type Routing = "auto" | "all" | "rooms";
 
+/** Options of `presently(node, options)`; the same at all servers. */
 export interface AdapterOptions {
   /** Keeps servers of one cluster apart that are not to hear each other. Default `default`. */
   readonly key?: string;
