@@ -15,6 +15,8 @@ export type ConnectionEnd =
       readonly stream: Socket;
       readonly peer: PeerIdentity;
       readonly linkId: string;
+      /** The shortest time in which a frame of ours was answered. */
+      readonly roundTripMs: number;
     }
   | {
       readonly type: "refused";
@@ -23,8 +25,8 @@ export type ConnectionEnd =
       readonly peer: PeerIdentity | undefined;
       readonly proven: boolean;
     }
-  /** The network, or whatever answers at the address, let us down. */
-  | { readonly type: "failed"; readonly reason: string }
+  /** The network, or whatever answers at the address, let us down; `tooSlow`: it did not answer in time. */
+  | { readonly type: "failed"; readonly reason: string; readonly tooSlow?: true }
   /** We gave it up for reasons that have nothing to do with the peer. */
   | { readonly type: "aborted" };
 
@@ -34,7 +36,9 @@ export interface ConnectionOptions {
   /** The TCP socket below it; as dialler it is known once the WebSocket opens. */
   readonly stream: Socket | undefined;
   readonly handshake: Handshake;
-  readonly timeoutMs: number;
+  /** How long the other end may take for each step. */
+  readonly patienceMs: number;
+  readonly now: () => number;
   /** Called once. After `linked` the socket has no listeners left but those of the new owner. */
   readonly onEnd: (end: ConnectionEnd) => void;
 }
@@ -45,18 +49,26 @@ export class Connection {
   readonly #socket: WebSocket;
   readonly #handshake: Handshake;
   readonly #onEnd: (end: ConnectionEnd) => void;
-  readonly #timer: NodeJS.Timeout;
+  readonly #patienceMs: number;
+  readonly #now: () => number;
+  #timer: NodeJS.Timeout;
+  /** When the last step began, and the shortest that a frame of the other end took. */
+  #stepMs: number;
+  #roundTripMs = Number.POSITIVE_INFINITY;
   #stream: Socket | undefined;
   #bytesReceived = 0;
   #error: Error | undefined;
   #ended = false;
 
-  constructor({ role, socket, stream, handshake, timeoutMs, onEnd }: ConnectionOptions) {
+  constructor({ role, socket, stream, handshake, patienceMs, now, onEnd }: ConnectionOptions) {
     this.#role = role;
     this.#socket = socket;
     this.#handshake = handshake;
     this.#onEnd = onEnd;
-    this.#timer = setTimeout(() => this.#timedOut(timeoutMs), timeoutMs);
+    this.#patienceMs = patienceMs;
+    this.#now = now;
+    this.#stepMs = now();
+    this.#timer = this.#startTimer();
     socket.on("message", this.#onMessage);
     socket.on("close", this.#onClose);
     socket.on("error", this.#onError);
@@ -69,8 +81,21 @@ export class Connection {
     });
     socket.once("open", () => {
       this.#watch(this.#stream!);
+      this.nextStep();
       socket.send(handshake.hello());
     });
+  }
+
+  /** A step is done: the other end has as much time for the next one. */
+  nextStep(): void {
+    if (this.#ended) return;
+    clearTimeout(this.#timer);
+    this.#stepMs = this.#now();
+    this.#timer = this.#startTimer();
+  }
+
+  #startTimer(): NodeJS.Timeout {
+    return setTimeout(() => this.#timedOut(), this.#patienceMs);
   }
 
   /** Gives the connection up. */
@@ -99,6 +124,7 @@ export class Connection {
 
   #onMessage = (data: RawData, isBinary: boolean): void => {
     if (this.#ended) return;
+    this.#roundTripMs = Math.min(this.#roundTripMs, this.#now() - this.#stepMs);
     // The socket delivers Buffers, which is what its binaryType is unless one changes it.
     const frame = data as Buffer;
     const step = isBinary
@@ -124,24 +150,28 @@ export class Connection {
     this.#end({ type: "failed", reason: `${cause} before the handshake was done${hint}` });
   };
 
-  #timedOut(timeoutMs: number): void {
-    const why = refusal("TIMEOUT", `the handshake took longer than ${timeoutMs} ms`);
+  #timedOut(): void {
+    const why = refusal("TIMEOUT", `a step of the handshake took longer than ${this.#patienceMs} ms`);
     if (this.#role === "acceptor") {
       this.#take(this.#handshake.refuse(why));
       return;
     }
     // Whoever does not answer a dial is out of reach, not refused.
-    this.#end({ type: "failed", reason: why.reason });
+    this.#end({ type: "failed", reason: why.reason, tooSlow: true });
     hangUp(this.#socket, CLOSE.refused, why);
   }
 
   #take(step: HandshakeStep): void {
     if (step.send !== undefined && this.#socket.readyState === this.#socket.OPEN)
       this.#socket.send(step.send);
-    if (step.type === "continue") return;
+    if (step.type === "continue") {
+      this.nextStep();
+      return;
+    }
     if (step.type === "linked") {
       const { peer, linkId } = step;
-      this.#end({ type: "linked", socket: this.#socket, stream: this.#stream!, peer, linkId });
+      const roundTripMs = this.#roundTripMs;
+      this.#end({ type: "linked", socket: this.#socket, stream: this.#stream!, peer, linkId, roundTripMs });
       return;
     }
     const { by, peer, proven } = step;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Dialer } from "./dialer.ts";
+import { Patience } from "./patience.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -12,19 +13,24 @@ afterEach(() => {
 /** A dialer whose jitter is the longest, and the times of its attempts, on a clock that is driven by hand. */
 function setUp() {
   const dials: number[] = [];
+  const patience: number[] = [];
   const startMs = performance.now();
   const dialer = new Dialer({
     minMs: 100,
     maxMs: 1000,
     random: () => 1,
     now: () => performance.now(),
-    dial: () => dials.push(Math.round(performance.now() - startMs)),
+    patience: new Patience(2000),
+    dial: (_, patienceMs) => {
+      dials.push(Math.round(performance.now() - startMs));
+      patience.push(patienceMs);
+    },
   });
   const fail = () => {
     dialer.settled("x");
     dialer.later("x");
   };
-  return { dialer, dials, fail };
+  return { dialer, dials, patience, fail };
 }
 
 describe("a dialer", () => {
@@ -37,6 +43,27 @@ describe("a dialer", () => {
     }
     expect(dials).toEqual([0, 100, 300, 700, 1500, 2500, 3500, 4500, 5500]);
     expect(dialer.failures("x")).toBe(9);
+  });
+
+  test("waits longer for who was too slow, up to a bound, and as long as the round trip asks for once it is known", () => {
+    const { dialer, patience, fail } = setUp();
+    const next = () => {
+      vi.advanceTimersToNextTimer();
+      fail();
+    };
+    dialer.soon("x");
+    next();
+    // Who refuses is near enough.
+    next();
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      dialer.tooSlow("x");
+      next();
+    }
+    for (const roundTripMs of [1500, 10, 60_000]) {
+      dialer.measured("x", roundTripMs);
+      next();
+    }
+    expect(patience).toEqual([2000, 2000, 4000, 8000, 8000, 4500, 2000, 8000]);
   });
 
   test("dials at once when asked, and starts from the shortest wait again", () => {

@@ -1,9 +1,12 @@
 /** Dials addresses again and again, each at its own pace, until told to rest. Keeps timers; knows nothing of nodes. */
 import { type BackOff, backOffMs } from "./back-off.ts";
+import type { Patience } from "./patience.ts";
 
 interface Target {
   /** Failures in a row; decides the next wait. */
   failures: number;
+  /** How long the next attempt waits for each step of its handshake. */
+  patienceMs: number;
   dialling: boolean;
   /** When the last attempt began, and the earliest time for the next one. */
   startedMs: number;
@@ -15,16 +18,23 @@ interface Target {
 export class Dialer {
   readonly #targets = new Map<string, Target>();
   readonly #backOff: BackOff;
+  readonly #patience: Patience;
   readonly #random: () => number;
   readonly #now: () => number;
-  readonly #dial: (address: string) => void;
+  readonly #dial: (address: string, patienceMs: number) => void;
   #stopped = false;
 
   /** @param options.dial starts an attempt; its end is reported by `settled` */
   constructor(
-    options: BackOff & { random: () => number; now: () => number; dial: (address: string) => void },
+    options: BackOff & {
+      patience: Patience;
+      random: () => number;
+      now: () => number;
+      dial: (address: string, patienceMs: number) => void;
+    },
   ) {
     this.#backOff = { minMs: options.minMs, maxMs: options.maxMs };
+    this.#patience = options.patience;
     this.#random = options.random;
     this.#now = options.now;
     this.#dial = options.dial;
@@ -71,6 +81,17 @@ export class Dialer {
     if (target !== undefined) target.dialling = false;
   }
 
+  /** The last attempt was given up for its time. The way may be that long: the next attempt waits longer. */
+  tooSlow(address: string): void {
+    const target = this.#target(address);
+    target.patienceMs = this.#patience.longer(target.patienceMs);
+  }
+
+  /** The last attempt has measured the round trip: a lost link is made again without trying shorter times first. */
+  measured(address: string, roundTripMs: number): void {
+    this.#target(address).patienceMs = this.#patience.forRoundTrip(roundTripMs);
+  }
+
   /** Forgets the address and its failures. */
   drop(address: string): void {
     this.rest(address);
@@ -94,7 +115,7 @@ export class Dialer {
     target.timer = undefined;
     target.dialling = true;
     target.startedMs = this.#now();
-    this.#dial(address);
+    this.#dial(address, target.patienceMs);
   }
 
   #target(address: string): Target {
@@ -102,6 +123,7 @@ export class Dialer {
     if (target === undefined) {
       target = {
         failures: 0,
+        patienceMs: this.#patience.firstMs,
         dialling: false,
         startedMs: Number.NEGATIVE_INFINITY,
         notBeforeMs: Number.NEGATIVE_INFINITY,

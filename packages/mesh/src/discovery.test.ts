@@ -6,8 +6,7 @@ import { type RefusalCode, refusal } from "./refusal.ts";
 
 const b = replicaId("b", 1);
 
-/** Discovery looks at the type alone. */
-const BECAME_A_LINK = { type: "linked" } as ConnectionEnd;
+const BECAME_A_LINK = { type: "linked", roundTripMs: 1 } as ConnectionEnd;
 
 const failed = (reason: string): ConnectionEnd => ({ type: "failed", reason });
 
@@ -35,6 +34,7 @@ function setUp(configured: string[] = [], addressesMax = 100) {
     addressesMax,
     dialMinMs: 100,
     dialMaxMs: 1000,
+    handshakeTimeoutMs: 2000,
     random: () => 1,
     now: () => performance.now(),
     ownAddress: () => "ws://a:1",

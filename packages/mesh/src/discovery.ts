@@ -12,6 +12,7 @@ import type { ConnectionEnd } from "./connection.ts";
 import { Dialer } from "./dialer.ts";
 import type { NodeAddress } from "./frames.ts";
 import { MissedPeers } from "./missed-peers.ts";
+import { Patience } from "./patience.ts";
 
 /**
  * A configured address that led back to us is tried again after this long: behind one name (a load balancer, a list of
@@ -33,14 +34,18 @@ export interface DiscoveryOptions {
   readonly addressesMax: number;
   readonly dialMinMs: number;
   readonly dialMaxMs: number;
+  readonly handshakeTimeoutMs: number;
   readonly random: () => number;
   readonly now: () => number;
   /** Where we can be dialled. */
   readonly ownAddress: () => string;
   /** The replica that we are linked with under this node name. */
   readonly linked: (node: string) => ReplicaId | undefined;
-  /** Starts an attempt. Answered by `answered`, if a peer proves itself, and `ended`. */
-  readonly dial: (address: string) => void;
+  /**
+   * Starts an attempt that waits `patienceMs` for each step. Answered by `answered`, if a peer proves itself, and
+   * `ended`.
+   */
+  readonly dial: (address: string, patienceMs: number) => void;
   /** A peer is missed: the names of the options may stand for other addresses by now. */
   readonly refreshNames: () => void;
   /** A round of attempts to reach this peer failed. */
@@ -60,6 +65,7 @@ export class Discovery {
     this.#dialer = new Dialer({
       minMs: options.dialMinMs,
       maxMs: options.dialMaxMs,
+      patience: new Patience(options.handshakeTimeoutMs),
       random: options.random,
       now: options.now,
       dial: options.dial,
@@ -145,21 +151,23 @@ export class Discovery {
 
   /** The attempt for `address` ended. If it became a link, `linkUp` follows. */
   ended(address: string, end: ConnectionEnd): void {
-    if (end.type === "linked") this.#linked(address);
-    else if (end.type === "failed") this.#failed(address, end.reason);
+    if (end.type === "linked") this.#linked(address, end.roundTripMs);
+    else if (end.type === "failed") this.#failed(address, end.reason, end.tooSlow);
     else if (end.type === "aborted" || end.refusal.code === "DUPLICATE") this.#moot(address);
     else if (end.refusal.code === "SELF" && end.by === "us") this.#home(address);
     else this.#failed(address, `${end.refusal.code}: ${end.refusal.reason}`);
   }
 
-  #linked(address: string): void {
+  #linked(address: string, roundTripMs: number): void {
     this.#dialer.settled(address);
+    this.#dialer.measured(address, roundTripMs);
     if (this.#book.entry(address) === undefined) this.#dialer.drop(address);
   }
 
   /** The attempt for `address` failed: it will be tried again. */
-  #failed(address: string, reason: string): void {
+  #failed(address: string, reason: string, tooSlow = false): void {
     this.#dialer.settled(address);
+    if (tooSlow) this.#dialer.tooSlow(address);
     const entry = this.#book.entry(address);
     if (entry === undefined) {
       this.#dialer.drop(address);

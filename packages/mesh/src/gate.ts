@@ -7,6 +7,7 @@ import { type Incumbent, judge, type Role } from "./admission.ts";
 import { Connection, type ConnectionEnd } from "./connection.ts";
 import { HANDSHAKE_BOUNDS } from "./frames.ts";
 import { Handshake, type PeerIdentity, type Self } from "./handshake.ts";
+import { Patience } from "./patience.ts";
 import type { Refusal } from "./refusal.ts";
 import { remoteOf } from "./server.ts";
 import { dialOptions, type TlsOptions } from "./tls.ts";
@@ -16,6 +17,7 @@ export interface GateOptions {
   readonly handshakeTimeoutMs: number;
   readonly pendingHandshakesMax: number;
   readonly tls?: TlsOptions | undefined;
+  readonly now: () => number;
   readonly self: () => Self;
   /** The link with the node of this peer, and whether there may be one link more. */
   readonly incumbent: (peer: ReplicaId) => Incumbent | undefined;
@@ -56,22 +58,40 @@ export class Gate {
     return this.#strangers.size < this.#options.pendingHandshakesMax;
   }
 
-  /** Dials `address` and shakes hands with whoever answers. `name` is the host that was looked up for it, if one was. */
-  dial(address: string, name: string | undefined): void {
+  /**
+   * Dials `address` and shakes hands with whoever answers, which has `patienceMs` for each step. `name` is the host that
+   * was looked up for it, if one was.
+   */
+  dial(address: string, name: string | undefined, patienceMs: number): void {
     const { frameBytesMax } = this.#options;
     const socket = new WebSocket(address, {
       ...dialOptions(address, this.#tls, name),
       perMessageDeflate: false,
       maxPayload: frameBytesMax,
+      finishRequest: (request) => {
+        // A connection and a TLS handshake take round trips of their own.
+        request.once("socket", (stream: Socket) => {
+          stream.once("connect", () => connection.nextStep());
+          stream.once("secureConnect", () => connection.nextStep());
+        });
+        request.end();
+      },
     });
-    this.#shakeHands(socket, undefined, "dialler", address);
+    const connection = this.#shakeHands(socket, undefined, "dialler", address, patienceMs);
   }
 
   /** Shakes hands with who dialled us. */
   greet(socket: WebSocket, stream: Socket): void {
     this.#strangers.add(socket);
     socket.once("close", () => this.#strangers.delete(socket));
-    this.#shakeHands(socket, stream, "acceptor", remoteOf(stream.remoteAddress, stream.remotePort));
+    const { longestMs } = new Patience(this.#options.handshakeTimeoutMs);
+    this.#shakeHands(
+      socket,
+      stream,
+      "acceptor",
+      remoteOf(stream.remoteAddress, stream.remotePort),
+      longestMs,
+    );
   }
 
   /** Gives all handshakes up. */
@@ -91,7 +111,13 @@ export class Gate {
     clearTimeout(cut);
   }
 
-  #shakeHands(socket: WebSocket, stream: Socket | undefined, role: Role, remote: string): void {
+  #shakeHands(
+    socket: WebSocket,
+    stream: Socket | undefined,
+    role: Role,
+    remote: string,
+    patienceMs: number,
+  ): Connection {
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     const handshake = new Handshake({
@@ -106,7 +132,8 @@ export class Gate {
       socket,
       stream,
       handshake,
-      timeoutMs: this.#options.handshakeTimeoutMs,
+      patienceMs,
+      now: this.#options.now,
       onEnd: (end) => {
         this.#connections.delete(connection);
         for (const [peer, proving] of this.#proving) if (proving === connection) this.#proving.delete(peer);
@@ -115,6 +142,7 @@ export class Gate {
       },
     });
     this.#connections.add(connection);
+    return connection;
   }
 
   #judge(

@@ -58,6 +58,8 @@ export interface LinkOptions {
   readonly minor: number;
   readonly maxBufferedBytes: number;
   readonly silentAfterMs: number;
+  /** As the handshake measured it. */
+  readonly roundTripMs: number;
   readonly now: () => number;
   readonly events: LinkEvents;
 }
@@ -67,6 +69,9 @@ const BUFFERED_HARD_FACTOR = 4;
 
 /** Silence is looked for this many times in `silentAfterMs`. */
 const SILENCE_CHECKS = 4;
+
+/** A ping that was lost and sent again comes back within so many round trips. */
+const SILENT_ROUND_TRIPS = 3;
 
 const BINARY = { binary: true };
 
@@ -90,6 +95,9 @@ export class Link implements Incumbent {
   #framesReceived = 0;
   #streamBytesSeen: number;
   #silentChecks = 0;
+  #roundTripMs: number;
+  /** When the first ping that is not answered was sent. */
+  #pingedMs: number | undefined;
   #error: Error | undefined;
 
   constructor(options: LinkOptions) {
@@ -103,10 +111,12 @@ export class Link implements Incumbent {
     this.linkId = options.linkId;
     this.role = options.role;
     this.#upMs = options.now();
+    this.#roundTripMs = options.roundTripMs;
     this.#streamBytesSeen = stream.bytesRead;
     this.#silenceTimer = setInterval(() => this.#checkSilence(), options.silentAfterMs / SILENCE_CHECKS);
     // The WebSocket library has set TCP_NODELAY already.
     socket.on("message", this.#onMessage);
+    socket.on("pong", this.#onPong);
     socket.on("close", this.#onClose);
     // Every error is followed by a close, which has its say.
     socket.on("error", (error) => {
@@ -196,6 +206,13 @@ export class Link implements Incumbent {
     this.#options.events.drained(this);
   };
 
+  /** The first of several pings is answered first: the time is that of one round trip. */
+  #onPong = (): void => {
+    if (this.#pingedMs === undefined) return;
+    this.#roundTripMs = this.#options.now() - this.#pingedMs;
+    this.#pingedMs = undefined;
+  };
+
   #onClose = (code: number, reasonBytes: Buffer): void => {
     this.#end(describeClose(code, printable(reasonBytes.toString()), this.#error));
   };
@@ -212,8 +229,12 @@ export class Link implements Incumbent {
       return;
     }
     this.#silentChecks += 1;
-    if (this.#silentChecks < SILENCE_CHECKS) socket.ping();
-    else this.#cut(refusal("SILENT", `not a byte came for ${silentAfterMs} ms`), false);
+    // On a slow way an answer takes longer than what is silence elsewhere.
+    const patienceMs = Math.max(silentAfterMs, this.#roundTripMs * SILENT_ROUND_TRIPS);
+    if (this.#silentChecks * silentAfterMs < patienceMs * SILENCE_CHECKS) {
+      this.#pingedMs ??= this.#options.now();
+      socket.ping();
+    } else this.#cut(refusal("SILENT", `not a byte came for ${Math.round(patienceMs)} ms`), false);
   }
 
   #end(end: LinkEnd): void {

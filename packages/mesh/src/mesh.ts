@@ -76,7 +76,7 @@ export class Mesh implements Transport {
       now,
       ownAddress: () => this.#url,
       linked: (node) => this.#links.withNode(node)?.replica,
-      dial: (address) => this.#gate.dial(address, this.#discovery.nameFor(address)),
+      dial: (address, patienceMs) => this.#gate.dial(address, this.#discovery.nameFor(address), patienceMs),
       refreshNames: () => this.#names.soon(),
       unreachable: (peer, reason) => this.#announcer.later(() => listener.unreachable(peer, reason)),
     });
@@ -99,6 +99,7 @@ export class Mesh implements Transport {
     });
     this.#gate = new Gate({
       ...settings,
+      now,
       self: () => this.#self(),
       incumbent: (peer) => this.#links.withNode(nameOf(peer)),
       full: () => this.#links.size >= settings.linksMax,
@@ -273,7 +274,7 @@ export class Mesh implements Transport {
   }
 
   #install(role: Role, remote: string, end: ConnectionEnd & { type: "linked" }): void {
-    const { socket, stream, peer, linkId } = end;
+    const { socket, stream, peer, linkId, roundTripMs } = end;
     const node = nameOf(peer.replica);
     const { protocol, maxBufferedBytes, silentAfterMs } = this.#settings;
     const advertised =
@@ -289,6 +290,7 @@ export class Mesh implements Transport {
       ...protocol,
       maxBufferedBytes,
       silentAfterMs,
+      roundTripMs,
       now,
       events: this.#linkEvents,
     });

@@ -100,9 +100,16 @@ export interface MeshOptions {
   readonly dialMinMs?: number;
   /** The longest wait: a partition heals this long after the network does. Lower costs more dials. Default 500. */
   readonly dialMaxMs?: number;
-  /** How long a connection may take from its first byte to a link. Default 2,000. */
+  /**
+   * How long a peer that we dial may take for each step of a handshake at first. Each attempt that was too short doubles
+   * it for the next, up to four times it; once linked, it follows the round trip. Who dials us may take four times it.
+   * Default 2,000.
+   */
   readonly handshakeTimeoutMs?: number;
-  /** A link on which not a byte came for so long is closed; idle links are kept alive by pings. Default 5,000. */
+  /**
+   * A link on which not a byte came for so long, or for three of its round trips, is closed; idle links are kept alive
+   * by pings. Default 5,000.
+   */
   readonly silentAfterMs?: number;
   /** The largest frame a peer may send. Default 1 MiB. */
   readonly frameBytesMax?: number;

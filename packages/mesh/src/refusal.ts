@@ -35,7 +35,7 @@ export type RefusalCode =
   | "LINKS_FULL"
   /** `pendingHandshakesMax`, or the bound on connections, is reached. */
   | "BUSY"
-  /** The handshake took longer than `handshakeTimeoutMs`. */
+  /** A step of the handshake took longer than `handshakeTimeoutMs` allows. */
   | "TIMEOUT"
   /** A web page tried to connect. */
   | "FORBIDDEN_ORIGIN"

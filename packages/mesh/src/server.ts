@@ -6,6 +6,7 @@ import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { type WebSocket, WebSocketServer } from "ws";
 import { ListenError } from "./errors.ts";
+import { Patience } from "./patience.ts";
 import { type Refusal, refusal } from "./refusal.ts";
 import { serverRefusal, type TlsOptions, untrustedClient } from "./tls.ts";
 
@@ -42,10 +43,11 @@ export class Server {
       perMessageDeflate: false,
       maxPayload: options.frameBytesMax,
     });
+    const { longestMs } = new Patience(options.handshakeTimeoutMs);
     const timeouts = {
       // Whoever connects and says nothing is cut by the server itself.
-      headersTimeout: options.handshakeTimeoutMs,
-      requestTimeout: options.handshakeTimeoutMs,
+      headersTimeout: longestMs,
+      requestTimeout: longestMs,
       connectionsCheckingInterval: Math.ceil(options.handshakeTimeoutMs / 4),
     };
     this.#http =
@@ -114,7 +116,7 @@ export class Server {
       requestCert: mutual,
       // Refused here, not by the library, which would have closed the connection before it tells us whose it was.
       rejectUnauthorized: false,
-      handshakeTimeout: handshakeTimeoutMs,
+      handshakeTimeout: new Patience(handshakeTimeoutMs).longestMs,
     });
     server.on("connection", (stream: Socket) => {
       const remote = describeRemote(stream);

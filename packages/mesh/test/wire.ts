@@ -1,6 +1,7 @@
 /** A TCP wire between a dialler and a server, which can be frozen, cut and mended. */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { Transform } from "node:stream";
 
 export class Wire {
   readonly #server: Server;
@@ -8,6 +9,8 @@ export class Wire {
   readonly #waiting: Socket[] = [];
   #target: URL | undefined;
   #isCut = false;
+  #delayMs = 0;
+  #pieces = 0;
 
   private constructor(server: Server) {
     this.#server = server;
@@ -49,6 +52,16 @@ export class Wire {
   /** Connections that wait to be led somewhere. */
   get waiting(): number {
     return this.#waiting.filter((socket) => !socket.closed).length;
+  }
+
+  /** Carries what comes on connections from now on so much later; they cannot freeze. */
+  delay(ms: number): void {
+    this.#delayMs = ms;
+  }
+
+  /** Pieces that delayed connections have carried. */
+  get pieces(): number {
+    return this.#pieces;
   }
 
   /** Carries nothing more on the connections that are open, which neither end can tell from silence. */
@@ -113,7 +126,27 @@ export class Wire {
     far.on("error", () => far.destroy());
     near.on("close", () => this.#pairs.delete(pair));
     // Ends pass across as long as bytes do.
-    near.pipe(far);
-    far.pipe(near);
+    if (this.#delayMs === 0) {
+      near.pipe(far);
+      far.pipe(near);
+    } else {
+      near.pipe(this.#later()).pipe(far);
+      far.pipe(this.#later()).pipe(near);
+    }
+  }
+
+  /** Each piece waits for itself, not for the one before it. */
+  #later(): Transform {
+    const delayMs = this.#delayMs;
+    const later = new Transform({
+      transform: (piece, _, done) => {
+        setTimeout(() => {
+          this.#pieces += 1;
+          if (!later.readableEnded && !later.writableEnded) later.push(piece);
+        }, delayMs);
+        done();
+      },
+    });
+    return later;
   }
 }

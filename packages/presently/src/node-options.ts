@@ -28,9 +28,9 @@ export interface MeshOptions {
   /** Shortest and longest pause before a peer is dialled again; defaults 100 and 500. */
   readonly dialMinMs?: number;
   readonly dialMaxMs?: number;
-  /** Time that a link has to prove itself; default 2,000. */
+  /** Time that a dialled peer has for each step of a handshake at first; default 2,000. */
   readonly handshakeTimeoutMs?: number;
-  /** A link over which not a byte came for so long is closed; default 5,000. */
+  /** A link over which not a byte came for so long, or for three round trips, is closed; default 5,000. */
   readonly silentAfterMs?: number;
   /** Largest frame taken from a peer; default 1 MiB. */
   readonly frameBytesMax?: number;

@@ -451,7 +451,7 @@ export const optionTable: readonly OptionSpec[] = [
     "--handshake-timeout-ms",
     2_000,
     1,
-    "Time that a link has to prove itself before it is closed.",
+    "Time that a dialled peer has for each step of a handshake at first; up to four times it where that was too short, as on slow networks.",
   ),
   durationMs(
     "mesh.silentAfterMs",
