@@ -331,9 +331,9 @@ describe("taking in an answer", () => {
     const [fromA, fromB] = [pulling.peer(a), pulling.peer(b)];
     const parts = new Giving(a, { frameBytesTarget: 1_000 }).answer(pulling.pull(fromA, 100));
     expect(pulling.puller.tick(100)).toBe(2_100);
-    pulling.take(A, parts.slice(0, 2), 1_500);
-    expect(pulling.puller.tick(2_100)).toBe(3_500);
-    expect(pulling.puller.tick(3_499)).toBe(3_500);
+    pulling.take(A, parts.slice(0, 2), 1_000);
+    expect(pulling.puller.tick(2_100)).toBe(3_000);
+    expect(pulling.puller.tick(2_999)).toBe(3_000);
     expect(pulling.told).toEqual([]);
     expect(pulling.puller.tick(3_500)).toBe(Number.POSITIVE_INFINITY);
     expect(pulling.told).toEqual([`timed out ${A}`]);
@@ -379,8 +379,31 @@ describe("taking in an answer", () => {
     expect(pulling.told[2]).toMatch(/^100\d{3} of 100001$/);
     expect(pulling.told.slice(3)).toEqual([`merged ${A}`, `finished ${A}`]);
     expect(pulling.set.digest()).toEqual(a.digest());
-    // Who still answers an earlier pull has not come to the newer one: that one is waited for.
-    expect(pulling.puller.tick(5_000)).toBe(6_500);
+    // Who still answers an earlier pull has not come to the newer one: that one is waited for, twice as long as
+    // the last answer took to begin.
+    expect(pulling.puller.tick(5_000)).toBe(4_500 + 2 * 3_000);
+  });
+
+  test("a peer whose answers begin late is waited for as long, up to eight times pullTimeoutMs, until its link is lost", () => {
+    const { a, pulling } = twoGivers();
+    const peer = pulling.peer(a);
+    const giving = new Giving(a);
+    for (const [took, patience] of [
+      [500, 2_000],
+      [5_000, 10_000],
+      [60_000, 16_000],
+    ] as const) {
+      const answer = giving.answer(pulling.pull(peer, 0));
+      if (took > 2_000) pulling.puller.tick(20_000);
+      pulling.take(A, answer, took);
+      fill(a, 1);
+      giving.answer(pulling.pull(peer, took));
+      expect(pulling.puller.tick(took)).toBe(took + patience);
+      pulling.puller.tick(took + patience);
+    }
+    pulling.puller.abandon(A);
+    pulling.pull(peer, 0);
+    expect(pulling.puller.tick(0)).toBe(2_000);
   });
 
   test("progress counts no entry twice, and none beyond what is expected", () => {

@@ -34,6 +34,9 @@ export interface PullerListener {
 interface Pull {
   readonly id: number;
   readonly peer: Peer;
+  readonly askedAt: Millis;
+  /** Whether some of the answer has come. */
+  answered: boolean;
   progressAt: Millis;
   /** Full form, until its last part has come. */
   readonly vector: Map<ReplicaId, EventNumber>;
@@ -44,6 +47,12 @@ interface Pull {
   expected: number | undefined;
 }
 
+/** A peer's next answer may take this many times as long as its last one took to begin. */
+const PATIENCE = 2;
+
+/** The longest wait, in `pullTimeoutMs`: what a peer took in the worst case must not hold up asking others. */
+const PULL_TIMEOUTS_MAX = 8;
+
 /** Pulls without an answer that are remembered. */
 const GIVEN_UP_MAX = 32;
 
@@ -52,6 +61,8 @@ export class Puller {
   private lastId: number;
   /** Pulls that were given up for their time, oldest first: their answers may still be on their way. */
   private readonly givenUp = new Map<number, Pull>();
+  /** How long the last answer of each peer took to begin: on a slow link longer than `pullTimeoutMs`. */
+  private readonly answerTimes = new Map<ReplicaId, Millis>();
   /** How far the entries of a broken-off full sync have come, so that the next sender need not repeat them. */
   private readonly staged = new Map<ReplicaId, EventNumber>();
   private readonly set: ObservedRemoveSet<Entry>;
@@ -104,7 +115,16 @@ export class Puller {
     if (this.current !== undefined) return;
     const id = ++this.lastId;
     this.current = {
-      ...{ id, peer, progressAt: now, vector: new Map(), live: new Map(), ranges: 0 },
+      ...{
+        id,
+        peer,
+        askedAt: now,
+        answered: false,
+        progressAt: now,
+        vector: new Map(),
+        live: new Map(),
+        ranges: 0,
+      },
       ...{ stagedBefore: this.entriesStaged, expected: undefined },
     };
     const vector = [...this.set.vector()];
@@ -137,6 +157,7 @@ export class Puller {
   abandon(peer: ReplicaId): void {
     for (const [id, pull] of this.givenUp) if (pull.peer.id === peer) this.givenUp.delete(id);
     if (this.current?.peer.id === peer) this.current = undefined;
+    this.answerTimes.delete(peer);
   }
 
   /**
@@ -150,6 +171,8 @@ export class Puller {
     // A peer that still answers an earlier pull has not come to this one.
     if (current?.peer.id === from) current.progressAt = now;
     this.forgetBefore(pull);
+    if (!pull.answered) this.answerTimes.set(from, now - pull.askedAt);
+    pull.answered = true;
     if (message.full) pull.expected = message.expected;
     this.take(pull, message);
     this.collect(pull, message);
@@ -220,10 +243,16 @@ export class Puller {
   /** Gives up a pull that makes no progress; answers when it next wants to be called. */
   tick(now: Millis): Millis {
     if (this.current === undefined) return Number.POSITIVE_INFINITY;
-    const deadline = this.current.progressAt + this.settings.pullTimeoutMs;
+    const deadline = this.current.progressAt + this.patienceWith(this.current.peer.id);
     if (now < deadline) return deadline;
     this.giveUp(this.current);
     return Number.POSITIVE_INFINITY;
+  }
+
+  private patienceWith(peer: ReplicaId): Millis {
+    const { pullTimeoutMs } = this.settings;
+    const wanted = (this.answerTimes.get(peer) ?? 0) * PATIENCE;
+    return Math.min(Math.max(pullTimeoutMs, wanted), pullTimeoutMs * PULL_TIMEOUTS_MAX);
   }
 
   private giveUp(pull: Pull): void {
