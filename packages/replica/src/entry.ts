@@ -3,7 +3,7 @@ import { type EventNumber, incarnationOf, nameOf, type ReplicaId } from "@presen
 import { freezeJson } from "./json-copy.ts";
 import type { Meta, Presence } from "./presence.ts";
 import type { AnySession as Session } from "./session.ts";
-import type { Topic } from "./topic.ts";
+import type { Group, Topic } from "./topic.ts";
 
 export class Entry {
   readonly replica: ReplicaId;
@@ -16,8 +16,11 @@ export class Entry {
   readonly previous: EventNumber;
   /** The event of the first entry of this chain of updates: pairs what left with what came although some in between travelled together. */
   readonly root: EventNumber;
-  /** The topic on which readers see it, while they do, and its place there. Kept by the roster. */
-  home: Topic | undefined = undefined;
+  /**
+   * The topic on which readers see it, while they do, or what its key has there, where that is several; and its place
+   * in either. Kept by the topic.
+   */
+  home: Topic | Group | undefined = undefined;
   place = 0;
   /** Its local owner; undefined for entries of other replicas. */
   session: Session | undefined = undefined;

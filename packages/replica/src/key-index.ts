@@ -38,7 +38,7 @@ export class KeyIndex {
       return held;
     }
     if (found.home === topic) return found;
-    shard.set(key, new Map<Topic, Held>().set(found.home!, found).set(topic, entry));
+    shard.set(key, new Map<Topic, Held>().set(topicOf(found), found).set(topic, entry));
     return undefined;
   }
 
@@ -62,7 +62,7 @@ export class KeyIndex {
   topicsOf(key: string): Topic[] {
     const found = this.shardOf(key).get(key);
     if (found instanceof Map) return [...found.keys()];
-    return found === undefined ? [] : [found.home!];
+    return found === undefined ? [] : [topicOf(found)];
   }
 
   private shardOf(key: string): Map<string, Found> {
@@ -71,4 +71,9 @@ export class KeyIndex {
     // Readers may ask for a key that is empty, of which no code unit is a number.
     return this.shards[mixed & (SHARDS - 1)]!;
   }
+}
+
+/** The topic of what is all that a key has there: an entry in a group is not. */
+function topicOf(held: Held): Topic {
+  return held.home as Topic;
 }

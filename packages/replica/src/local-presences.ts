@@ -183,7 +183,12 @@ export class LocalPresences {
   }
 
   private findAmong(session: AnySession, topic: string, key: string): Entry | undefined {
-    return this.roster.find(topic, key, (entry) => entry.session === session);
+    const held = session.held as Set<Entry>;
+    if (this.roster.countOf(topic, key) <= held.size)
+      return this.roster.find(topic, key, (entry) => entry.session === session);
+    // Very many sessions may hold the same key, and few of them hold much.
+    for (const entry of held) if (entry.shown && entry.key === key && entry.topic === topic) return entry;
+    return undefined;
   }
 
   private findOrThrow(session: AnySession, topic: string, key: string): Entry {

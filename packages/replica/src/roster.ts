@@ -14,7 +14,7 @@ import type {
   TopicSummary,
   Watcher,
 } from "./presence.ts";
-import { type Held, Topic } from "./topic.ts";
+import { Group, type Held, Topic } from "./topic.ts";
 import { TopicListWatches, type TopicsListener } from "./topic-list-watches.ts";
 import { type Subscription, TopicWatch } from "./topic-watch.ts";
 import { unshared } from "./utf8.ts";
@@ -76,13 +76,13 @@ export class Roster {
   get(name: string, key: string): Presence[] {
     const held = this.heldOf(name, key);
     if (held === undefined) return [];
-    return held instanceof Entry ? [held.presence] : held.entries.map((entry) => entry.presence);
+    return Array.from(entriesIn(held), (entry) => entry.presence);
   }
 
   /** The entries of one key on a topic. Cost: O(answer). */
   entriesOf(name: string, key: string): readonly Entry[] {
     const held = this.heldOf(name, key);
-    return held === undefined ? [] : held instanceof Entry ? [held] : held.entries;
+    return held === undefined ? [] : [...entriesIn(held)];
   }
 
   /** The first entry of one key on a topic that the test holds for. Cost: O(entries of the key). */
@@ -90,7 +90,7 @@ export class Roster {
     const held = this.heldOf(name, key);
     if (held === undefined) return undefined;
     if (held instanceof Entry) return test(held) ? held : undefined;
-    return held.entries.find(test);
+    return held.find(test);
   }
 
   private heldOf(name: string, key: string): Held | undefined {
@@ -187,9 +187,15 @@ export class Roster {
     this.changed(topic.name)?.show(entry);
   }
 
-  /** Hides an entry. Nothing happens if it is not shown. Cost: O(entries of its key). */
+  /** How many entries one key has on a topic. Cost: O(1). */
+  countOf(name: string, key: string): number {
+    const held = this.heldOf(name, key);
+    return held === undefined ? 0 : held instanceof Entry ? 1 : held.size;
+  }
+
+  /** Hides an entry. Nothing happens if it is not shown. Cost: O(1). */
   hide(entry: Entry, reason: LeaveReason): void {
-    const topic = entry.home;
+    const topic = topicOf(entry);
     if (topic === undefined) return;
     const left = topic.remove(entry);
     if (left !== undefined) this.keys.replace(topic, entry.key, left);
@@ -205,7 +211,7 @@ export class Roster {
 
   /** Shows `after`, of the same topic and key, in the very place of `before`, which is shown: readers see one of them at any time. Cost: as `hide`. */
   swap(before: Entry, after: Entry): void {
-    const topic = before.home!;
+    const topic = topicOf(before)!;
     after.topic = topic.name;
     this.keys.replace(topic, after.key, topic.swap(before, after));
     const watch = this.changed(topic.name);
@@ -326,4 +332,12 @@ export class Roster {
       this.listener.failed(error, change.topic);
     }
   }
+}
+
+function topicOf({ home }: Entry): Topic | undefined {
+  return home instanceof Group ? home.home : home;
+}
+
+function entriesIn(held: Held): Iterable<Entry> {
+  return held instanceof Entry ? [held] : held.entries();
 }

@@ -95,7 +95,7 @@ class World {
 }
 
 function entriesOf(held: Held | undefined): readonly Entry[] {
-  return held === undefined ? [] : held instanceof Entry ? [held] : held.entries;
+  return held === undefined ? [] : held instanceof Entry ? [held] : [...held.entries()];
 }
 
 describe("a topic, and the index of keys", () => {
@@ -112,6 +112,34 @@ describe("a topic, and the index of keys", () => {
         world.check();
       }),
     );
+  });
+
+  it("shows the entries of keys that have very many in the order in which they came, after any history", () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        const world = new World();
+        for (const { what, key, nth } of steps) {
+          const [topic, few] = [world.topics[nth % 5 === 0 ? 1 : 0]!, KEYS[key % 2]!];
+          if (what === "add") world.add(topic, few);
+          else if (what === "remove") world.remove(topic, few, nth);
+          else world.swap(topic, few, nth);
+        }
+        world.check();
+      }),
+    );
+  });
+
+  it("takes no more room for those of a key who have left than for those who are there", () => {
+    const topic = new Topic("one");
+    const entries = Array.from(
+      { length: 1_000 },
+      (_, index) => new Entry(A, index + 1, "one", "all", {}, 0, 1),
+    );
+    topic.add(entries[0]!);
+    const held = entries.slice(1).reduce<Held>((before, entry) => topic.addTo(before, entry), entries[0]!);
+    for (const entry of entries.slice(10)) topic.remove(entry);
+    expect((held as unknown as { slots: unknown[] }).slots.length).toBeLessThan(100);
+    expect(topic.list()).toEqual(entries.slice(0, 10).map(({ presence }) => presence));
   });
 
   it("takes no more room for those who have left than for those who are there", () => {

@@ -2,16 +2,61 @@
 import { Entry } from "./entry.ts";
 import type { Presence } from "./presence.ts";
 
-/** The entries of one key on one topic where it has several, which few have: they share one place. */
+/**
+ * The entries of one key on one topic where it has several: they share one place. A key may have very many, as one that
+ * all guests share, so each entry knows where it lies: adding, removing and swapping one cost O(1).
+ */
 export class Group {
   readonly home: Topic;
   place: number;
-  readonly entries: Entry[];
+  /** In the order in which they came; a gap where one is gone. */
+  private slots: (Entry | undefined)[] = [];
+  private gaps = 0;
 
-  constructor(home: Topic, place: number, entries: Entry[]) {
+  constructor(home: Topic, place: number) {
     this.home = home;
     this.place = place;
-    this.entries = entries;
+  }
+
+  get size(): number {
+    return this.slots.length - this.gaps;
+  }
+
+  /** Cost: O(entries), as of `find`. */
+  *entries(): Generator<Entry> {
+    for (const entry of this.slots) if (entry !== undefined) yield entry;
+  }
+
+  find(test: (entry: Entry) => boolean): Entry | undefined {
+    for (const entry of this.slots) if (entry !== undefined && test(entry)) return entry;
+    return undefined;
+  }
+
+  /** Writes the presences to the answer from `next` on; returns where they end. */
+  writeTo(answer: Presence[], next: number): number {
+    for (const entry of this.slots) if (entry !== undefined) answer[next++] = entry.presence;
+    return next;
+  }
+
+  add(entry: Entry): void {
+    entry.home = this;
+    entry.place = this.slots.length;
+    this.slots.push(entry);
+  }
+
+  swap(before: Entry, after: Entry): void {
+    after.home = this;
+    after.place = before.place;
+    this.slots[before.place] = after;
+  }
+
+  remove(entry: Entry): void {
+    this.slots[entry.place] = undefined;
+    this.gaps++;
+    if (this.gaps <= GAPS_MIN || this.gaps * 2 <= this.slots.length) return;
+    this.slots = [...this.entries()];
+    this.gaps = 0;
+    for (const [place, left] of this.slots.entries()) left!.place = place;
   }
 }
 
@@ -50,12 +95,12 @@ export class Topic {
     for (const held of this.line) {
       if (held === undefined) continue;
       if (single || held instanceof Entry) presences[next++] = (held as Entry).presence;
-      else for (const entry of held.entries) presences[next++] = entry.presence;
+      else next = held.writeTo(presences, next);
     }
     return presences;
   }
 
-  /** Gives a new key's entry a place. Cost: O(1), as for all that follow, or O(entries of the key) where it has several. */
+  /** Gives a new key's entry a place. Cost: O(1), as for all that follow. */
   add(entry: Entry): void {
     entry.home = this;
     entry.place = this.line.length;
@@ -65,46 +110,48 @@ export class Topic {
 
   /** Adds another entry to what its key has; answers what it has now. */
   addTo(held: Held, entry: Entry): Group {
-    entry.home = this;
-    entry.place = held.place;
     this.count++;
     if (held instanceof Group) {
-      held.entries.push(entry);
+      held.add(entry);
       return held;
     }
-    const group = new Group(this, held.place, [held, entry]);
+    const group = new Group(this, held.place);
     this.line[held.place] = group;
     this.groups++;
+    group.add(held);
+    group.add(entry);
     return group;
   }
 
   /** Takes an entry away; answers what its key has left. */
   remove(entry: Entry): Held | undefined {
-    const held = this.line[entry.place]!;
+    const group = entry.home;
     entry.home = undefined;
     this.count--;
-    if (held instanceof Entry) {
+    if (!(group instanceof Group)) {
       this.leaveGap(entry.place);
       return undefined;
     }
-    held.entries.splice(held.entries.indexOf(entry), 1);
-    if (held.entries.length > 1) return held;
-    const [last] = held.entries;
-    this.line[held.place] = last;
+    group.remove(entry);
+    if (group.size > 1) return group;
+    const [last] = group.entries() as Iterable<Entry>;
+    last!.home = this;
+    last!.place = group.place;
+    this.line[group.place] = last;
     this.groups--;
     return last;
   }
 
   /** Puts `after` in the very place of `before`, of the same key; answers what the key has now. */
   swap(before: Entry, after: Entry): Held {
-    const held = this.line[before.place]!;
+    const group = before.home;
+    before.home = undefined;
+    if (group instanceof Group) {
+      group.swap(before, after);
+      return group;
+    }
     after.place = before.place;
     after.home = this;
-    before.home = undefined;
-    if (held instanceof Group) {
-      held.entries[held.entries.indexOf(before)] = after;
-      return held;
-    }
     this.line[after.place] = after;
     return after;
   }
@@ -120,7 +167,6 @@ export class Topic {
     const line: Held[] = [];
     for (const held of this.line) {
       if (held === undefined) continue;
-      if (held instanceof Group) for (const entry of held.entries) entry.place = line.length;
       held.place = line.length;
       line.push(held);
     }
