@@ -7,6 +7,7 @@ import { Entry, Heir } from "./entry.ts";
 import { ProtocolError, type ReplicaId, replicaId } from "./index.ts";
 import { takeMeta } from "./limits.ts";
 import type { Message } from "./messages.ts";
+import { Packet } from "./packet.ts";
 import type { Meta } from "./presence.ts";
 
 type DeltaMessage = Extract<Message, { type: "delta" }>;
@@ -255,6 +256,22 @@ function checkStranger(frame: Uint8Array): Message | undefined {
   return decoded;
 }
 
+test("a frame with raw bytes that is cut short, longer, or changed is refused, or a message", () => {
+  const packet = new Packet({ a: [1] }, [new Uint8Array([1, 2, 3]), new Uint8Array(), new Uint8Array(50)]);
+  const frame = encodeMessage({ type: "reply", id: 1, outcome: "ok", payload: packet, number: 3 });
+  for (let length = 2; length < frame.length; length++)
+    expect(checkStranger(frame.slice(0, length))).toBeUndefined();
+  expect(checkStranger(Buffer.concat([frame, new Uint8Array(1)]))).toBeUndefined();
+  fc.assert(
+    fc.property(fc.integer({ min: 2, max: 60 }), fc.integer({ min: 0, max: 255 }), (at, byte) => {
+      const changed = frame.slice();
+      changed[at] = byte;
+      checkStranger(changed);
+    }),
+    { numRuns: 500 },
+  );
+});
+
 describe("a message comes out as it went in", () => {
   for (const [type, arbitrary] of Object.entries(messages)) {
     test(`${type}`, () => {
@@ -308,6 +325,19 @@ describe("a message comes out as it went in", () => {
       fc.property(fc.uint8Array({ maxLength: 300 }), (payload) => {
         const decoded = decodeMessage(encodeMessage({ type: "broadcast", channel: "c", number: 1, payload }));
         expect([...((decoded as { payload: unknown }).payload as Uint8Array)]).toEqual([...payload]);
+      }),
+    );
+  });
+
+  test("with raw bytes beside it, or as all of it", () => {
+    const packet = fc
+      .tuple(value, fc.array(fc.uint8Array({ maxLength: 100 }), { maxLength: 4 }))
+      .map(([header, buffers]) => new Packet(header, buffers));
+    const large = fc.integer({ min: 16_384, max: 40_000 }).map((length) => new Uint8Array(length).fill(7));
+    const sent = fc.oneof(messages.broadcast, messages.message, messages.request, messages.reply);
+    fc.assert(
+      fc.property(sent, fc.oneof(packet, large), (message, payload) => {
+        assert.deepEqual(decodeMessage(encodeMessage({ ...message, payload })), { ...message, payload });
       }),
     );
   });

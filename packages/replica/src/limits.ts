@@ -1,6 +1,6 @@
 /** Checks of what callers hand in. Each names the argument, says what is wrong, and leaves everything as it was. */
 import { InvalidArgumentError, LimitError } from "./errors.ts";
-import { copyBytes, JsonCopy, MUST_BE_WELL_FORMED, utf8Length } from "./json-copy.ts";
+import { JsonCopy, MUST_BE_WELL_FORMED, utf8Length } from "./json-copy.ts";
 import type { ReplicaSettings } from "./options.ts";
 import { Packet, rawBytesOf } from "./packet.ts";
 import type { Meta } from "./presence.ts";
@@ -41,7 +41,8 @@ export function takeMeta(
 }
 
 /**
- * Takes the payload of a message by value, and returns the copy.
+ * Takes the payload of a message by value: JSON is copied, and raw bytes are what they were, to be copied in the same call by
+ * the encoding for others and by `ownPayload` for ourselves. Large ones are copied no more often than that.
  *
  * @throws {InvalidArgumentError} for a channel that is no topic, or a payload that is neither JSON, nor bytes, nor a packet
  * @throws {LimitError} JSON beyond `broadcastBytesMax`, bytes beyond `messageBytesMax`
@@ -60,5 +61,5 @@ export function takePayload(
   if (!isPacket && !(payload instanceof Uint8Array)) return json(payload);
   if ((isPacket ? rawBytesOf(payload) : payload.length) > messageBytesMax)
     throw new LimitError("messageBytesMax", messageBytesMax, "payload is too large");
-  return isPacket ? new Packet(json(payload.header), payload.buffers.map(copyBytes)) : copyBytes(payload);
+  return isPacket ? new Packet(json(payload.header), payload.buffers) : payload;
 }

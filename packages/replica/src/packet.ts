@@ -32,8 +32,13 @@ export function isRaw(payload: unknown): payload is Uint8Array | Packet {
   return payload instanceof Uint8Array || payload instanceof Packet;
 }
 
+/** A payload that its caller may change after the call, for a receiver here. */
+export function ownPayload(payload: unknown): unknown {
+  return isRaw(payload) ? copyRaw(payload) : payload;
+}
+
 /** Cost: O(bytes). */
-export function copyRaw(payload: Uint8Array | Packet): Uint8Array | Packet {
+function copyRaw(payload: Uint8Array | Packet): Uint8Array | Packet {
   if (payload instanceof Uint8Array) return copyBytes(payload);
   return new Packet(freezeJson(payload.header), payload.buffers.map(copyBytes));
 }

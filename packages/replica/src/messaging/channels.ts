@@ -5,7 +5,7 @@ import { freezeJson } from "../json-copy.ts";
 import { checkText } from "../limits.ts";
 import { reportRejection } from "../listener-call.ts";
 import type { ReplicaSettings } from "../options.ts";
-import { copyRaw, isRaw } from "../packet.ts";
+import { isRaw, ownPayload } from "../packet.ts";
 
 /** Told of every message on a channel, JSON that is frozen, or bytes or a `Packet` of its own, and of the replica that sent it. */
 export type MessageListener = (payload: unknown, from: ReplicaId) => void;
@@ -46,7 +46,7 @@ export class Channels {
     const failed = (error: unknown) => this.failed(error, channel);
     for (const listener of listeners) {
       try {
-        reportRejection(listener(isRaw(payload) ? copyRaw(payload) : payload, from), failed);
+        reportRejection(listener(ownPayload(payload), from), failed);
       } catch (error) {
         failed(error);
       }

@@ -19,6 +19,7 @@ import type {
 } from "../messages.ts";
 import type { ReplicaSettings } from "../options.ts";
 import type { Millis } from "../outbox.ts";
+import { ownPayload } from "../packet.ts";
 import { Incoming } from "./incoming.ts";
 import type { Lost, LostReason } from "./lane.ts";
 import { Outgoing } from "./outgoing.ts";
@@ -95,7 +96,7 @@ export class Exchange {
     let frame: Uint8Array | undefined;
     for (const replica of to) {
       if (replica === this.port.self()) {
-        this.port.received(replica, message);
+        this.port.received(replica, { ...message, payload: ownPayload(message.payload) });
         continue;
       }
       const lostHere: Lost = (reason) => lost(replica, reason);

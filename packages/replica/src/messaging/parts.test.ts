@@ -255,6 +255,19 @@ describe("packets", () => {
     expect(heard.get("a")).toEqual([[null]]);
   });
 
+  test.each([10, 100_000])("and bytes are what they were at the call, there and here: %s bytes", (length) => {
+    const { cluster, heard } = listening(["a", "b"]);
+    const bytes = bytesOf(length);
+    const ends = ["a", "b"].map((name) => ask(cluster, "a", name, new Packet([1], [bytes])));
+    messengerOf(cluster, "a").broadcast(C, bytes);
+    messengerOf(cluster, "a").send(idOf(cluster, "b"), C, bytes);
+    bytes.fill(0);
+    cluster.time.advance(1_000);
+    expect(ends).toEqual([[[[1], length]], [[[1], length]]]);
+    expect(heard.get("a")).toEqual([[[1], length], length]);
+    expect(heard.get("b")).toEqual([[[1], length], length, length]);
+  });
+
   test("are each listener's own, and what is done to them after the call changes nothing", () => {
     const cluster = new VirtualCluster(["a"]);
     const seen: string[] = [];
