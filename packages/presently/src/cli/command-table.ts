@@ -4,16 +4,11 @@
  */
 import type { OptionSpec } from "../option-table.ts";
 
-/** More processes would be a mistake on any machine. */
-export const PROCESSES_MAX = 256;
-
 /** An option of the command, which every flag is. */
 export interface CommandOptionSpec extends OptionSpec {
   readonly flag: string;
   /** What stands behind the flag in `--help`; none for a switch. */
   readonly argument?: string;
-  /** A text that may stand in the place of the number. */
-  readonly word?: string;
 }
 
 const text = (path: string, flag: string, argument: string, help: string, defaultText = "none") =>
@@ -74,22 +69,6 @@ export const accessTable: readonly CommandOptionSpec[] = [
     "What those may do who show no token; may be given several times.",
     "they are not let in",
   ),
-];
-
-/** How many processes there are of it. */
-export const processTable: readonly CommandOptionSpec[] = [
-  {
-    path: "processes",
-    flag: "--processes",
-    kind: "integer",
-    argument: "number",
-    word: "auto",
-    unit: "processes",
-    defaultText: "none, one process",
-    min: 1,
-    max: PROCESSES_MAX,
-    help: "Run so many nodes behind the one HTTP address, to use as many cores; auto for one for each core. Their names end in -1, -2 …, and their mesh ports follow on that of --mesh.",
-  },
 ];
 
 /** Of the transport in the place of the mesh. */
@@ -187,7 +166,6 @@ export const extensionTable: readonly CommandOptionSpec[] = [
 /** All of them, in the order of `--help`. */
 export const commandTable: readonly CommandOptionSpec[] = [
   ...hostTable,
-  ...processTable,
   ...accessTable,
   ...natsTable,
   ...extensionTable,

@@ -151,11 +151,7 @@ function problemsIn(fields: Record<string, unknown>): { path: string; message: s
   return problems;
 }
 
-function kindProblem(
-  { kind, word, min = 0, max = 0 }: CommandOptionSpec,
-  value: unknown,
-): string | undefined {
-  if (word !== undefined && value === word) return undefined;
+function kindProblem({ kind, min = 0, max = 0 }: CommandOptionSpec, value: unknown): string | undefined {
   switch (kind) {
     case "switch":
       return typeof value === "boolean" ? undefined : "must be true or false";
@@ -168,7 +164,7 @@ function kindProblem(
     case "integer":
       return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
         ? undefined
-        : `must be a whole number from ${min} to ${max}${word === undefined ? "" : `, or ${word}`}`;
+        : `must be a whole number from ${min} to ${max}`;
   }
 }
 

@@ -57,19 +57,9 @@ test("every flag of presently start stands for a field of the file", () => {
 });
 
 test("the fields of the command stand in the documentation as they are", () => {
-  const row = ({
-    path,
-    flag,
-    kind,
-    default: byDefault,
-    defaultText,
-    help,
-    word,
-    unit,
-  }: CommandOptionSpec) => {
+  const row = ({ path, flag, kind, default: byDefault, defaultText, help, unit }: CommandOptionSpec) => {
     const kinds = { switch: "true or false", texts: "list", text: "text", integer: unit ?? "number" };
-    const kindCell = word === undefined ? kinds[kind] : `${kinds[kind]}, or ${word}`;
-    return `| \`${path}\` | \`${flag}\` | ${kindCell} | ${defaultText ?? byDefault} | ${help.replace(/ \(default: .*\)$/, "")} |`;
+    return `| \`${path}\` | \`${flag}\` | ${kinds[kind]} | ${defaultText ?? byDefault} | ${help.replace(/ \(default: .*\)$/, "")} |`;
   };
   const heading = ["| field | flag | kind | default | what it is |", "|---|---|---|---|---|"];
   const table = ["<!-- fields -->", ...heading, ...commandTable.map(row), "<!-- end of fields -->"].join(

@@ -1,7 +1,7 @@
 /** The JSON Schema of the configuration file, made of the tables of options: editors complete and check by it. */
 import { logLevels } from "../logger.ts";
 import { type OptionSpec, optionTable } from "../option-table.ts";
-import { type CommandOptionSpec, commandTable } from "./command-table.ts";
+import { commandTable } from "./command-table.ts";
 
 /** A schema of draft 7, the one that editors know. */
 export interface Schema {
@@ -65,17 +65,14 @@ function splitOnce(path: string): [string, string | undefined] {
   return dot < 0 ? [path, undefined] : [path.slice(0, dot), path.slice(dot + 1)];
 }
 
-function schemaOf(spec: OptionSpec | CommandOptionSpec): Schema {
-  const { kind, unit, help, defaultText, default: byDefault, path } = spec;
+function schemaOf(spec: OptionSpec): Schema {
+  const { unit, help, defaultText, default: byDefault, path } = spec;
   const about = {
     description: `${unit === undefined ? "" : `In ${unit}. `}${help}${defaultText === undefined ? "" : ` Default: ${defaultText}.`}`,
     ...(byDefault === undefined ? {} : { default: path === "logLevel" ? "info" : byDefault }),
   };
-  const word = "word" in spec ? spec.word : undefined;
-  const plain = plainSchema(spec);
   if (path === "logLevel") return { anyOf: logLevels.map((level) => ({ const: level })), ...about };
-  if (kind === "integer" && word !== undefined) return { anyOf: [plain, { const: word }], ...about };
-  return { ...plain, ...about };
+  return { ...plainSchema(spec), ...about };
 }
 
 function plainSchema({ kind, min, max }: OptionSpec): Schema {

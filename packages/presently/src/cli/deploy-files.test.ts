@@ -1,5 +1,7 @@
 /** The files to deploy with: is what stands in them what the command has? */
 import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { Ajv } from "ajv";
 import { describe, expect, test } from "vitest";
@@ -7,13 +9,15 @@ import { parse, parseAllDocuments } from "yaml";
 import { parseConfigFile } from "./config-file.ts";
 import { configSchema } from "./config-schema.ts";
 import { createProgram } from "./main.ts";
-import { SUPERVISION } from "./processes/supervisor.ts";
 
 const packages = new URL("../../../", import.meta.url);
 const read = (path: string) => readFileSync(new URL(`presently/deploy/${path}`, packages), "utf8");
 
 // biome-ignore lint/suspicious/noExplicitAny: what stands in files of others' formats.
 type Any = any;
+
+/** What a graceful stop of a node with thousands of clients takes, and some more. */
+const STOP_MS = 10_000;
 
 const start = createProgram().commands.find((command) => command.name() === "start")!;
 const flags = new Set(start.options.map(({ long }) => long));
@@ -195,7 +199,7 @@ describe("the Kubernetes manifests", () => {
     const graceMs = 1_000 * pod.spec.terminationGracePeriodSeconds;
     const unreadyMs = 1_000 * container.readinessProbe.periodSeconds;
     expect(drainMs).toBeGreaterThanOrEqual(2 * unreadyMs);
-    expect(graceMs).toBeGreaterThan(drainMs + SUPERVISION.stopMs);
+    expect(graceMs).toBeGreaterThan(drainMs + STOP_MS);
     // Its clients come back within that, or are seen to leave.
     expect(config.handoffMs).toBeGreaterThanOrEqual(drainMs);
     expect(one("PodDisruptionBudget").spec.maxUnavailable).toBe(1);
@@ -209,6 +213,20 @@ describe("the Kubernetes manifests", () => {
       capabilities: { drop: ["ALL"] },
     });
   });
+});
+
+test("the apps of pm2 start nodes with flags that the command has, each with a name and ports of its own", () => {
+  const load = createRequire(import.meta.url);
+  const { apps } = load("../../deploy/pm2/ecosystem.config.cjs") as Any;
+  expect(apps).toHaveLength(availableParallelism());
+  for (const { args, kill_timeout, stop_exit_codes } of apps) {
+    expect(args[0]).toBe("start");
+    expect(unknownFlags(args)).toEqual([]);
+    expect(kill_timeout).toBeGreaterThan(STOP_MS);
+    expect(stop_exit_codes).toEqual([2]);
+  }
+  for (const flag of ["--name", "--mesh", "--http"])
+    expect(new Set(apps.map(({ args }: Any) => args[args.indexOf(flag) + 1])).size).toBe(apps.length);
 });
 
 describe("the systemd unit", () => {
@@ -225,9 +243,19 @@ describe("the systemd unit", () => {
     expect(words.filter((word) => word.startsWith("%d/"))).toEqual(loaded);
   });
 
+  test("is started once for each core with a name and ports of its own", () => {
+    const dropIn = read("systemd/presently@.service.d/instance.conf").split("\n");
+    const [cleared, started] = dropIn.filter((line) => line.startsWith("ExecStart="));
+    expect(cleared).toBe("ExecStart=");
+    const words = started!.slice("ExecStart=".length).split(" ");
+    const before = of("ExecStart")[0]!.split(" ");
+    expect(unknownFlags(words)).toEqual([]);
+    const own = ["%H-%i", "--mesh", "127.0.0.1:700%i", "--http", "127.0.0.1:400%i"];
+    expect(words).toEqual(before.flatMap((word) => (word === "%H" ? own : [word])));
+  });
+
   test("leaves the command time to stop, and does not start again what was told wrongly", () => {
-    expect(1_000 * Number(of("TimeoutStopSec")[0])).toBeGreaterThan(SUPERVISION.stopMs);
-    expect(of("KillMode")).toEqual(["mixed"]);
+    expect(1_000 * Number(of("TimeoutStopSec")[0])).toBeGreaterThan(STOP_MS);
     expect(of("RestartPreventExitStatus")).toEqual(["2"]);
     expect(of("MemoryDenyWriteExecute")).toEqual([]);
   });

@@ -4,8 +4,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { eventually } from "../../../../test/helpers/eventually.ts";
 import { createNode, type PresentlyNode } from "../node.ts";
-import { shareGroupMetrics } from "./processes/group-metrics.ts";
-import type { Relay } from "./processes/relay.ts";
 
 const folder = new URL("../../", import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, folder), "utf8");
@@ -25,8 +23,6 @@ async function start(name: string, secret: string, peers: string[] = []): Promis
 
 beforeAll(async () => {
   const a = await start("a", "one");
-  const relay = { ask: () => Promise.resolve(undefined) } as unknown as Relay;
-  shareGroupMetrics({ node: a, slot: 1, names: ["a"], relay });
   await start("b", "one", [a.meshUrl!]);
   await start("stranger", "another", [a.meshUrl!]);
   await eventually(async () => {

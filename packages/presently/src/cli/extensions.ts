@@ -2,13 +2,12 @@
 import type { Command } from "commander";
 import type { Log } from "../logger.ts";
 import type { PresentlyNode } from "../node.ts";
-import { checkAnyCable, loadAnyCable } from "./anycable-extension.ts";
+import { loadAnyCable } from "./anycable-extension.ts";
 import { extensionTable } from "./command-table.ts";
-import { checkFaye, loadFaye } from "./faye-extension.ts";
+import { loadFaye } from "./faye-extension.ts";
 import { addFlags } from "./option-flags.ts";
 import { checkOrigins } from "./origin-flag.ts";
-import { checkPhoenix, loadPhoenix } from "./phoenix-extension.ts";
-import type { ServedPaths } from "./processes/worker.ts";
+import { loadPhoenix } from "./phoenix-extension.ts";
 import { loadWebhooks } from "./webhook-extension.ts";
 
 /** Begins to serve at the HTTP server of a node that has started. */
@@ -17,24 +16,6 @@ export type Extension = (node: PresentlyNode, log: Log) => void;
 /** Adds the options of all of them. */
 export function addExtensionOptions(command: Command): void {
   addFlags(command, extensionTable);
-}
-
-/**
- * Looks at the flags of all of them without loading anything.
- *
- * @throws {UsageError} for flags that cannot be used, alone or together
- */
-export function checkExtensions(flags: Readonly<Record<string, unknown>>, httpHost?: string): void {
-  for (const check of [checkOrigins, loadWebhooks, checkFaye, checkAnyCable, checkPhoenix])
-    check(flags, httpHost);
-}
-
-/** Where clients find those whose requests belong to one process of several. */
-export function servedPaths({ phoenix, faye }: Readonly<Record<string, unknown>>): ServedPaths {
-  return {
-    phoenix: typeof phoenix === "string" ? phoenix : undefined,
-    faye: typeof faye === "string" ? faye : undefined,
-  };
 }
 
 /**

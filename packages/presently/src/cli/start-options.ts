@@ -6,7 +6,7 @@ import type { OptionNaming } from "../config.ts";
 import type { NodeOptions } from "../node-options.ts";
 import { type OptionSpec, optionTable } from "../option-table.ts";
 import { readAccess } from "./access-flags.ts";
-import { accessTable, hostTable, processTable } from "./command-table.ts";
+import { accessTable, hostTable } from "./command-table.ts";
 import {
   type ConfigFile,
   describeProblem,
@@ -42,7 +42,7 @@ export function addStartOptions(command: Command): void {
     );
     if (spec.path === "http.host") command.option("--no-http", "No HTTP API and no page.");
   }
-  addFlags(command, [...hostTable, ...processTable]);
+  addFlags(command, hostTable);
   addFlags(command, accessTable);
   command.option(
     "--config <path>",

@@ -5,15 +5,11 @@ import type { ReadyAccess } from "../access/create-access.ts";
 import { resolveConfig } from "../config.ts";
 import { createLogger, type Log } from "../logger.ts";
 import { createNode, type PresentlyNode } from "../node.ts";
-import type { NodeConfig } from "../node-options.ts";
 import { renewTokens } from "./access-renewal.ts";
-import { addExtensionOptions, checkExtensions, loadExtensions, servedPaths } from "./extensions.ts";
-import { CommandError, EXIT, endingOf } from "./failure.ts";
+import { addExtensionOptions, loadExtensions } from "./extensions.ts";
+import { CommandError } from "./failure.ts";
 import { addNatsOptions, loadNats } from "./nats-flags.ts";
 import { outliveReader } from "./output.ts";
-import { runGroup } from "./processes/group.ts";
-import { checkGroup, optionsOfSlot, processesIn } from "./processes/orders.ts";
-import { isGroupMember, Membership } from "./processes/worker.ts";
 import { renewCertificates } from "./renew-certificates.ts";
 import { addStartOptions, readStartOptions } from "./start-options.ts";
 
@@ -33,87 +29,28 @@ export function addStartCommand(program: Command): void {
   command.action((flags: Record<string, unknown>) => start(flags));
 }
 
+/** Runs a node until it has stopped. */
 async function start(given: Record<string, unknown>): Promise<void> {
   outliveReader();
-  if (isGroupMember()) {
-    await endingWith(() => serve(given, () => Membership.begin()));
-    return;
-  }
-  const { options, naming, flags } = readStartOptions(given, process.env);
-  const processes = processesIn(flags);
-  if (processes === undefined) {
-    await serve(given);
-    return;
-  }
-  const transport = await loadNats(flags);
-  const all = transport === undefined ? options : { ...options, transport };
-  const config = resolveConfig(all, naming);
-  checkGroup(config, all, processes, naming);
-  // What is wrong with flags is found here, once, and not in each of the processes.
-  checkExtensions(flags, config.http?.host);
-  await runGroup(config, processes);
-}
-
-/**
- * Runs a node until it has stopped.
- *
- * @param enrol makes it one of a group, when everything is loaded: processes load at the same time, and enter in turn
- */
-async function serve(given: Record<string, unknown>, enrol?: () => Promise<Membership>): Promise<void> {
   const { options: configured, naming, tlsFiles, flags } = readStartOptions(given, process.env);
   const transport = await loadNats(flags);
   const extensions = await loadExtensions(flags, configured.http?.host);
-  const asked = transport === undefined ? configured : { ...configured, transport };
-  const membership = await enrol?.();
-  const options = membership === undefined ? asked : optionsOfSlot(asked, membership.orders);
-  const config = resolveConfig(options, naming);
-  const log = logOf(config, membership !== undefined);
+  const options = transport === undefined ? configured : { ...configured, transport };
+  const { name, logLevel } = resolveConfig(options, naming);
+  const log = createLogger({ level: logLevel, base: { node: name }, pretty: process.stdout.isTTY === true });
   const starting = createNode({ ...options, log });
   // From here on a signal means "leave", also when it comes while the node is still starting.
-  const stop = stopper(starting, log);
-  stopOnSignals(membership === undefined ? ["SIGINT", "SIGTERM", "SIGHUP"] : ["SIGTERM"], stop, log);
+  stopOnSignals(stopper(starting, log), log);
   const node = await starting;
-  membership?.join(node, config, servedPaths(flags));
   for (const extend of extensions) extend(node, log);
   renewCertificates(node, tlsFiles, () => readStartOptions(given, process.env).options.mesh?.tls, log);
   if (typeof flags.accessTokensFile === "string")
     renewTokens(node, node.access as ReadyAccess, flags.accessTokensFile, log);
-  if (membership === undefined) log.info({ mesh: node.meshUrl, http: node.httpUrl }, upLine(node));
-  else {
-    log.info({ mesh: node.meshUrl, pid: process.pid }, `process ${node.name} runs`);
-    membership.announce(node);
-    void membership.whenTold.then(() => stop());
-  }
-  if ((await node.whenStopped) === "superseded") {
-    await membership?.announceSuperseded();
+  log.info({ mesh: node.meshUrl, http: node.httpUrl }, upLine(node));
+  if ((await node.whenStopped) === "superseded")
     throw new CommandError(
       `another process runs under the name ${node.name}: give each node a name of its own`,
     );
-  }
-}
-
-/** A process of a group is held by its line to the supervisor, so it has to be ended. */
-async function endingWith(work: () => Promise<void>): Promise<never> {
-  try {
-    await work();
-    // What was to be done when it has stopped, a line in the log for one, is done first.
-    await new Promise((resolve) => setImmediate(resolve));
-  } catch (error) {
-    const { line, exitCode } = endingOf(error);
-    if (line !== undefined) process.stderr.write(`${line}\n`);
-    process.exit(exitCode);
-  }
-  process.exit(EXIT.ok);
-}
-
-/** What a person reads at a terminal leaves the node's name out; with several that would be a riddle. */
-function logOf({ name, logLevel }: NodeConfig, isMember: boolean): Log {
-  const pretty = process.stdout.isTTY === true;
-  const log = createLogger({ level: logLevel, base: { node: name }, pretty });
-  if (!pretty || !isMember) return log;
-  const named = (level: "debug" | "info" | "warn" | "error") => (facts: object, message: string) =>
-    log[level](facts, `${name}: ${message}`);
-  return { debug: named("debug"), info: named("info"), warn: named("warn"), error: named("error") };
 }
 
 /** The one line that whoever starts nodes waits for. */
@@ -123,7 +60,7 @@ function upLine({ name, meshUrl, httpUrl }: PresentlyNode): string {
   return `presently ${name} is up:${mesh}${http}`;
 }
 
-/** Stops the node, now or as soon as it has started; without a signal it was told by the supervisor. */
+/** Stops the node, now or as soon as it has started. */
 function stopper(starting: Promise<PresentlyNode>, log: Log): () => Promise<void> {
   return async () => {
     const node = await starting;
@@ -135,10 +72,10 @@ function stopper(starting: Promise<PresentlyNode>, log: Log): () => Promise<void
   };
 }
 
-function stopOnSignals(signals: readonly NodeJS.Signals[], stop: () => Promise<void>, log: Log): void {
+function stopOnSignals(stop: () => Promise<void>, log: Log): void {
   let stopping = false;
   // SIGHUP: the terminal was closed.
-  for (const signal of signals) {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
       if (stopping) {
         log.warn({ signal }, `${signal} again: ending at once`);

@@ -4,7 +4,7 @@
  * and the garbage collector costs a little.
  */
 import type { Counters } from "@presently/replica";
-import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { refusalsAt } from "../drop-in/refusal-counts.ts";
 import type { ApiRequest } from "./route.ts";
 import type { ServedNode } from "./served-node.ts";
@@ -41,41 +41,19 @@ const COUNTERS: Readonly<Record<keyof Counters, readonly [name: string, help: st
 
 const STATUSES = ["up", "suspect", "leaving", "down"] as const;
 
-/** Gives the metrics of other nodes, as `metricsJson` of each gives them, in any order. Must not reject. */
-export type OtherMetrics = () => Promise<readonly object[][]>;
-
 const registries = new WeakMap<ServedNode, Registry>();
-const sharing = new WeakMap<ServedNode, OtherMetrics>();
-
-/** Makes `GET /metrics` of a node tell those of others, too: of processes that share its HTTP address. */
-export function shareMetrics(node: ServedNode, others: OtherMetrics): void {
-  sharing.set(node, others);
-}
-
-/** The metrics of a node as plain data, for another process to tell. */
-export async function metricsJson(node: ServedNode): Promise<object[]> {
-  return await registryFor(node).getMetricsAsJSON();
-}
 
 /** Answers `GET /metrics` for a node. */
 export function metricsHandler(node: ServedNode): (request: ApiRequest) => Promise<undefined> {
   return async ({ response, query }) => {
     parseQuery(query, []);
-    const others = sharing.get(node);
     const registry = registryFor(node);
-    const shown = others === undefined ? registry : joined([await metricsJson(node), ...(await others())]);
-    const text = await shown.metrics();
+    const text = await registry.metrics();
     response.setHeader("content-type", registry.contentType);
     response.setHeader("cache-control", "no-store");
     response.end(text);
     return undefined;
   };
-}
-
-/** All series of all nodes: each has the label of its node, so that none is added to another. */
-function joined(metrics: readonly object[][]): Registry {
-  for (const metric of metrics.flat()) Object.assign(metric, { aggregator: "sum" });
-  return AggregatorRegistry.aggregate([...metrics]);
 }
 
 function registryFor(node: ServedNode): Registry {
