@@ -13,7 +13,10 @@ export interface ColyseusServerOptions {
 }
 
 /** What the parent may ask for; each is answered by a message with the same `id`. */
-export type Question = { readonly id: number; readonly ask: "rooms" | "processes" | "ccu" | "channels" };
+export type Question = {
+  readonly id: number;
+  readonly ask: "rooms" | "processes" | "ccu" | "channels" | "lobby";
+};
 
 class GameRoom extends Room {
   override maxClients = 200;
@@ -27,6 +30,10 @@ class GameRoom extends Room {
     // Who does not come back in time is gone: that is no error.
     await this.allowReconnection(client, 10).catch(() => undefined);
   }
+}
+
+class FourRoom extends Room {
+  override maxClients = 4;
 }
 
 const options: ColyseusServerOptions = JSON.parse(process.argv[2]!);
@@ -45,8 +52,13 @@ const server = new Server({
   greet: false,
 });
 server.define("game", GameRoom).filterBy(["mode"]);
+server.define("four", FourRoom);
 server.onShutdown(() => presence.shutdown());
 await server.listen(options.port, "127.0.0.1");
+
+/** What lobbies of this process are told. */
+const lobby: unknown[] = [];
+await presence.subscribe("$lobby", (message: unknown) => lobby.push(message));
 
 process.on("message", async ({ id, ask }: Question) => {
   const rooms = async () =>
@@ -58,7 +70,9 @@ process.on("message", async ({ id, ask }: Question) => {
         ? (await matchMaker.stats.fetchAll()).map(({ processId }) => processId)
         : ask === "ccu"
           ? await matchMaker.stats.getGlobalCCU()
-          : await presence.channels("p:*");
+          : ask === "lobby"
+            ? lobby
+            : await presence.channels("p:*");
   process.send?.({ id, answer });
 });
 process.send?.({ id: 0, answer: matchMaker.processId });

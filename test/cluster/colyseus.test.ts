@@ -165,6 +165,18 @@ test("a storm of joinOrCreate at all processes creates one room for each filter"
   });
 });
 
+test("a storm on small rooms fills them, at all processes together", async () => {
+  const rooms = await Promise.all(
+    Array.from({ length: 60 }, (_, index) => joined(servers[index % 3]!.client.joinOrCreate("four"))),
+  );
+  const players = new Map<string, number>();
+  for (const { roomId } of rooms) players.set(roomId, (players.get(roomId) ?? 0) + 1);
+  for (const count of players.values()) expect(count).toBeLessThanOrEqual(4);
+  // 15 hold them. A machine that is busy lets some run out of patience, who make rooms of their own: never each of them.
+  expect(players.size).toBeLessThanOrEqual(30);
+  await Promise.all(rooms.map((room) => room.leave()));
+});
+
 test("a seat is reserved, and a client comes back, through another process than the room's", async () => {
   const room = await joined(servers[0]!.client.create("game", { mode: "private" }));
   const home = processOf(room, await roomsAt(servers[0]!));
@@ -208,6 +220,10 @@ test("the rooms of a process that is killed vanish, and match-making goes on", {
   const survivors = servers.filter((server) => server !== home);
   await home.end("SIGKILL");
   await allList(survivors);
+  // Lobbies are told as of a room that was disposed of.
+  await eventually(async () => {
+    for (const survivor of survivors) expect(await survivor.ask("lobby")).toContain(`${room.roomId},1`);
+  });
   const rooms = await Promise.all(
     Array.from({ length: 8 }, (_, index) =>
       joined(survivors[index % 2]!.client.joinOrCreate("game", { mode: "doomed" })),

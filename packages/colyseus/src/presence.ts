@@ -286,7 +286,7 @@ export class PresentlyPresence {
    * @throws {NotAnIntegerError} @throws {WrongTypeError}
    */
   async hincrby(key: string, field: string, value: number): Promise<number> {
-    return await this.run(({ keyspace }) => keyspace.incrementField(key, fieldName(field), integer(value)));
+    return await this.run(({ keyspace }) => keyspace.incrementField(key, fieldName(field), integer(key, value)));
   }
 
   /**
@@ -300,13 +300,13 @@ export class PresentlyPresence {
   async hincrbyex(key: string, field: string, value: number, expireInSeconds: number): Promise<number> {
     try {
       return await this.run(({ keyspace }) =>
-        keyspace.gate(key, fieldName(field), integer(value), millis(expireInSeconds)),
+        keyspace.gate(key, fieldName(field), integer(key, value), millis(expireInSeconds)),
       );
     } catch (error) {
       // Its callers hold players up until it answers, and fields come from clients: a second room is the lesser evil.
       if ((error as { code?: unknown }).code !== "LIMIT_REACHED") throw error;
       this.failed(error);
-      return integer(value);
+      return integer(key, value);
     }
   }
 

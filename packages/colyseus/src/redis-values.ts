@@ -1,5 +1,6 @@
 /** What Redis and its client make of what they are given: texts, names of fields, seconds, the order of a set. */
 import { createHash } from "node:crypto";
+import { NotAnIntegerError } from "@presently/keyspace";
 import { InvalidArgumentError } from "presently";
 
 const INTEGER = /^-?\d{1,15}$/;
@@ -29,10 +30,11 @@ export function some(values: readonly unknown[]): string[] {
   return values.map(text);
 }
 
-/** What Redis reads as an integer, a text included; not a number if it is none, which the key space refuses. */
-export function integer(value: unknown): number {
+/** What Redis reads as an integer, a text included. @throws {NotAnIntegerError} before it is asked what the key holds */
+export function integer(key: string, value: unknown): number {
   const given = text(value);
-  return /^(0|-?[1-9]\d*)$/.test(given) ? Number(given) : Number.NaN;
+  if (/^(0|-?[1-9]\d*)$/.test(given)) return Number(given);
+  throw new NotAnIntegerError(key, `cannot be changed by ${JSON.stringify(given)}, which is not an integer`);
 }
 
 /** Of seconds, which may be a text or a fraction. */
