@@ -17,10 +17,11 @@ import { Routes } from "./routes.ts";
 const RECEIVERS_PER_FRAME = 32;
 /** Bytes of parts to one replica that are not acknowledged yet. */
 const WINDOW_BYTES = 262_144;
+/** Encoded parts of a message that are kept for its other receivers: a window's. */
+const PARTS_KEPT = 8;
 const PART_BYTES_MIN = 1_024;
 /** A relay gets so long to bring what it was given, before the link that has opened since is used. */
 const SWITCH_TIMEOUT_MS = 1_000;
-const NOTHING = new Uint8Array();
 
 export interface OutgoingPort {
   readonly isLinked: (replica: ReplicaId) => boolean;
@@ -36,12 +37,21 @@ export interface OutgoingPort {
   readonly wake: (delayMs: number) => void;
 }
 
+/** A message that goes in parts, whoever it goes to. */
+interface Encodings {
+  readonly transfer: number;
+  /** By offset. */
+  readonly parts: Map<number, Uint8Array>;
+}
+
 export class Outgoing {
   readonly routes: Routes;
   /** Members that are not down, and that we have no link with. */
   private readonly unlinked = new Set<ReplicaId>();
   /** Of the replicas to which something waits, or goes in parts. */
   private readonly lanes = new Map<ReplicaId, Lane>();
+  /** By the frame that is sent. */
+  private readonly encodings = new WeakMap<Uint8Array, Encodings>();
   private lastTransfer = 0;
   private readonly settings: ReplicaSettings;
   private readonly port: OutgoingPort;
@@ -226,11 +236,29 @@ export class Outgoing {
   }
 
   private sendPart(to: ReplicaId, lane: Lane, parcel: Parcel, carrier: ReplicaId): void {
-    if (parcel.transfer === 0) parcel.transfer = ++this.lastTransfer;
-    const { transfer, total, sent: offset, frame } = parcel;
-    const bytes = total === 0 ? NOTHING : frame.subarray(offset, offset + this.partBytes);
-    lane.sent(parcel, carrier, bytes.length);
-    this.carry(carrier, [to], encodeMessage({ type: "part", transfer, total, offset, bytes }));
+    const { total, sent: offset, frame } = parcel;
+    const end = Math.min(total, offset + this.partBytes);
+    const encodings = this.encodingsOf(frame);
+    if (parcel.transfer === 0) parcel.transfer = encodings.transfer;
+    const { transfer } = parcel;
+    let part = total === 0 ? undefined : encodings.parts.get(offset);
+    if (part === undefined) {
+      part = encodeMessage({ type: "part", transfer, total, offset, bytes: frame.subarray(offset, end) });
+      if (encodings.parts.size >= PARTS_KEPT) encodings.parts.clear();
+      encodings.parts.set(offset, part);
+    }
+    lane.sent(parcel, carrier, end - offset);
+    this.carry(carrier, [to], part);
+  }
+
+  /** The same message goes to all its receivers as the same parts. */
+  private encodingsOf(frame: Uint8Array): Encodings {
+    let encodings = this.encodings.get(frame);
+    if (encodings === undefined) {
+      encodings = { transfer: ++this.lastTransfer, parts: new Map() };
+      this.encodings.set(frame, encodings);
+    }
+    return encodings;
   }
 
   /** A receiver says how much of a message has come. What is said of others is ignored. */

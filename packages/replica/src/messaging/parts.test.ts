@@ -90,6 +90,16 @@ describe("large messages", () => {
     expect(cluster.largestFrame).toBeLessThan(49_152);
   });
 
+  test("are cut and encoded once for all receivers", () => {
+    const { cluster, heard } = listening(["a", "b", "c", "d"]);
+    const parts = new Set<Uint8Array>();
+    cluster.observe({ sent: (_, frame) => void (frame[1] === PART && parts.add(frame)) });
+    messengerOf(cluster, "a").broadcast(C, bytesOf(200_000));
+    cluster.time.advance(1_000);
+    for (const name of ["b", "c", "d"]) expect(heard.get(name)).toEqual([200_000]);
+    expect(parts.size).toBe(6);
+  });
+
   test("go with requests and answers", () => {
     const { cluster } = listening(["a", "b"]);
     const ends = ask(cluster, "a", "b", bytesOf(3 * MB));
