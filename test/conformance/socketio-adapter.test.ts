@@ -1,6 +1,7 @@
 /** What Socket.IO's own adapters promise, on three servers; each row of the acceptance list by its number. */
 import { once } from "node:events";
 import { presently } from "@presently/socket.io";
+import { Packet } from "presently";
 import type { Server, Socket } from "socket.io";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
@@ -497,7 +498,7 @@ test("SIO40: what cannot be read is counted, and changes nothing", async () => {
     {},
     { kind: "broadcast" },
     new Uint8Array([1, 2, 3]),
-    withHeader({ kind: "disconnect" }),
+    new Packet([], [Buffer.from('{"kind":"disconnect"}')]),
   ]) {
     a.node.broadcast(CHANNEL, payload);
     a.node.send(b.node.replica, CHANNEL, payload);
@@ -516,8 +517,75 @@ function openAcks({ io }: Site): number {
   return (io.of("/").adapter as unknown as { openAcknowledgements: number }).openAcknowledgements;
 }
 
-/** A message between servers that has this header and nothing else. */
-function withHeader(header: object): Uint8Array {
-  const json = Buffer.from(JSON.stringify(header));
-  return Buffer.concat([Buffer.from([0, 0, 0, json.length]), json]);
-}
+describe("SIO6: what is large", () => {
+  test.each([
+    ["an event of 1 MB", "x".repeat(1_000_000)],
+    ["an attachment of 10 MB", Buffer.alloc(10_000_000, 7)],
+    ["two attachments of 5 MB", [Buffer.alloc(5_000_000, 1), Buffer.alloc(5_000_000, 2)]],
+  ])("%s arrives, in order with what is small", async (_, value) => {
+    const own = new Sites();
+    try {
+      const [x, y] = (await own.start(["x", "y"], { server: { maxHttpBufferSize: 2e7 } })) as [Site, Site];
+      const { client } = await own.connect(y);
+      const heard: unknown[] = [];
+      client.on("e", (given: unknown) => heard.push(given));
+      x.io.emit("e", "before");
+      x.io.emit("e", value);
+      x.io.emit("e", "after");
+      await eventually(() => expect(heard).toHaveLength(3));
+      expect([heard[0], heard[2]]).toEqual(["before", "after"]);
+      const size = (given: unknown) =>
+        (Array.isArray(given) ? given : [given]).map((part) => Buffer.byteLength(part as Buffer));
+      expect(size(heard[1])).toEqual(size(value));
+      // Acknowledgements of that size come back too.
+      client.on("q", (ack: (answer: unknown) => void) => ack(value));
+      const [answer] = (await x.io.timeout(20_000).emitWithAck("q")) as unknown[];
+      expect(size(answer)).toEqual(size(value));
+      expect(x.node.links()).toHaveLength(1);
+    } finally {
+      await own.stop();
+    }
+  });
+
+  test("what is too large fails aloud, reaches nobody, and the servers stay linked", async () => {
+    const heard = clients.map((client) => hear(client, "e"));
+    expect(() => a.io.emit("e", Buffer.alloc(17_000_000))).toThrow(
+      expect.objectContaining({ code: "LIMIT_REACHED" }),
+    );
+    a.io.emit("e", "after");
+    await settled(a.io);
+    expect(heard).toEqual([[["after"]], [["after"]], [["after"]]]);
+  });
+});
+
+test("SIO21: 5,000 sockets of one server are all listed, with their data", async () => {
+  const own = new Sites();
+  try {
+    const [x, y] = (await own.start(["x", "y"], { adapter: { askMs: 20_000 } })) as [Site, Site];
+    const { adapter } = y.io.of("/");
+    await eventually(async () => expect(await x.io.of("/").adapter.serverCount()).toBe(2));
+    // Sockets without connections: what is listed does not depend on them.
+    for (let index = 0; index < 5_000; index++) {
+      const handshake = { headers: { cookie: "c".repeat(600) }, auth: { index } };
+      const socket = {
+        id: `s${index}`,
+        handshake,
+        data: { index },
+        rooms: new Set(["r"]),
+        disconnect: () => undefined,
+        _onclose: () => undefined,
+      };
+      y.io.of("/").sockets.set(socket.id, socket as unknown as Socket);
+      void adapter.addAll(socket.id, new Set([socket.id, "r"]));
+    }
+    const found = await x.io.in("r").fetchSockets();
+    expect(found).toHaveLength(5_000);
+    expect(
+      found.filter(
+        ({ data, id, handshake }) => id !== `s${data.index}` || handshake.auth.index !== data.index,
+      ),
+    ).toEqual([]);
+  } finally {
+    await own.stop();
+  }
+});

@@ -1,5 +1,11 @@
 /** An adapter for Socket.IO: servers on the nodes of one cluster are one server to the application and its clients. */
-import { type AnyNode, ConfigurationError, type ReplicaId, RequestError } from "presently";
+import {
+  type AnyNode,
+  ConfigurationError,
+  type Packet as Message,
+  type ReplicaId,
+  RequestError,
+} from "presently";
 import { Adapter, type BroadcastOptions, type Room, type SocketId } from "socket.io-adapter";
 import { type AckListener, Acknowledgements, type CountListener } from "./acknowledgements.ts";
 import { Codec, MalformedError, type Packet, type ParsingServer } from "./codec.ts";
@@ -282,7 +288,7 @@ export class PresentlyAdapter extends Adapter {
   }
 
   /** Answers another server. */
-  async #answer(asked: Asked, args: readonly unknown[]): Promise<Uint8Array> {
+  async #answer(asked: Asked, args: readonly unknown[]): Promise<Message> {
     if (asked.kind === "emit") return this.#emitForAnswer(args);
     const sockets: LocalSocket[] =
       asked.kind === "sockets"
@@ -293,7 +299,7 @@ export class PresentlyAdapter extends Adapter {
   }
 
   /** Settles with the first answer of a listener here. */
-  #emitForAnswer(args: readonly unknown[]): Promise<Uint8Array> {
+  #emitForAnswer(args: readonly unknown[]): Promise<Message> {
     return new Promise((resolve, reject) => {
       // The asker has given up by then.
       const { serverSideEmitTimeoutMs } = this.#settings;

@@ -11,25 +11,30 @@ import { type Asked, type Target, targetOf } from "./messages.ts";
 import { bytesOf, type Shipment } from "./shipment.ts";
 
 /** Bytes of an answer from which on what is left is left for the next question. */
-const ANSWER_BYTES = 32_768;
+const ANSWER_BYTES = 524_288;
 
-/** Ids in one question. */
-const IDS_MAX = 1_000;
+/** Sockets of an answer at most. */
+const ANSWER_SOCKETS = 500;
 
 /** How long a question stays open, so that an answer that comes late is still heard. */
 export const QUESTION_MS = 5_000;
 
-/** What is known of a socket besides its rooms. */
+/** What a server tells of a socket. */
 interface Details {
   readonly handshake: unknown;
   readonly data: unknown;
+  readonly rooms?: readonly Room[];
 }
+
+/** What a server has told of its sockets; of those without details it can be asked. */
+type Told = Map<SocketId, Details | undefined>;
 
 /** A socket of this server, of which others are told. */
 export interface LocalSocket {
   readonly id: SocketId;
   readonly handshake: object;
   readonly data: unknown;
+  readonly rooms: Iterable<Room>;
 }
 
 /** As Socket.IO makes a `RemoteSocket` of. */
@@ -70,40 +75,46 @@ export class RemoteSockets {
     const target = targetOf({ ...options, flags: {} });
     if (target === undefined) return [];
     const asked = new Set([...servers, ...directory.find(wanted).keys()]);
-    const fresh = new Map<SocketId, Details>();
-    const question: Asked = { kind: "sockets", target };
+    const told = new Map<ReplicaId, Told>();
     const waited: Promise<void>[] = [];
     const time = deadline(askMs);
     for (const server of asked) {
-      if (!this.#silent.has(server)) waited.push(this.#askAll(server, target, fresh, time));
+      if (!this.#silent.has(server)) waited.push(this.#askAll(server, target, told, time));
       // Not waited for: its answer says that it is back.
-      else if (!this.#silent.get(server)) void this.#ask(server, question, fresh);
+      else if (!this.#silent.get(server)) void this.#ask(server, { kind: "sockets", target }, new Map());
     }
     await Promise.all(waited);
     time.end();
-    // An answer comes after what its server has recorded by then, so that all of it is known here now.
-    const ids = [...directory.find(wanted).values()].flat();
-    const rooms = directory.roomsOf(ids);
-    return ids.map((id) => ({
-      id,
-      rooms: rooms.get(id) ?? [id],
-      ...(fresh.get(id) ?? this.#lastCopies.get(id) ?? this.#firstCopy(id)),
-    }));
+    const found = directory.find(wanted);
+    // A server that has answered knows best which sockets it has.
+    for (const [server, sockets] of told) found.set(server, [...sockets.keys()]);
+    const all = [...found].flatMap(([server, ids]) =>
+      ids.map((id) => ({ id, fresh: told.get(server)?.get(id) })),
+    );
+    const rooms = directory.roomsOf(all.flatMap(({ id, fresh }) => (fresh === undefined ? [id] : [])));
+    return all.map(({ id, fresh }) => {
+      const details = fresh ?? this.#lastCopies.get(id) ?? this.#firstCopy(id);
+      return { ...details, id, rooms: fresh?.rooms ?? rooms.get(id) ?? [id] };
+    });
   }
 
   /** What another server is told of these sockets: as many as fit; of the others it asks again. */
   describe(sockets: Iterable<LocalSocket>): { header: object; frames: (string | Uint8Array)[] } {
     const described: { id: SocketId; frames: number }[] = [];
+    const rest: SocketId[] = [];
     const all: (string | Uint8Array)[] = [];
     let bytes = 0;
     for (const socket of sockets) {
-      if (bytes >= ANSWER_BYTES) break;
+      if (bytes >= ANSWER_BYTES || described.length === ANSWER_SOCKETS) {
+        rest.push(socket.id);
+        continue;
+      }
       const frames = this.#encode(socket);
       described.push({ id: socket.id, frames: frames.length });
       all.push(...frames);
       bytes += frames.reduce((sum, frame) => sum + frame.length, 0);
     }
-    return { header: { described }, frames: all };
+    return { header: { described, rest }, frames: all };
   }
 
   /** Its `data` as it is now, if it can be told as one text. */
@@ -121,50 +132,53 @@ export class RemoteSockets {
     this.#silent.delete(server);
   }
 
-  /** Asks until everything is known, nothing new comes, or the time is over. */
+  /** Asks until everything is known, or the time is over. */
   async #askAll(
     server: ReplicaId,
     target: Target,
-    fresh: Map<SocketId, Details>,
+    told: Map<ReplicaId, Told>,
     time: Deadline,
   ): Promise<void> {
-    const wanted = { rooms: target.rooms, except: target.except };
+    const sockets: Told = new Map();
     let question: Asked = { kind: "sockets", target };
     for (;;) {
-      const brought = await Promise.race([this.#ask(server, question, fresh), time.over]);
-      if (brought === "late") this.#silent.set(server, true);
-      if (brought === "late" || brought === 0) return;
-      const known = this.#options.directory.find(wanted).get(server) ?? [];
-      const missing = known.filter((id) => !fresh.has(id));
-      if (missing.length === 0) return;
-      question = { kind: "details", ids: missing.slice(0, IDS_MAX) };
+      const answered = await Promise.race([this.#ask(server, question, sockets), time.over]);
+      if (answered === "late") this.#silent.set(server, true);
+      if (answered !== true) return;
+      told.set(server, sockets);
+      const rest = [...sockets].flatMap(([id, details]) => (details === undefined ? [id] : []));
+      if (rest.length === 0) return;
+      question = { kind: "details", ids: rest.slice(0, ANSWER_SOCKETS) };
     }
   }
 
-  /** Returns how many sockets the answer tells of, 0 without one. */
-  async #ask(server: ReplicaId, question: Asked, fresh: Map<SocketId, Details>): Promise<number> {
+  /** Settles with whether there was an answer; what it tells is put among `sockets`. */
+  async #ask(server: ReplicaId, question: Asked, sockets: Told): Promise<boolean> {
     if (this.#silent.has(server)) this.#silent.set(server, true);
     try {
-      const brought = this.#take(await this.#options.ask(server, question), fresh);
+      const answer = await this.#options.ask(server, question);
+      // Those that were asked for by name and are not told of are gone.
+      if (question.kind === "details") for (const id of question.ids) sockets.delete(id);
+      this.#take(answer, sockets);
       this.#silent.delete(server);
-      return brought;
+      return true;
     } catch {
       // There is no link, or it did not answer what can be read: what is known of its sockets is shown.
       if (this.#silent.has(server)) this.#silent.set(server, false);
-      return 0;
+      return false;
     }
   }
 
-  #take({ header, frames }: Shipment, fresh: Map<SocketId, Details>): number {
-    const { described } = header as { described: { id: SocketId; frames: number }[] };
+  #take({ header, frames }: Shipment, sockets: Told): void {
+    const { described, rest } = header as { described: { id: SocketId; frames: number }[]; rest: SocketId[] };
     let at = 0;
     for (const { id, frames: count } of described) {
       const details = this.#options.codec.decodeValue(frames.slice(at, at + count)) as Details;
       at += count;
-      fresh.set(id, details);
+      sockets.set(id, details);
       this.#keep(id, details);
     }
-    return described.length;
+    for (const id of rest) sockets.set(id, undefined);
   }
 
   #keep(id: SocketId, details: Details): void {
@@ -188,12 +202,13 @@ export class RemoteSockets {
   }
 
   /** What cannot be encoded is left out: circular `data`, for example. */
-  #encode({ handshake, data }: LocalSocket): (string | Uint8Array)[] {
+  #encode({ handshake, data, rooms: joined }: LocalSocket): (string | Uint8Array)[] {
     // Stores of sessions put what is circular there.
     const { sessionStore: _, ...told } = handshake as { sessionStore?: unknown };
+    const rooms = [...joined];
     for (const value of [
-      { handshake: told, data },
-      { handshake: told, data: {} },
+      { rooms, handshake: told, data },
+      { rooms, handshake: told, data: {} },
     ]) {
       try {
         return this.#options.codec
@@ -203,7 +218,7 @@ export class RemoteSockets {
         // Without `data`, then.
       }
     }
-    return this.#options.codec.encodeValue({ handshake: unknownHandshake(), data: {} }) as string[];
+    return this.#options.codec.encodeValue({ rooms, handshake: unknownHandshake(), data: {} }) as string[];
   }
 }
 

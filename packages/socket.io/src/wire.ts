@@ -1,5 +1,5 @@
 /** The channel over which the servers of one namespace talk. What cannot be read is counted, told once, and changes nothing. */
-import type { AnyNode, ReplicaId } from "presently";
+import type { AnyNode, Packet, ReplicaId } from "presently";
 import { type Codec, MalformedError } from "./codec.ts";
 import {
   type Acknowledged,
@@ -16,7 +16,7 @@ import { type Frame, pack, type Shipment, unpack } from "./shipment.ts";
 export interface Receiver {
   heard(said: Said, frames: Shipment["frames"], from: ReplicaId): void;
   acknowledged(answer: Acknowledged, value: () => unknown, from: ReplicaId): void;
-  answer(asked: Asked, value: () => unknown): Promise<Uint8Array>;
+  answer(asked: Asked, value: () => unknown): Promise<Packet>;
 }
 
 export class Wire {
@@ -66,7 +66,7 @@ export class Wire {
         });
       }),
       this.#node.onRequest(this.#channel, (payload, from) => {
-        let answered: Promise<Uint8Array> | undefined;
+        let answered: Promise<Packet> | undefined;
         this.#guard(from, () => {
           const { header, frames } = this.#read(payload, readAsked);
           answered = answer(header, () => this.#codec.decodeValue(frames));
