@@ -17,6 +17,7 @@ const alias = {
   "@presently/colyseus": source("packages/colyseus/src/index.ts"),
   "@presently/anycable": source("packages/anycable/src/index.ts"),
   "@presently/faye": source("packages/faye/src/index.ts"),
+  "@presently/pusher": source("packages/pusher/src/index.ts"),
   "@presently/socketcluster": source("packages/socketcluster/src/index.ts"),
   "@presently/socket.io/client": source("packages/socket.io/src/client/index.ts"),
   "@presently/socket.io": source("packages/socket.io/src/index.ts"),

@@ -37,6 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   phoenix: ["presently"],
   anycable: ["presently"],
   faye: ["presently"],
+  pusher: ["presently"],
   socketcluster: ["presently"],
   "socket.io": ["presently"],
   keyspace: ["presently", "replica", "crdt"],

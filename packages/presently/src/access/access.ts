@@ -1,7 +1,7 @@
 /** Who may do what: one question that every protocol and the HTTP API ask in the same words. */
 
 /** The ways in. Colyseus is none: what uses its Presence is the server's own code. */
-export type Protocol = "http" | "phoenix" | "anycable" | "faye" | "socketcluster" | "socket.io";
+export type Protocol = "http" | "phoenix" | "anycable" | "faye" | "socketcluster" | "socket.io" | "pusher";
 
 /** What a protocol knows of whoever wants in, before anything of it is believed. */
 export interface Credentials {

@@ -17,6 +17,7 @@ export type { Access, Action, Credentials, Identity, Protocol } from "../access/
 export { bearerTokenOf } from "../access/bearer-token.ts";
 export { requireSharedSecret } from "../access/shared-secret.ts";
 export { isLoopback } from "../address.ts";
+export { readBody } from "../http/body.ts";
 export { admitUpgrade } from "./admit-upgrade.ts";
 export { attach, type Handlers } from "./attachment.ts";
 export { Attachments } from "./attachments.ts";

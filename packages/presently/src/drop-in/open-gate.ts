@@ -10,6 +10,8 @@ import { isStarting } from "./starting.ts";
 export interface OpenGateOptions extends Pick<GateOptions, "protocol" | "onNotice"> {
   /** The option `limits` of the drop-in, as it was given: loopback is spared where a bound has its default. */
   readonly limits?: GateOptions["limits"] | undefined;
+  /** Whether the node's hooks are asked. Default true; false where every client shows a signature of its own protocol. */
+  readonly asksAccess?: boolean;
 }
 
 const LIMITS = Object.keys(GATE_DEFAULTS) as (keyof GateLimits)[];
@@ -25,8 +27,8 @@ const LIMIT_NAMES = Object.fromEntries(LIMITS.map((name) => [name, `limits.${nam
 export function openGate(node: AnyNode, options: OpenGateOptions): Gate {
   checkNode(node);
   checkObject("options", options);
-  const { protocol, limits = {}, onNotice } = options;
-  const { access } = node;
+  const { protocol, limits = {}, onNotice, asksAccess = true } = options;
+  const access = asksAccess ? node.access : undefined;
   const tally = tallyAt(node, protocol);
   const starting = () => isStarting(node);
   return new Gate({ access, protocol, starting, limits, limitNames: LIMIT_NAMES, tally, onNotice });

@@ -18,6 +18,9 @@ export const SOCKETCLUSTER_PRESENCE_CHANNEL = "_SCPRESENCE";
 /** What the topics of Socket.IO's servers begin with: which sockets there are, and in which rooms. */
 export const SOCKETIO_TOPICS = "socket.io:";
 
+/** What the topics of Pusher's apps begin with: members of presence channels, counts, and users that are signed in. */
+const PUSHER_TOPICS = "pusher:";
+
 /** The nodes that deliver webhooks. */
 export const WEBHOOKS_TOPIC = "presently:webhooks";
 
@@ -34,6 +37,7 @@ export const RESERVED_TOPICS: readonly ReservedTopic[] = [
   // Who follows the roster of a channel, at which node: the nodes agree by it on who publishes.
   { pattern: `${SOCKETCLUSTER_PRESENCE_CHANNEL}/*`, except: "socketcluster" },
   { pattern: `${SOCKETIO_TOPICS}*` },
+  { pattern: `${PUSHER_TOPICS}*`, except: "pusher" },
   { pattern: WEBHOOKS_TOPIC },
 ];
 
