@@ -40,6 +40,25 @@ describe("presences over HTTP", () => {
     ]);
   });
 
+  test("a topic with very many entries is told whole, to many at a time, as small ones are", async () => {
+    const session = node.session();
+    const keys = Array.from({ length: 2_500 }, (_, index) => `guest ${index}`);
+    for (const key of keys) session.track("room:crowd", key, { key });
+    const path = topicPath("room:crowd");
+    const answers = await Promise.all(Array.from({ length: 5 }, () => send(url, path)));
+    for (const { status, body } of answers) {
+      expect(status).toBe(200);
+      expect(body).toMatchObject({ topic: "room:crowd", keys: 2_500, entries: 2_500 });
+      expect(Object.keys(body.presences)).toEqual(keys);
+      expect(body.presences["guest 2499"].metas).toEqual([
+        { ref: expect.any(String), node: "a", meta: { key: "guest 2499" } },
+      ]);
+    }
+    const head = await fetch(url + path, { method: "HEAD" });
+    expect(Number(head.headers.get("content-length"))).toBe(JSON.stringify(answers[0]!.body).length + 1);
+    session.close();
+  });
+
   test("a PUT without a body has an empty meta", async () => {
     expect((await put("room:empty", "alice")).status).toBe(201);
     const { body } = await send(url, topicPath("room:empty"));

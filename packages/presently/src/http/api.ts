@@ -15,6 +15,7 @@ import { topicJson } from "./presence-json.ts";
 import type { ApiRequest, Route } from "./route.ts";
 import type { ServedNode } from "./served-node.ts";
 import { parseQuery } from "./target.ts";
+import { ENTRIES_PER_SLICE, TopicBodies } from "./topic-body.ts";
 import { pageOfTopics, parseCursor, parseLimit, parseOrder } from "./topic-page.ts";
 
 /** What the handlers share. */
@@ -37,6 +38,7 @@ export interface ApiLimits {
 export function apiRoutes(context: ApiContext): readonly Route[] {
   const { node } = context;
   const survey = new ClusterSurvey(node);
+  const bodies = new TopicBodies((topic) => node.list(topic));
   let putSession: Session | undefined;
   const session = () => {
     putSession ??= node.session();
@@ -75,7 +77,7 @@ export function apiRoutes(context: ApiContext): readonly Route[] {
       method: "GET",
       path: "/api/topics/:topic",
       needs: toWatch,
-      handle: (request) => topic(request, context),
+      handle: (request) => topic(request, context, bodies),
     },
     {
       method: "GET",
@@ -157,9 +159,15 @@ function topics({ query }: ApiRequest, node: ServedNode): Reply {
   return { status: 200, body: pageOfTopics(node.topics(prefix), size, after, order) };
 }
 
-function topic({ params, query }: ApiRequest, { node, limits }: ApiContext): Reply {
+function topic(
+  { params, query }: ApiRequest,
+  { node, limits }: ApiContext,
+  bodies: TopicBodies,
+): Reply | Promise<Reply> {
   parseQuery(query, []);
   const name = topicIn(params, limits);
+  if (node.count(name).entries > ENTRIES_PER_SLICE)
+    return bodies.of(name).then((encoded) => ({ status: 200, encoded }));
   return { status: 200, body: topicJson(name, node.list(name)) };
 }
 

@@ -1,11 +1,14 @@
 /** JSON in and out: replies, errors, and the text of requests. */
 import type { ServerResponse } from "node:http";
+import { Readable } from "node:stream";
 import { InvalidArgumentError } from "@presently/replica";
 
 /** An answer that is complete when the handler returns. Without `body` it has none. */
 export interface Reply {
   readonly status: number;
   readonly body?: unknown;
+  /** JSON that is encoded already, instead of a body. Others may send the same bytes. */
+  readonly encoded?: readonly Uint8Array[];
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -13,11 +16,15 @@ export interface Reply {
  * Sends a reply. The body ends with a line feed, for people who use curl; a HEAD request gets the header alone.
  * What the client does with it, and whether it is still there, is no concern of ours.
  */
-export function sendReply(response: ServerResponse, { status, body, headers = {} }: Reply): void {
+export function sendReply(response: ServerResponse, { status, body, encoded, headers = {} }: Reply): void {
   response.statusCode = status;
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   response.setHeader("x-content-type-options", "nosniff");
   response.setHeader("cache-control", "no-store");
+  if (encoded !== undefined) {
+    sendParts(response, encoded);
+    return;
+  }
   if (body === undefined) {
     if (status !== 204) response.setHeader("content-length", 0);
     response.end();
@@ -27,6 +34,23 @@ export function sendReply(response: ServerResponse, { status, body, headers = {}
   response.setHeader("content-type", "application/json; charset=utf-8");
   response.setHeader("content-length", bytes.length);
   response.end(bytes);
+}
+
+/** Sends them as fast as the client reads, so that what waits is not copied for each client. */
+function sendParts(response: ServerResponse, parts: readonly Uint8Array[]): void {
+  response.setHeader("content-type", "application/json; charset=utf-8");
+  response.setHeader(
+    "content-length",
+    parts.reduce((bytes, part) => bytes + part.length, 0),
+  );
+  if (response.req.method === "HEAD") {
+    response.end();
+    return;
+  }
+  const source = Readable.from(parts);
+  // A client that goes away stops reading for good.
+  response.on("close", () => source.destroy());
+  source.pipe(response);
 }
 
 /**

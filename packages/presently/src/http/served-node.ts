@@ -7,6 +7,7 @@ import type {
   ReplicaReport,
   Session,
   SyncProgress,
+  TopicCount,
   TopicSummary,
   Watcher,
 } from "@presently/replica";
@@ -55,6 +56,7 @@ export interface ServedNode {
   readonly logLinesDropped: number;
   session(): Session<AnyMeta>;
   list(topic: string): readonly Presence<AnyMeta>[];
+  count(topic: string): TopicCount;
   topics(prefix?: string): readonly TopicSummary[];
   watch(topic: string, watcher: Watcher<AnyMeta>): () => void;
   remove(topic: string, key: string): number;

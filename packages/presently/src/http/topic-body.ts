@@ -1,0 +1,61 @@
+/**
+ * The bodies of topics with very many entries, encoded a slice a turn of the event loop: nothing else waits for them.
+ *
+ * Those who ask while others are being answered share the next body, which shows the topic as it is when that is begun:
+ * whoever has changed something sees the change in what is asked for afterwards.
+ */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Presence } from "@presently/replica";
+import { metaJson } from "./presence-json.ts";
+
+/** Entries that are encoded in one turn. */
+export const ENTRIES_PER_SLICE = 1_000;
+
+export class TopicBodies {
+  readonly #list: (topic: string) => readonly Presence[];
+  /** The bodies that are not begun yet, by topic. */
+  readonly #waiting = new Map<string, Promise<readonly Uint8Array[]>>();
+  /** Resolves once those that were asked for before are made: one is made at a time. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(list: (topic: string) => readonly Presence[]) {
+    this.#list = list;
+  }
+
+  /** The parts of the body, to be sent as they are. */
+  of(topic: string): Promise<readonly Uint8Array[]> {
+    const waiting = this.#waiting.get(topic);
+    if (waiting !== undefined) return waiting;
+    const body = this.#last.then(async () => {
+      await nextTurn();
+      this.#waiting.delete(topic);
+      return encode(topic, this.#list(topic));
+    });
+    this.#waiting.set(topic, body);
+    this.#last = body.catch(() => undefined);
+    return body;
+  }
+}
+
+/** What `topicJson` has, of presences that lie key by key, and a line feed. */
+async function encode(topic: string, presences: readonly Presence[]): Promise<Uint8Array[]> {
+  let keys = 0;
+  for (let index = 0; index < presences.length; index++)
+    if (presences[index]!.key !== presences[index - 1]?.key) keys++;
+  const head = JSON.stringify({ topic, keys, entries: presences.length }).slice(0, -1);
+  const parts = [Buffer.from(`${head},"presences":{`)];
+  let before: string | undefined;
+  for (let start = 0; start < presences.length; start += ENTRIES_PER_SLICE) {
+    let text = "";
+    for (const presence of presences.slice(start, start + ENTRIES_PER_SLICE)) {
+      const { key } = presence;
+      const opening = `${before === undefined ? "" : "]},"}${JSON.stringify(key)}:{"metas":[`;
+      text += (key === before ? "," : opening) + JSON.stringify(metaJson(presence));
+      before = key;
+    }
+    parts.push(Buffer.from(text));
+    await nextTurn();
+  }
+  parts.push(Buffer.from(before === undefined ? "}}\n" : "]}}}\n"));
+  return parts;
+}
