@@ -25,12 +25,7 @@ export function isCache(channel: string): boolean {
   return CACHE.test(channel);
 }
 
-/** Where what is sent to a signed-in user arrives. */
-export function channelOfUser(id: string): string {
-  return USER_PREFIX + id;
-}
-
-/** The user of such a channel; undefined for every other channel. */
+/** The user whose messages arrive on a channel; undefined for every other channel. */
 export function userOfChannel(channel: string): string | undefined {
   if (!channel.startsWith(USER_PREFIX)) return undefined;
   const id = channel.slice(USER_PREFIX.length);

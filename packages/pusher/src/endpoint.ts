@@ -3,6 +3,7 @@ import { type AnyNode, InvalidArgumentError } from "presently";
 import { checkNode, checkObject } from "presently/drop-in";
 import { type PusherOptions, PusherServer } from "./pusher-server.ts";
 
+/** As those of a server. */
 export interface EndpointOptions extends PusherOptions {
   /** What the paths begin with: `wsPath` of the clients. Default: nothing, as with Pusher. */
   readonly path?: string;

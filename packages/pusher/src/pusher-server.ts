@@ -36,6 +36,7 @@ import {
 import { type NoticeListener, warnOfNotice } from "./notice.ts";
 import { CACHE_CHANNEL, decodeEvent, EVENT_CHANNEL, isMap, TERMINATE_CHANNEL } from "./wire.ts";
 
+/** What a server is made of. */
 export interface PusherOptions extends DurationOptions {
   /** The apps that are served. The same at every node. */
   readonly apps: readonly AppOptions[];
