@@ -11,6 +11,7 @@ import { PresentlyProvider } from "@presently/client/react";
 import { PresentlyDriver, PresentlyPresence } from "@presently/colyseus";
 import { aloneMessenger, Keyspace } from "@presently/keyspace";
 import { PhoenixSocket } from "@presently/phoenix";
+import { PusherServer } from "@presently/pusher";
 import { PresenceError } from "@presently/socket.io/client";
 import {
   createAccess,
@@ -21,7 +22,7 @@ import {
   type ReplicaId,
   startWebhooks,
 } from "presently";
-import { Attachments, Gate, Mailbox, RosterNames, rosterOf } from "presently/drop-in";
+import { Attachments, Gate, Mailbox, RosterNames, rosterOf, SharedWatch } from "presently/drop-in";
 import { createElement } from "react";
 import { renderToString } from "react-dom/server";
 import { afterEach, describe, expect, test, vi } from "vitest";
@@ -63,6 +64,9 @@ const TOTAL = new Set([
   ),
   // Everything that they take is optional.
   "PresentlyNode.session",
+  // A receiver may be anything.
+  "SharedWatch.attach",
+  "SharedWatch.detach",
   "PresentlyNode.topics",
   "PhoenixSocket.drain",
   "Cable.drain",
@@ -174,6 +178,7 @@ const EXAMPLES: Readonly<Record<string, (node: PresentlyNode) => object | Promis
   Attachments: () => new Attachments(),
   Gate: () => new Gate({ access: undefined, protocol: "http", onNotice: () => undefined }),
   Mailbox: () => new Mailbox(),
+  SharedWatch: (node) => new SharedWatch(node, "topic", () => undefined),
   RosterNames: () => new RosterNames(),
   Roster: (node) => rosterOf(node, new RosterNames({ topics: { prefix: "a", inCluster: "b" } })),
   RosterSession: (node) =>
@@ -189,12 +194,14 @@ const EXAMPLES: Readonly<Record<string, (node: PresentlyNode) => object | Promis
   PhoenixSocket: (node) => new PhoenixSocket(node),
   SocketPresence: (node) => new PhoenixSocket(node).presence,
   Cable: (node) => new Cable(node),
+  PusherServer: (node) =>
+    new PusherServer(node, { apps: [{ id: "1", key: "key", secret: "s".repeat(32) }] }),
   Client: newClient,
   Room: () => newClient().join("room"),
 };
 
 /** Classes whose methods only a node or a drop-in calls, for each frame or message, or that have none. */
-const WITHOUT_EXAMPLE = new Set(["Backlog", "Mesh", "Packet", "Permissions", "Subscriptions", "TokenBucket"]);
+const WITHOUT_EXAMPLE = new Set(["Assemblies", "Backlog", "Mesh", "Packet", "Permissions", "Subscriptions", "TokenBucket"]);
 
 describe("every export", () => {
   test.each(entryPoints().filter((entry) => !INNER.includes(entry)))("of %s", async (entry) => {

@@ -421,7 +421,7 @@ export class PresentlyPresence {
     return this.state.closing;
   }
 
-  /** Tells `onError` of what nobody may look at: for the driver, whose calls core does not wait for. */
+  /** @internal Tells `onError` of what nobody may look at: for the driver, whose calls core does not wait for. */
   report(error: unknown): void {
     this.failed(error);
   }

@@ -1,11 +1,13 @@
 /** Messages that are larger than what a node broadcasts at once: cut here, put together there. */
 import type { ReplicaId } from "presently";
+import { checkInteger, checkString } from "presently/drop-in";
 
 /** Code units of a part; at three bytes for each it stays below the 64 KiB that a node takes by default. */
 export const PART_LENGTH = 16_000;
 
 /** Cuts a text into parts, never between the two halves of a character. */
 export function cut(text: string): string[] {
+  checkString("text", text);
   const parts: string[] = [];
   for (let start = 0; start < text.length || parts.length === 0; ) {
     let end = Math.min(start + PART_LENGTH, text.length);
@@ -29,6 +31,7 @@ export class Assemblies {
 
   /** Messages above `lengthMax` code units are not put together. */
   constructor(lengthMax: number) {
+    checkInteger("lengthMax", lengthMax, 1);
     this.partsMax = Math.ceil(lengthMax / (PART_LENGTH - 1)) + 1;
   }
 

@@ -5,7 +5,7 @@
  * batch, or of a large topic whose diffs are put off. So the state that a client begins with is not `list`, but what the
  * diffs up to now have made of the topic; the next diff is the first one that it gets.
  */
-import type { Presence, TopicDiff } from "@presently/replica";
+import { checkFunction, checkObject, checkString, type Presence, type TopicDiff } from "@presently/replica";
 import type { Roster } from "./named-roster.ts";
 
 /** What a client begins with: the presences after the diff of this number. */
@@ -14,6 +14,7 @@ export interface SharedState {
   readonly presences: Iterable<Presence>;
 }
 
+/** A watch that gives each of its receivers a state, and then the same diffs as everybody. */
 export class SharedWatch<Receiver> {
   readonly topic: string;
   readonly #receivers = new Set<Receiver>();
@@ -33,6 +34,9 @@ export class SharedWatch<Receiver> {
     topic: string,
     tell: (diff: TopicDiff, receivers: ReadonlySet<Receiver>) => void,
   ) {
+    checkObject("roster", roster, ["watch"]);
+    checkString("topic", topic);
+    checkFunction("tell", tell);
     this.topic = topic;
     this.#unwatch = roster.watch(topic, (change) => {
       this.#number = change.number;

@@ -1,6 +1,6 @@
 /** Request bodies, bounded while they are read. */
 import type { IncomingMessage } from "node:http";
-import { InvalidArgumentError, LimitError } from "@presently/replica";
+import { checkObject, InvalidArgumentError, LimitError } from "@presently/replica";
 import { HttpRequestError } from "../errors.ts";
 
 /**
@@ -22,6 +22,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
  * @throws {HttpRequestError} `REQUEST_ABORTED` when the client goes away; nobody will read the answer
  */
 export function readBody(request: IncomingMessage, bytesMax: number): Promise<string> {
+  checkObject("request", request, ["on", "resume"]);
   return new Promise((resolve, reject) => {
     const tooLarge = () => new LimitError("http.bodyBytesMax", bytesMax, "the request body is too large");
     if (Number(request.headers["content-length"] ?? 0) > bytesMax + DISCARD_BYTES_MAX) {
