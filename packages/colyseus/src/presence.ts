@@ -286,7 +286,9 @@ export class PresentlyPresence {
    * @throws {NotAnIntegerError} @throws {WrongTypeError}
    */
   async hincrby(key: string, field: string, value: number): Promise<number> {
-    return await this.run(({ keyspace }) => keyspace.incrementField(key, fieldName(field), integer(key, value)));
+    return await this.run(({ keyspace }) =>
+      keyspace.incrementField(key, fieldName(field), integer(key, value)),
+    );
   }
 
   /**
