@@ -268,6 +268,16 @@ export class PresentlyNode<M extends object = Meta> implements ServedNode {
     return this.#endpoint.replica.list(topic);
   }
 
+  /** @internal */
+  read(topic: string): Iterable<Presence<AnyMeta>> {
+    return this.#endpoint.replica.read(topic);
+  }
+
+  /** @internal */
+  readTopics(prefix?: string): Iterable<TopicSummary> {
+    return this.#endpoint.replica.readTopics(prefix);
+  }
+
   /** The presences of one key on a topic. */
   get<Topic extends string>(topic: Topic, key: string): readonly Presence<MetaAt<M, Topic>>[];
   get(topic: string, key: string): readonly Presence<AnyMeta>[] {

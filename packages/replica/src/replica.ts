@@ -170,6 +170,22 @@ export class Replica {
     return this.content.roster.get(topic, key);
   }
 
+  /**
+   * As `list`, as they are now, with presences that are made as they are read.
+   * @internal For those who read many a few at a time.
+   */
+  read(topic: string): Iterable<Presence> {
+    return this.content.roster.read(topic);
+  }
+
+  /**
+   * As `topics`, one by one and in no order; nothing may change while it is read.
+   * @internal For those who need few of very many.
+   */
+  readTopics(prefix = ""): Iterable<TopicSummary> {
+    return this.content.roster.readTopics(prefix);
+  }
+
   /** Cost: O(1). */
   count(topic: string): TopicCount {
     checkString("topic", topic);

@@ -72,6 +72,11 @@ export class Roster {
     return this.topics.get(name)?.list() ?? [];
   }
 
+  /** As `list`, as they are now, with presences that are made as they are read: for those who read many a few at a time. */
+  read(name: string): Iterable<Presence> {
+    return this.topics.get(name)?.read() ?? [];
+  }
+
   /** The presences of one key on a topic. Cost: O(answer). */
   get(name: string, key: string): Presence[] {
     const held = this.heldOf(name, key);
@@ -110,11 +115,13 @@ export class Roster {
 
   /** Topics with at least one entry, in code unit order. Cost: O(topics log answer). */
   summaries(prefix: string): TopicSummary[] {
-    const found: TopicSummary[] = [];
-    for (const { name, keys, entries } of this.topics.values()) {
-      if (name.startsWith(prefix)) found.push({ topic: name, keys, entries });
-    }
-    return found.sort((one, other) => (one.topic < other.topic ? -1 : 1));
+    return [...this.readTopics(prefix)].sort((one, other) => (one.topic < other.topic ? -1 : 1));
+  }
+
+  /** As `summaries`, one by one, in no order: for those who need few of very many. Nothing may change while it is read. */
+  *readTopics(prefix: string): Generator<TopicSummary> {
+    for (const { name, keys, entries } of this.topics.values())
+      if (name.startsWith(prefix)) yield { topic: name, keys, entries };
   }
 
   /** The topics on which a key is present. Cost: O(answer). */

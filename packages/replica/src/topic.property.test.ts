@@ -73,6 +73,7 @@ class World {
     for (const [topic, keys] of this.model) {
       const expected = [...keys.values()].flat();
       expect(topic.list().map(({ ref }) => ref)).toEqual(expected.map(({ ref }) => ref));
+      expect([...topic.read()]).toEqual(topic.list());
       expect([topic.keys, topic.entries]).toEqual([keys.size, expected.length]);
     }
     for (const key of KEYS) {
@@ -166,8 +167,10 @@ describe("a topic, and the index of keys", () => {
     );
     topic.add(ann!);
     const before = topic.list();
+    const read = topic.read();
     topic.add(bob!);
     topic.remove(ann!);
     expect(before).toEqual([ann!.presence]);
+    expect([...read]).toEqual(before);
   });
 });

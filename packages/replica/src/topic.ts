@@ -100,6 +100,13 @@ export class Topic {
     return presences;
   }
 
+  /** As `list`, as they are now, with presences that are made as they are read. */
+  read(): Iterable<Presence> {
+    const held = this.line.filter((one) => one !== undefined);
+    if (this.groups === 0) return presencesOf(held as Entry[]);
+    return presencesOf(held.flatMap((one) => (one instanceof Group ? [...one.entries()] : one)));
+  }
+
   /** Gives a new key's entry a place. Cost: O(1), as for all that follow. */
   add(entry: Entry): void {
     entry.home = this;
@@ -173,4 +180,8 @@ export class Topic {
     this.line = line;
     this.gaps = 0;
   }
+}
+
+function* presencesOf(entries: readonly Entry[]): Generator<Presence> {
+  for (const entry of entries) yield entry.presence;
 }

@@ -38,7 +38,7 @@ export interface ApiLimits {
 export function apiRoutes(context: ApiContext): readonly Route[] {
   const { node } = context;
   const survey = new ClusterSurvey(node);
-  const bodies = new TopicBodies((topic) => node.list(topic));
+  const bodies = new TopicBodies(node);
   let putSession: Session | undefined;
   const session = () => {
     putSession ??= node.session();
@@ -156,7 +156,7 @@ function readyz({ query }: ApiRequest, node: ServedNode): Reply {
 function topics({ query }: ApiRequest, node: ServedNode): Reply {
   const { prefix, limit, cursor, sort } = parseQuery(query, ["prefix", "limit", "cursor", "sort"]);
   const [size, after, order] = [parseLimit(limit), parseCursor(cursor), parseOrder(sort)];
-  return { status: 200, body: pageOfTopics(node.topics(prefix), size, after, order) };
+  return { status: 200, body: pageOfTopics(node.readTopics(prefix), size, after, order) };
 }
 
 function topic(

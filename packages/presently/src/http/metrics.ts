@@ -128,7 +128,7 @@ function addPresences(registry: Registry, node: ServedNode): void {
     for (const { node: peer, entries } of node.cluster()) metric.inc({ peer }, entries);
   });
   gauge(registry, "topics", "Topics on which somebody is present.", [], (metric) =>
-    metric.set(node.topics().length),
+    metric.set([...node.readTopics()].length),
   );
   gauge(registry, "sessions", "Sessions that are open here.", [], (metric) => {
     const { sessionsOpened, sessionsClosed } = node.counters;

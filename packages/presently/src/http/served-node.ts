@@ -56,8 +56,11 @@ export interface ServedNode {
   readonly logLinesDropped: number;
   session(): Session<AnyMeta>;
   list(topic: string): readonly Presence<AnyMeta>[];
+  /** As `list`, as they are now, with presences that are made as they are read. */
+  read(topic: string): Iterable<Presence<AnyMeta>>;
   count(topic: string): TopicCount;
-  topics(prefix?: string): readonly TopicSummary[];
+  /** One by one, in no order; nothing may change while it is read. */
+  readTopics(prefix?: string): Iterable<TopicSummary>;
   watch(topic: string, watcher: Watcher<AnyMeta>): () => void;
   remove(topic: string, key: string): number;
   cluster(): readonly ReplicaReport[];

@@ -5,21 +5,22 @@
  * whoever has changed something sees the change in what is asked for afterwards.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Presence } from "@presently/replica";
+import type { Presence, TopicCount } from "@presently/replica";
 import { metaJson } from "./presence-json.ts";
+import type { ServedNode } from "./served-node.ts";
 
 /** Entries that are encoded in one turn. */
 export const ENTRIES_PER_SLICE = 1_000;
 
 export class TopicBodies {
-  readonly #list: (topic: string) => readonly Presence[];
+  readonly #node: Pick<ServedNode, "read" | "count">;
   /** The bodies that are not begun yet, by topic. */
   readonly #waiting = new Map<string, Promise<readonly Uint8Array[]>>();
   /** Resolves once those that were asked for before are made: one is made at a time. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(list: (topic: string) => readonly Presence[]) {
-    this.#list = list;
+  constructor(node: Pick<ServedNode, "read" | "count">) {
+    this.#node = node;
   }
 
   /** The parts of the body, to be sent as they are. */
@@ -29,7 +30,7 @@ export class TopicBodies {
     const body = this.#last.then(async () => {
       await nextTurn();
       this.#waiting.delete(topic);
-      return encode(topic, this.#list(topic));
+      return encode(topic, this.#node.count(topic), this.#node.read(topic));
     });
     this.#waiting.set(topic, body);
     this.#last = body.catch(() => undefined);
@@ -38,24 +39,24 @@ export class TopicBodies {
 }
 
 /** What `topicJson` has, of presences that lie key by key, and a line feed. */
-async function encode(topic: string, presences: readonly Presence[]): Promise<Uint8Array[]> {
-  let keys = 0;
-  for (let index = 0; index < presences.length; index++)
-    if (presences[index]!.key !== presences[index - 1]?.key) keys++;
-  const head = JSON.stringify({ topic, keys, entries: presences.length }).slice(0, -1);
+async function encode(
+  topic: string,
+  { keys, entries }: TopicCount,
+  presences: Iterable<Presence>,
+): Promise<Uint8Array[]> {
+  const head = JSON.stringify({ topic, keys, entries }).slice(0, -1);
   const parts = [Buffer.from(`${head},"presences":{`)];
-  let before: string | undefined;
-  for (let start = 0; start < presences.length; start += ENTRIES_PER_SLICE) {
-    let text = "";
-    for (const presence of presences.slice(start, start + ENTRIES_PER_SLICE)) {
-      const { key } = presence;
-      const opening = `${before === undefined ? "" : "]},"}${JSON.stringify(key)}:{"metas":[`;
-      text += (key === before ? "," : opening) + JSON.stringify(metaJson(presence));
-      before = key;
-    }
+  let [text, sliced, before]: [string, number, string | undefined] = ["", 0, undefined];
+  for (const presence of presences) {
+    const { key } = presence;
+    const opening = `${before === undefined ? "" : "]},"}${JSON.stringify(key)}:{"metas":[`;
+    text += (key === before ? "," : opening) + JSON.stringify(metaJson(presence));
+    before = key;
+    if (++sliced < ENTRIES_PER_SLICE) continue;
     parts.push(Buffer.from(text));
+    [text, sliced] = ["", 0];
     await nextTurn();
   }
-  parts.push(Buffer.from(before === undefined ? "}}\n" : "]}}}\n"));
+  parts.push(Buffer.from(`${text}${before === undefined ? "}}" : "]}}}"}\n`));
   return parts;
 }

@@ -20,63 +20,44 @@ export type TopicOrder = "name" | "keys";
  * The `limit` first topics after `after`. By name, topics that come and go between two pages neither repeat nor hide
  * others: a cursor holds the last topic shown, not a position. By keys, one whose count changes meanwhile may.
  *
- * @param topics  in code unit order
- * Cost: O(topics) for the total; by keys also O(topics × log limit) in the worst case.
+ * Cost: O(topics), for the total, and O(topics × log limit) in the worst case: nothing is sorted but the page.
  */
 export function pageOfTopics(
-  topics: readonly TopicSummary[],
+  topics: Iterable<TopicSummary>,
   limit: number,
   after: TopicPlace | undefined,
   order: TopicOrder = "name",
 ): TopicPage {
-  const total = { topics: topics.length, keys: 0, entries: 0 };
-  for (const { keys, entries } of topics) {
-    total.keys += keys;
-    total.entries += entries;
-  }
-  // One more than the page holds tells whether there is another one.
-  const found = order === "name" ? byName(topics, limit + 1, after) : byKeys(topics, limit + 1, after);
-  const page = found.slice(0, limit);
-  return { topics: page, nextCursor: found.length > limit ? encodeCursor(page.at(-1)!) : null, total };
-}
-
-function byName(topics: readonly TopicSummary[], count: number, after: TopicPlace | undefined) {
-  const start = after === undefined ? 0 : firstAfter(topics, after.topic);
-  return topics.slice(start, start + count);
-}
-
-/** The `count` first ones after a place, kept in order while all are looked at: most are not even compared twice. */
-function byKeys(topics: readonly TopicSummary[], count: number, after: TopicPlace | undefined) {
+  const isBefore = order === "name" ? isSooner : isBusier;
+  const total = { topics: 0, keys: 0, entries: 0 };
+  /** One more than the page holds tells whether there is another one. */
   const first: TopicSummary[] = [];
   for (const topic of topics) {
-    if (after !== undefined && !isBusier(after, topic)) continue;
-    if (first.length === count && !isBusier(topic, first.at(-1)!)) continue;
+    total.topics++;
+    total.keys += topic.keys;
+    total.entries += topic.entries;
+    if (after !== undefined && !isBefore(after, topic)) continue;
+    if (first.length > limit && !isBefore(topic, first.at(-1)!)) continue;
     let [low, high] = [0, first.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (isBusier(first[middle]!, topic)) low = middle + 1;
+      if (isBefore(first[middle]!, topic)) low = middle + 1;
       else high = middle;
     }
     first.splice(low, 0, topic);
-    if (first.length > count) first.pop();
+    if (first.length > limit + 1) first.pop();
   }
-  return first;
+  const page = first.slice(0, limit);
+  return { topics: page, nextCursor: first.length > limit ? encodeCursor(page.at(-1)!) : null, total };
+}
+
+function isSooner(a: TopicPlace, b: TopicPlace): boolean {
+  return a.topic < b.topic;
 }
 
 /** Whether `a` stands before `b` in the order by keys; those with as many are in code unit order. */
 function isBusier(a: TopicPlace, b: TopicPlace): boolean {
   return a.keys === b.keys ? a.topic < b.topic : a.keys > b.keys;
-}
-
-function firstAfter(sorted: readonly TopicSummary[], topic: string): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sorted[middle]!.topic <= topic) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** @throws {InvalidArgumentError} unless it is a whole number from 1 to 1,000 */
