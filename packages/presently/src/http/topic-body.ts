@@ -10,7 +10,7 @@ import { metaJson } from "./presence-json.ts";
 import type { ServedNode } from "./served-node.ts";
 
 /** Entries that are encoded in one turn. */
-export const ENTRIES_PER_SLICE = 1_000;
+export const ENTRIES_PER_SLICE = 250;
 
 export class TopicBodies {
   readonly #node: Pick<ServedNode, "read" | "count">;
