@@ -32,6 +32,8 @@ export interface Asked {
 export interface AdmissionOptions {
   readonly connect: ((params: Params, info: ConnectionInfo) => MaybePromise<unknown>) | undefined;
   readonly id: ((assigns: unknown, info: ConnectionInfo) => string | undefined) | undefined;
+  /** The parameter that carries the token for the gate. */
+  readonly tokenParam: string;
   readonly checkOrigin: OriginCheck;
   readonly gate: Gate;
   /** Where a request comes from. */
@@ -75,11 +77,12 @@ export class Admission {
     params: Params,
     serializer: Serializer,
   ): Promise<Admitted | Refused> {
-    const { gate, addressOf } = this.#options;
+    const { gate, addressOf, tokenParam } = this.#options;
     const { headers, url = "" } = request;
     const remoteAddress = addressOf(request);
-    const parameter = typeof params.token === "string" ? params.token : undefined;
-    const token = authToken ?? parameter ?? bearerTokenOf(headers);
+    const parameter = params[tokenParam];
+    const said = typeof parameter === "string" ? parameter : undefined;
+    const token = authToken ?? said ?? bearerTokenOf(headers);
     const entered = await gate.admit({ token, params, headers, address: remoteAddress });
     if (!entered.ok) return REFUSAL_STATUS[entered.reason];
     const { identity, release } = entered;

@@ -55,7 +55,7 @@ export class ChannelCalls implements ChannelControl {
 
   broadcast(event: string, payload: Payload, toItself: boolean): void {
     const { server, services } = this.#options;
-    services.exchange.broadcast(server.topic, event, payload, toItself ? "" : server.id);
+    services.exchange.broadcast(server.room, event, payload, toItself ? "" : server.id);
   }
 
   replyRef(): ReplyRef {
@@ -92,20 +92,21 @@ export class ChannelCalls implements ChannelControl {
   }
 
   list(): Promise<PresenceMap> {
-    return this.#options.services.presence.list(this.topic);
+    return this.#options.services.presence.list(this.#options.server.room);
   }
 
   getByKey(key: string | number): Promise<PresenceEntry | readonly []> {
-    return this.#options.services.presence.getByKey(this.topic, key);
+    return this.#options.services.presence.getByKey(this.#options.server.room, key);
   }
 
   async may(kind: "watch" | "publish" | "track", key: string | number = ""): Promise<boolean> {
     const { permissions } = this.#options.services;
+    const { room } = this.#options.server;
     if (permissions === undefined) return true;
     const { identity } = this.info;
     return kind === "track"
-      ? permissions.track(identity, this.topic, String(key))
-      : permissions[kind](identity, this.topic);
+      ? permissions.track(identity, room, String(key))
+      : permissions[kind](identity, room);
   }
 
   stop(): void {

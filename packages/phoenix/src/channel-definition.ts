@@ -38,6 +38,13 @@ export type AnyHandler<Assigns, M extends object = Meta> = (
 
 /** Every callback may be asynchronous; those of one channel run one after the other, in the order of the messages. */
 export interface ChannelDefinition<Assigns = unknown, M extends object = Meta> {
+  /**
+   * What the topic is called in the cluster, for joins that are to be kept apart from others of the same topic. Must give
+   * every topic names of its own, and must not throw. Default: as clients call it.
+   */
+  readonly room?: (topic: string, params: Payload) => string;
+  /** The channel asks by itself what its client may do: nothing is asked of the node's `access` before. Default false. */
+  readonly asksItself?: boolean;
   /** Lets the client in (`{ ok }`, or nothing returned) or not (`{ error }`). Default: everybody may join. */
   readonly join?: (
     params: Payload,
@@ -68,6 +75,8 @@ export interface PresenceDefinition<Assigns = unknown, M extends object = Meta> 
    * present under that key (by the node's `access`): those only watch. Default: track yourself.
    */
   readonly key?: (channel: Channel<Assigns, M>, params: Payload) => string | number | undefined;
+  /** Whether a client is told of presence from its join on. Default: yes. Others are told once `pushPresenceState` is called. */
+  readonly shows?: (channel: Channel<Assigns, M>, params: Payload) => boolean;
   /** The meta of those who are tracked so. Default: `{ online_at }`, the time in seconds as a text. */
   readonly meta?: (channel: Channel<Assigns, M>, params: Payload) => MetaInput<M>;
   /**

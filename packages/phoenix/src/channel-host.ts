@@ -42,6 +42,8 @@ export interface ChannelServerOptions {
   // biome-ignore lint/suspicious/noExplicitAny: the channels of one socket share one type of assigns, which only the socket knows.
   readonly definition: ChannelDefinition<any, any>;
   readonly assigns: unknown;
+  /** What the topic is called in the cluster. */
+  readonly room: string;
   /** The message that joins. */
   readonly message: Message;
   /** Of that message; held already. */

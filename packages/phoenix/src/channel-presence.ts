@@ -26,8 +26,9 @@ export class ChannelPresence {
   }
 
   /** From here on the topic reaches the channel. */
-  enter(): void {
-    this.attach();
+  enter(channel: Channel<unknown>, params: Payload): void {
+    const { definition } = this.#options;
+    if (!definition || (definition.shows?.(channel, params) ?? true)) this.attach();
     this.#options.held.add(this.#options.member);
   }
 

@@ -29,6 +29,8 @@ const WAITING_MAX = 1_000;
 export class ChannelServer implements Member {
   readonly id: string;
   readonly topic: string;
+  /** What the topic is called in the cluster. */
+  readonly room: string;
   readonly joinRef: Ref;
   readonly params: Payload;
   readonly #options: ChannelServerOptions;
@@ -51,11 +53,12 @@ export class ChannelServer implements Member {
     this.topic = message.topic;
     this.joinRef = message.joinRef;
     this.params = message.payload;
+    this.room = options.room;
     this.#outlet = new ChannelOutlet(host, message, farewells);
     const tracker = services.newTracker();
-    this.#held = services.exchange.hold(this.topic);
+    this.#held = services.exchange.hold(this.room, this.topic);
     this.#presence = new ChannelPresence({
-      topic: this.topic,
+      topic: this.room,
       held: this.#held,
       member: this,
       tracker,
@@ -70,6 +73,12 @@ export class ChannelServer implements Member {
     });
     this.#channel = new Channel<unknown>(calls, copyOf(assigns));
     services.presence.adopt(this.#channel, tracker);
+  }
+
+  /** What the client has to be allowed before it gets to the application; undefined where that asks itself. */
+  get #permissions() {
+    const { services, definition } = this.#options;
+    return definition.asksItself ? undefined : services.permissions;
   }
 
   get state(): "joining" | "joined" | "closed" {
@@ -96,9 +105,7 @@ export class ChannelServer implements Member {
   /** Begins. Whoever is told that it has joined gets what is broadcast from then on, at whichever node. */
   start(): void {
     this.#post(() => this.#held.whenEffective());
-    this.#post(() =>
-      this.#options.services.permissions === undefined ? this.#join() : this.#joinIfAllowed(),
-    );
+    this.#post(() => (this.#permissions === undefined ? this.#join() : this.#joinIfAllowed()));
   }
 
   /** Takes in a message of the client, which had so many bytes. */
@@ -148,11 +155,12 @@ export class ChannelServer implements Member {
       this.#post(() => settle(() => intercept(broadcast.value, this.#channel), ignore, failed));
       return;
     }
-    const frame = broadcast.frameFor(host.serializer, this.joinRef);
+    const frame = broadcast.frameFor(host.serializer, this.joinRef, this.topic);
     if (frame !== undefined) this.#outlet.send(frame);
     else {
       const message = `a broadcast of bytes has no frame for a client of version ${host.serializer.version}`;
-      const { topic, event } = broadcast;
+      const { event } = broadcast;
+      const { topic } = this;
       this.#options.services.notice({ type: "undeliverable", level: "debug", message, topic, event });
     }
   }
@@ -202,7 +210,7 @@ export class ChannelServer implements Member {
       answer = answerOf(result);
       frame = this.#outlet.joinFrame(answer);
       // What the topic sends from here on waits behind the answer.
-      if (answer.status === "ok") this.#presence.enter();
+      if (answer.status === "ok") this.#presence.enter(this.#channel, this.params);
     } catch (error) {
       this.#joinFailed(error);
       return;
@@ -215,7 +223,7 @@ export class ChannelServer implements Member {
   #entered(): void {
     this.#state = "joined";
     this.#outlet.open();
-    if (this.#options.services.permissions !== undefined) return;
+    if (this.#permissions !== undefined) return;
     const key = this.#joinerKey();
     if (key !== undefined) this.#trackJoiner(key);
   }
@@ -253,8 +261,8 @@ export class ChannelServer implements Member {
 
   /** Whether the client must be allowed to publish. What `publishes` throws ends the channel. */
   #needsPermission(event: string): boolean {
-    const { definition, services } = this.#options;
-    if (services.permissions === undefined) return false;
+    const { definition } = this.#options;
+    if (this.#permissions === undefined) return false;
     try {
       return definition.publishes?.(event) !== false;
     } catch (error) {

@@ -255,6 +255,7 @@ export class Connection implements ChannelHost {
       host: this,
       services: this.#services,
       definition,
+      room: definition.room?.(message.topic, message.payload) ?? message.topic,
       assigns: this.#assigns,
       message,
       bytes,

@@ -1,5 +1,5 @@
 /** How a broadcast travels between nodes: the payload stays encoded, so that no node makes it a second time. */
-import { EncodedJson } from "./message.ts";
+import { EncodedJson, UserBroadcast } from "./message.ts";
 import { SharedBroadcast } from "./shared-broadcast.ts";
 
 /** The channel of the cluster that all sockets of all nodes share. */
@@ -13,20 +13,22 @@ export interface Envelope {
 
 /** JSON travels as an array of texts, bytes as bytes behind a header with the names. */
 export function encodeEnvelope({ broadcast, from }: Envelope): readonly string[] | Uint8Array {
-  const { topic, event, payload } = broadcast;
-  if (payload instanceof EncodedJson) return [topic, event, payload.text, from];
-  const header = Buffer.from(JSON.stringify([topic, event, from]), "utf8");
+  const { room, event, payload } = broadcast;
+  if (payload instanceof EncodedJson) return [room, event, payload.text, from];
+  const names = [room, event, from];
+  const isNamed = payload instanceof UserBroadcast;
+  const header = Buffer.from(JSON.stringify(isNamed ? [...names, payload.event] : names), "utf8");
   const length = Buffer.alloc(4);
   length.writeUInt32BE(header.length);
-  return Buffer.concat([length, header, payload]);
+  return Buffer.concat([length, header, isNamed ? payload.bytes : payload]);
 }
 
 /** Undefined for what is no envelope. */
 export function decodeEnvelope(received: unknown): Envelope | undefined {
   if (received instanceof Uint8Array) return decodeBytes(received);
   if (!isTexts(received, 4)) return undefined;
-  const [topic, event, json, from] = received as [string, string, string, string];
-  return { broadcast: new SharedBroadcast(topic, event, new EncodedJson(json)), from };
+  const [room, event, json, from] = received as [string, string, string, string];
+  return { broadcast: new SharedBroadcast(room, event, new EncodedJson(json)), from };
 }
 
 function decodeBytes(bytes: Uint8Array): Envelope | undefined {
@@ -41,9 +43,11 @@ function decodeBytes(bytes: Uint8Array): Envelope | undefined {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
-  if (!isTexts(header, 3)) return undefined;
-  const [topic, event, from] = header as [string, string, string];
-  return { broadcast: new SharedBroadcast(topic, event, buffer.subarray(end)), from };
+  if (!isTexts(header, 3) && !isTexts(header, 4)) return undefined;
+  const [room, event, from, name] = header as [string, string, string, string?];
+  const content = buffer.subarray(end);
+  const payload = name === undefined ? content : new UserBroadcast(name, content);
+  return { broadcast: new SharedBroadcast(room, event, payload), from };
 }
 
 function isTexts(value: unknown, length: number): boolean {

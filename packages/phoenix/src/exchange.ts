@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { InvalidArgumentError, type PresentlyNode } from "presently";
 import { MUST_BE_WELL_FORMED, type Roster } from "presently/drop-in";
 import { CLUSTER_CHANNEL, decodeEnvelope, encodeEnvelope } from "./envelope.ts";
-import { EncodedJson, type Payload, toJson } from "./message.ts";
+import { EncodedJson, type Payload, toJson, UserBroadcast } from "./message.ts";
 import type { NoticeListener } from "./notice.ts";
 import type { PresenceFeedOptions } from "./presence-feed.ts";
 import { SharedBroadcast } from "./shared-broadcast.ts";
@@ -50,18 +50,18 @@ export class Exchange {
     return `${this.#instance}:${++this.#members}`;
   }
 
-  /** The topic, held for the caller until it calls `release`. */
-  hold(name: string): Topic {
-    let topic = this.#topics.get(name);
-    if (topic === undefined) {
+  /** The room, held for the caller until it calls `release`. @param topic what clients call it */
+  hold(name: string, topic = name): Topic {
+    let room = this.#topics.get(name);
+    if (room === undefined) {
       const { node, roster, feedOf, notice } = this.#options;
-      const feed = { ...feedOf(name), node: roster, topic: name, notice };
+      const feed = { ...feedOf(topic), node: roster, topic: name, notice };
       const subscription = node.subscribe(CLUSTER_CHANNEL, name);
-      topic = new Topic(feed, subscription, () => this.#topics.delete(name));
-      this.#topics.set(name, topic);
+      room = new Topic(feed, subscription, () => this.#topics.delete(name));
+      this.#topics.set(name, room);
     }
-    topic.hold();
-    return topic;
+    room.hold();
+    return room;
   }
 
   /**
@@ -73,7 +73,8 @@ export class Exchange {
    * @throws {ClosedError} of a node that is stopping
    */
   broadcast(topic: string, event: string, payload: Payload, except = ""): void {
-    const content = payload instanceof Uint8Array ? payload : new EncodedJson(toJson(payload));
+    const isBytes = payload instanceof Uint8Array || payload instanceof UserBroadcast;
+    const content = isBytes ? payload : new EncodedJson(toJson(payload));
     if (content instanceof EncodedJson && hasHalfCharacter(content.text))
       throw new InvalidArgumentError("payload", MUST_BE_WELL_FORMED);
     const broadcast = new SharedBroadcast(topic, event, content);
@@ -102,8 +103,8 @@ export class Exchange {
     }
     const { broadcast, from } = envelope;
     if (broadcast.event === DISCONNECT)
-      for (const connection of [...(this.#connections.get(broadcast.topic) ?? [])]) connection.disconnect();
-    this.#topics.get(broadcast.topic)?.deliver(broadcast, from);
+      for (const connection of [...(this.#connections.get(broadcast.room) ?? [])]) connection.disconnect();
+    this.#topics.get(broadcast.room)?.deliver(broadcast, from);
   }
 }
 

@@ -18,4 +18,5 @@ export type { PresenceDiff, PresenceEntry, PresenceMap, PresenceMeta } from "./p
 export type { Reply, ReplyRef } from "./reply.ts";
 export type { MaybePromise } from "./settle.ts";
 export type { SocketPresence } from "./socket-presence.ts";
+export { type SupabaseOptions, serveSupabase } from "./supabase-endpoint.ts";
 export { type TokenVerifier, tokenVerifier } from "./token.ts";

@@ -44,6 +44,20 @@ export interface Broadcast {
   readonly payload: Payload;
 }
 
+/**
+ * Bytes with an event of their client's choice, as Supabase's clients send them: they travel as the event `broadcast` in
+ * binary frames of kinds 3 and 4.
+ */
+export class UserBroadcast {
+  readonly event: string;
+  readonly bytes: Uint8Array;
+
+  constructor(event: string, bytes: Uint8Array) {
+    this.event = event;
+    this.bytes = bytes;
+  }
+}
+
 /** The events of the protocol itself. */
 export const EVENT = {
   join: "phx_join",
@@ -52,6 +66,7 @@ export const EVENT = {
   close: "phx_close",
   error: "phx_error",
   heartbeat: "heartbeat",
+  broadcast: "broadcast",
   state: "presence_state",
   diff: "presence_diff",
 } as const;

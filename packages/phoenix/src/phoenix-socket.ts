@@ -58,6 +58,8 @@ export interface PhoenixSocketOptions<Assigns> {
   ) => MaybePromise<Assigns | null | undefined | false>;
   /** Names the connections that `disconnect` closes, `user:7` for example; those of one user have one id. */
   readonly id?: (assigns: Assigns, info: ConnectionInfo) => string | undefined;
+  /** Connect parameter with the token that the node's `access` is shown, for clients without `authToken`. Default `token`. */
+  readonly tokenParam?: string;
   /** Which web pages may connect. Default `true`: those of the host that they connect to. */
   readonly checkOrigin?: CheckOrigin;
   /** What topics and keys are called in the cluster, where clients of other protocols meet these. Default: the same. */
@@ -101,6 +103,7 @@ export class PhoenixSocket<Assigns = unknown> {
     checkObject("options", options);
     for (const name of ["connect", "id"] as const)
       if (options[name] !== undefined) checkFunction(name, options[name]);
+    if (options.tokenParam !== undefined) checkString("tokenParam", options.tokenParam);
     this.#node = node;
     this.#limits = resolveLimits(options.limits);
     this.#notice = guardNotices(options.onNotice ?? warnOfNotice);
@@ -139,6 +142,7 @@ export class PhoenixSocket<Assigns = unknown> {
     const admission = new Admission({
       connect: options.connect,
       id: options.id as ((assigns: unknown, info: ConnectionInfo) => string | undefined) | undefined,
+      tokenParam: options.tokenParam ?? "token",
       checkOrigin: originCheck(options.checkOrigin),
       gate: this.#gate,
       addressOf: (request) => node.addressOf(request),

@@ -2,7 +2,7 @@
 import { checkMessage, parseJson } from "./decode-json.ts";
 import { FrameError } from "./errors.ts";
 import { Frame } from "./frame.ts";
-import { EVENT, type Payload, type Ref, toJson } from "./message.ts";
+import { EVENT, type Payload, type Ref, toJson, UserBroadcast } from "./message.ts";
 import type { Serializer } from "./serializer.ts";
 
 export const serializerV1: Serializer = {
@@ -35,6 +35,7 @@ function encode(ref: Ref, topic: string, event: string, payload: string): Frame 
 }
 
 function json(payload: Payload): string {
-  if (payload instanceof Uint8Array) throw new FrameError("version 1 has no binary frames");
+  if (payload instanceof Uint8Array || payload instanceof UserBroadcast)
+    throw new FrameError("version 1 has no binary frames");
   return toJson(payload);
 }

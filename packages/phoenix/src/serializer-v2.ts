@@ -1,9 +1,9 @@
 /** Version 2.0.0: a message is a JSON array of five, or a binary frame if its payload is bytes. */
-import { decodePush, encodeBinary, KIND } from "./binary-frame.ts";
+import { decodeMessage, encodeBinary, encodeUserBroadcast, KIND } from "./binary-frame.ts";
 import { checkMessage, parseJson } from "./decode-json.ts";
 import { FrameError } from "./errors.ts";
 import { Frame } from "./frame.ts";
-import { EVENT, type Ref, toJson } from "./message.ts";
+import { EVENT, type Ref, toJson, UserBroadcast } from "./message.ts";
 import type { Serializer } from "./serializer.ts";
 
 /** How a text frame begins that names no join. */
@@ -20,7 +20,7 @@ export const serializerV2: Serializer = {
     return checkMessage({ joinRef, ref, topic, event, payload });
   },
 
-  decodeBinary: decodePush,
+  decodeBinary: decodeMessage,
 
   push({ joinRef, ref, topic, event, payload }) {
     if (payload instanceof Uint8Array)
@@ -38,6 +38,7 @@ export const serializerV2: Serializer = {
   },
 
   broadcast({ topic, event, payload }) {
+    if (payload instanceof UserBroadcast) return encodeUserBroadcast(topic, payload);
     if (payload instanceof Uint8Array) return encodeBinary(KIND.broadcast, { topic, event }, payload);
     return encode(null, null, topic, event, toJson(payload));
   },

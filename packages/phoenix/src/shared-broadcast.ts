@@ -8,7 +8,7 @@
 import { freezeJson } from "presently/drop-in";
 import { FrameError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
-import { type Broadcast, EncodedJson, type Payload, type Ref } from "./message.ts";
+import { type Broadcast, EncodedJson, type Payload, type Ref, type UserBroadcast } from "./message.ts";
 import type { Serializer } from "./serializer.ts";
 
 /** Frames of different joins that are kept: clients of one application mostly join under the same few refs. */
@@ -19,10 +19,11 @@ export interface BroadcastOptions {
   readonly namesJoin?: boolean;
 }
 
-export class SharedBroadcast implements Broadcast {
-  readonly topic: string;
+export class SharedBroadcast {
+  /** The room whose members get it. */
+  readonly room: string;
   readonly event: string;
-  readonly payload: EncodedJson | Uint8Array;
+  readonly payload: EncodedJson | Uint8Array | UserBroadcast;
   readonly #namesJoin: boolean;
   /** By version. */
   readonly #frames: (Frame | undefined)[] = [];
@@ -31,24 +32,26 @@ export class SharedBroadcast implements Broadcast {
   #decoded: { readonly payload: Payload } | undefined;
 
   constructor(
-    topic: string,
+    room: string,
     event: string,
-    payload: EncodedJson | Uint8Array,
+    payload: EncodedJson | Uint8Array | UserBroadcast,
     { namesJoin = false }: BroadcastOptions = {},
   ) {
-    this.topic = topic;
+    this.room = room;
     this.event = event;
     this.payload = payload;
     this.#namesJoin = namesJoin;
   }
 
   /**
-   * The frame for a client that has joined under `joinRef`. Undefined if this version of the protocol has no frame for it:
+   * The frame for a client that has joined under `joinRef`, and knows the room as `topic`: all members of a room know it as
+   * the same. Undefined if this version of the protocol has no frame for it:
    * bytes in version 1, long names with bytes in version 2.
    */
-  frameFor(serializer: Serializer, joinRef: Ref): Frame | undefined {
+  frameFor(serializer: Serializer, joinRef: Ref, topic = this.room): Frame | undefined {
     const { version, underJoin } = serializer;
-    if (!(version in this.#frames)) this.#frames[version] = encode(serializer, this);
+    if (!(version in this.#frames))
+      this.#frames[version] = encode(serializer, { topic, event: this.event, payload: this.payload });
     const frame = this.#frames[version];
     if (!this.#namesJoin || joinRef === null || underJoin === undefined || !frame) return frame;
     const made = this.#framesOfJoins.get(joinRef);
@@ -68,7 +71,7 @@ export class SharedBroadcast implements Broadcast {
   }
 }
 
-function encode(serializer: Serializer, broadcast: SharedBroadcast): Frame | undefined {
+function encode(serializer: Serializer, broadcast: Broadcast): Frame | undefined {
   try {
     return serializer.broadcast(broadcast);
   } catch (error) {

@@ -88,7 +88,7 @@ export const extensionTable: readonly CommandOptionSpec[] = [
     "origins",
     "--origin",
     "origin",
-    "Origin of web pages that may connect to what --phoenix, --faye and --anycable serve: https://host, //host or //*.host, or * for all; may be given several times.",
+    "Origin of web pages that may connect to what --phoenix, --supabase, --faye and --anycable serve: https://host, //host or //*.host, or * for all; may be given several times.",
     "pages of the same host",
   ),
   text(
@@ -109,6 +109,18 @@ export const extensionTable: readonly CommandOptionSpec[] = [
     "--phoenix-token-secret-file",
     "path",
     "File with the secret (HS256, 32 bytes or more) or the public key in PEM (RS256, ES256, EdDSA) that clients' tokens are signed with; without it, clients say themselves who they are.",
+  ),
+  text(
+    "supabase.path",
+    "--supabase",
+    "path",
+    "Serve clients of Supabase Realtime at this path of the HTTP address, /realtime/v1 for example: broadcast and presence; needs the package @presently/phoenix.",
+  ),
+  text(
+    "supabase.jwtSecretFile",
+    "--supabase-jwt-secret-file",
+    "path",
+    "File with the secret (HS256, 32 bytes or more) or the public key in PEM that API keys and access tokens are signed with; without it, any API key will do.",
   ),
   text(
     "faye.path",

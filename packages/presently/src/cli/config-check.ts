@@ -17,6 +17,7 @@ import { checkNats } from "./nats-flags.ts";
 import { checkOrigins } from "./origin-flag.ts";
 import { checkPhoenix } from "./phoenix-extension.ts";
 import { combine, type StartConfiguration } from "./start-options.ts";
+import { checkSupabase } from "./supabase-extension.ts";
 import { loadWebhooks } from "./webhook-extension.ts";
 
 /** What a file amounts to. `config` is what a node would be started with; undefined if it could not be. */
@@ -53,7 +54,15 @@ export function checkConfig(
       problems.push({ path, message, place: placeNear(file, path) });
   };
   const { config, flags } = withoutMistakes(fields, environment, note);
-  for (const check of [checkNats, checkOrigins, checkFaye, checkAnyCable, checkPhoenix, loadWebhooks]) {
+  for (const check of [
+    checkNats,
+    checkOrigins,
+    checkFaye,
+    checkAnyCable,
+    checkPhoenix,
+    checkSupabase,
+    loadWebhooks,
+  ]) {
     try {
       check(flags, config?.http?.host);
     } catch (error) {

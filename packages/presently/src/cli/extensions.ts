@@ -8,6 +8,7 @@ import { loadFaye } from "./faye-extension.ts";
 import { addFlags } from "./option-flags.ts";
 import { checkOrigins } from "./origin-flag.ts";
 import { loadPhoenix } from "./phoenix-extension.ts";
+import { loadSupabase } from "./supabase-extension.ts";
 import { loadWebhooks } from "./webhook-extension.ts";
 
 /** Begins to serve at the HTTP server of a node that has started. */
@@ -34,5 +35,6 @@ export async function loadExtensions(
     ...(await loadFaye(flags, origins)),
     ...(await loadAnyCable(flags, origins, httpHost)),
     ...(await loadPhoenix(flags, origins)),
+    ...(await loadSupabase(flags, origins)),
   ];
 }
