@@ -8,6 +8,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, posix, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { cyclesIn, importGraph, type Name, parseSource } from "../helpers/parsed-source.ts";
 
 interface SourceFile {
   /** From the root of the repository, with forward slashes. */
@@ -47,6 +48,33 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** The packages whose outputs follow from their inputs alone, and what else of the world they may import. */
 const PURE: Readonly<Record<string, readonly string[]>> = { crdt: [], replica: ["msgpackr"] };
 
+const group = (folder: string, names: string) =>
+  names.split(" ").map((name) => `packages/${folder}/src/${name}.ts`);
+
+/** Files whose types need each other. Take out what is mended, and add nothing: put the type into a file of its own. */
+const KNOWN_TYPE_CYCLES: readonly (readonly string[])[] = [
+  group("anycable", "admission websocket-transport"),
+  group("phoenix", "serializer-v1 serializer-v2 serializer"),
+  group("phoenix", "channel-calls channel-host channel-outlet channel-server"),
+  group("presently", "drop-in/gate drop-in/refusal-counts"),
+  group(
+    "presently",
+    "drop-in/named-roster drop-in/shared-watch http/api http/event-feed http/event-hub http/server node",
+  ),
+  group(
+    "presently",
+    "cli/anycable-extension cli/extensions cli/faye-extension cli/phoenix-extension cli/webhook-extension",
+  ),
+  group("presently", "demo/control-server demo/demo"),
+  group(
+    "replica",
+    "count-watches dropped-sessions entry-bag entry key-index lingering local-presences messages outbox roster session topic-watch topic",
+  ),
+  group("socketcluster", "local-sockets mirror-queue mirror options records user-map"),
+  group("testkit", "connection dialer network path process"),
+  group("testkit", "coverage fault-steps hostile-steps presence-steps world"),
+];
+
 /** The ways to a clock, a timer, randomness, a socket or the process; those of a browser are not in the pure packages' types. */
 const IMPURE = new Set(
   [
@@ -71,6 +99,26 @@ describe("the sources", () => {
     for (const folder of Object.keys(PURE))
       expect(sources.filter(({ path }) => path.startsWith(`packages/${folder}/src/`))).not.toEqual([]);
     expect(violations(sources, workspace)).toEqual([]);
+  });
+
+  const modules = sources
+    .filter(({ path }) => /^packages\/[^/]+\/src\//.test(path) && !/\.test\.tsx?$/.test(path))
+    .map(({ path, text }) => ({ path, imports: parseSource(path, text).imports }));
+
+  test("are read in all their forms", () => {
+    for (const ending of [".ts", ".tsx"])
+      expect(sources.some(({ path }) => path.endsWith(ending))).toBe(true);
+  });
+
+  test("import each other in no circle at run time", () => {
+    expect(cyclesIn(importGraph(modules, { types: false }))).toEqual([]);
+  });
+
+  test("import each other in no circle for types, but for the known ones, which may only shrink", () => {
+    const cycles = cyclesIn(importGraph(modules, { types: true }));
+    const isKnown = (cycle: string[]) =>
+      KNOWN_TYPE_CYCLES.some((known) => cycle.every((path) => known.includes(path)));
+    expect(cycles.filter((cycle) => !isKnown(cycle))).toEqual([]);
   });
 });
 
@@ -137,7 +185,7 @@ describe("the checker", () => {
     ["one loaded later", 'const net = await import("node:net");'],
     ["one only for types", 'import type { Socket } from "node:net";'],
     ["one loaded by a name made up at run time", "await import(name)"],
-    ["in a template", `const text = \`\${\`\${Date.now()}\`} to \${}\`;`],
+    ["in a template", `const text = \`\${\`\${Date.now()}\`} to \${0}\`;`],
     ["after a comment", "/* a */ Date.now() // b"],
     ["after what looks like a comment in a text", 'const url = "ws://"; Date.now();'],
     ["after what looks like a comment in a pattern", "const slashes = /[/*]/; Date.now();"],
@@ -207,6 +255,49 @@ describe("the checker", () => {
     expect(check("packages/replica/src/x.ts", 'import { Packr } from "msgpackr/pack";')).toEqual([]);
   });
 
+  test.each([
+    ["none", { a: "", b: 'import "./a.ts";' }, [], []],
+    ["one", { a: 'import "./b.ts";', b: 'export * from "./a.ts";', c: 'import "./a.ts";' }, ["a b"], ["a b"]],
+    [
+      "one of types",
+      { a: 'import type { B } from "./b.ts";', b: 'import { a } from "./a.ts";' },
+      [],
+      ["a b"],
+    ],
+    [
+      "one through three",
+      { a: 'import "./b.ts";', b: 'await import("./c.ts");', c: 'import "./a.ts";' },
+      ["a b c"],
+      ["a b c"],
+    ],
+    [
+      "two",
+      {
+        a: 'import "./b.ts";',
+        b: 'import "./a.ts"; import "./c.ts";',
+        c: 'import "./d.ts";',
+        d: 'import "./c.ts";',
+      },
+      ["a b", "c d"],
+      ["a b", "c d"],
+    ],
+  ])("finds circles of imports: %s", (_, texts, atRunTime, withTypes) => {
+    const files = Object.entries(texts).map(([name, text]) => ({
+      path: `${name}.ts`,
+      imports: parseSource(`${name}.ts`, text).imports,
+    }));
+    const found = (types: boolean) =>
+      cyclesIn(importGraph(files, { types })).map((cycle) => cycle.map((path) => path.slice(0, 1)).join(" "));
+    expect([found(false).sort(), found(true).sort()]).toEqual([atRunTime, withTypes]);
+  });
+
+  test("reads components, and refuses what is no source", () => {
+    expect(
+      check("packages/replica/src/x.tsx", 'import net from "node:net"; export const x = <a b={1} />;'),
+    ).toHaveLength(1);
+    expect(() => check("packages/replica/src/x.ts", "const = ;")).toThrow(SyntaxError);
+  });
+
   test("finds a package without a place in the design", () => {
     const found = violations([], new Map([["leaderboard", manifest("@presently/leaderboard")]]));
     expect(found).toEqual([expect.stringContaining("packages/leaderboard")]);
@@ -226,18 +317,23 @@ function violations(files: readonly SourceFile[], workspace: Workspace): string[
     if (MAY_IMPORT[folder] === undefined)
       found.push(`packages/${folder}: no rule says what it may import: add it to MAY_IMPORT`);
   for (const file of files) {
-    const tokens = tokensOf(file.text);
-    const say = (token: Token, what: string) => {
-      found.push(`${file.path}:${file.text.slice(0, token.offset).split("\n").length}: ${what}`);
+    const { imports, names } = parseSource(file.path, file.text);
+    const say = (offset: number, what: string) => {
+      found.push(`${file.path}:${file.text.slice(0, offset).split("\n").length}: ${what}`);
     };
     const place = placeOf(file.path);
-    if (place.pure) for (const token of impureWords(tokens)) say(token, `pure, but mentions ${token.text}`);
-    for (const { token, specifier } of importsOf(tokens)) {
+    if (place.pure)
+      for (const name of names) if (isImpure(name)) say(name.offset, `pure, but mentions ${name.text}`);
+    for (const { offset, specifier } of imports) {
       const what = faultOf(specifier, file.path, place, workspace);
-      if (what !== undefined) say(token, what);
+      if (what !== undefined) say(offset, what);
     }
   }
   return found;
+}
+
+function isImpure({ text, member }: Name): boolean {
+  return text === "Math" ? member === undefined || member === "random" : IMPURE.has(text);
 }
 
 interface Place {
@@ -249,7 +345,7 @@ interface Place {
 
 function placeOf(path: string): Place {
   const folder = /^packages\/([^/]+)\//.exec(path)?.[1];
-  const isTest = folder === undefined || /\.test\.[cm]?[jt]s$/.test(path);
+  const isTest = folder === undefined || /\.test\.[cm]?[jt]sx?$/.test(path);
   const pure =
     folder !== undefined && !isTest && folder in PURE && path.startsWith(`packages/${folder}/src/`);
   return { folder, isTest, pure };
@@ -275,101 +371,11 @@ function faultOf(specifier: string | undefined, path: string, place: Place, work
     return `packages/${folder} may not import packages/${target}`;
   if (target === undefined && pure && !PURE[folder]!.includes(name))
     return `pure, but imports "${specifier}"`;
+  // Examples are run from the repository, and by readers who install what they import.
+  if (path.startsWith(`packages/${folder}/examples/`)) return undefined;
   const { dependencies, peerDependencies } = workspace.get(folder) ?? {};
   if (name in { ...dependencies, ...peerDependencies }) return undefined;
   return `imports "${specifier}", which its package.json does not declare`;
-}
-
-function* impureWords(tokens: readonly Token[]): Iterable<Token> {
-  for (const [index, token] of tokens.entries()) {
-    const isSpread = tokens[index - 2]?.text === ".";
-    if (token.kind !== "word" || (tokens[index - 1]?.text === "." && !isSpread)) continue;
-    const member = tokens[index + 1]?.text === "." ? tokens[index + 2]?.text : undefined;
-    const isRandom = token.text === "Math" && (member === undefined || member === "random");
-    if (isRandom || IMPURE.has(token.text)) yield token;
-  }
-}
-
-/** Every import and re-export, for types too. */
-function* importsOf(tokens: readonly Token[]): Iterable<{ token: Token; specifier: string | undefined }> {
-  for (const [index, token] of tokens.entries()) {
-    if (token.kind !== "word" || tokens[index - 1]?.text === ".") continue;
-    const [next, afterNext] = [tokens[index + 1], tokens[index + 2]];
-    // No other construct puts a text right behind the word "from".
-    if ((token.text === "from" || token.text === "import") && next?.kind === "text")
-      yield { token, specifier: next.text };
-    if (token.text === "import" && next?.text === "(")
-      yield { token, specifier: afterNext?.kind === "text" ? afterNext.text : undefined };
-  }
-}
-
-interface Token {
-  readonly kind: "word" | "text" | "template" | "pattern" | "mark";
-  /** Of a text, what is between the quotes. */
-  readonly text: string;
-  readonly offset: number;
-}
-
-const SPACE = /(?:\s+|\/\/.*|\/\*[\s\S]*?\*\/)+/y;
-const PATTERN = /\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\/\w*/y;
-/** From the end of a substitution to the next one, or to the end of the template. */
-const TEMPLATE_REST = /\}(?:\\[\s\S]|\$(?!\{)|[^`\\$])*(?:`|\$\{)/y;
-const SHAPES: readonly (readonly [Token["kind"], RegExp])[] = [
-  ["word", /[\p{ID_Start}$_#][\p{ID_Continue}$]*|\d[\w.]*/uy],
-  ["text", /"(?:\\[\s\S]|[^"\\])*"|'(?:\\[\s\S]|[^'\\])*'|`(?:\\[\s\S]|\$(?!\{)|[^`\\$])*`/y],
-  ["template", /`(?:\\[\s\S]|\$(?!\{)|[^`\\$])*\$\{/y],
-  ["mark", /[\s\S]/y],
-];
-
-/** Splits a source into tokens; comments are none. */
-function tokensOf(source: string): Token[] {
-  const tokens: Token[] = [];
-  /** For each template whose substitution we are in, how many braces are open there. */
-  const braces: number[] = [];
-  for (let offset = 0; offset < source.length; ) {
-    const space = matchAt(SPACE, source, offset);
-    if (space !== undefined) {
-      offset += space.length;
-      continue;
-    }
-    const token = tokenAt(source, offset, { previous: tokens.at(-1), resumes: braces.at(-1) === 0 });
-    offset += token.text.length;
-    if (token.kind === "template" && token.text.startsWith("}")) braces.pop();
-    if (token.kind === "template" && token.text.endsWith("${")) braces.push(0);
-    if (token.kind === "mark" && token.text === "{" && braces.length > 0) braces[braces.length - 1]!++;
-    if (token.kind === "mark" && token.text === "}" && braces.length > 0) braces[braces.length - 1]!--;
-    tokens.push(token.kind === "text" ? { ...token, text: token.text.slice(1, -1) } : token);
-  }
-  return tokens;
-}
-
-/** `resumes`: a closing brace would end a template's substitution. */
-function tokenAt(
-  source: string,
-  offset: number,
-  after: { previous: Token | undefined; resumes: boolean },
-): Token {
-  const shapes = [...SHAPES];
-  if (after.resumes) shapes.unshift(["template", TEMPLATE_REST]);
-  if (mayPrecedePattern(after.previous)) shapes.unshift(["pattern", PATTERN]);
-  for (const [kind, shape] of shapes) {
-    const text = matchAt(shape, source, offset);
-    if (text !== undefined) return { kind, text, offset };
-  }
-  throw new Error("The last shape matches every character.");
-}
-
-function matchAt(shape: RegExp, source: string, offset: number): string | undefined {
-  shape.lastIndex = offset;
-  return shape.exec(source)?.[0];
-}
-
-/** Whether a slash behind this token starts a pattern; otherwise it divides. */
-function mayPrecedePattern(token: Token | undefined): boolean {
-  if (token?.kind === "mark") return !/[)\]}]/.test(token.text);
-  if (token?.kind === "word")
-    return /^(return|typeof|case|in|of|do|else|void|delete|instanceof|throw|await|yield)$/.test(token.text);
-  return token === undefined;
 }
 
 function folders(path: string): string[] {
@@ -388,7 +394,7 @@ function* sourcesUnder(path: string): Iterable<SourceFile> {
     const child = `${path}/${entry.name}`;
     if (/^(\..*|node_modules|dist|coverage)$/.test(entry.name)) continue;
     if (entry.isDirectory()) yield* sourcesUnder(child);
-    else if (/\.[cm]?[jt]s$/.test(entry.name))
+    else if (/\.[cm]?[jt]sx?$/.test(entry.name))
       yield { path: relative(root, child).replaceAll("\\", "/"), text: readFileSync(child, "utf8") };
   }
 }
