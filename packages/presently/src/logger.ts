@@ -1,6 +1,5 @@
-/** Where log lines go: one JSON object a line for machines, one readable line for a person at a terminal. */
+/** Where log lines go: one JSON object a line. */
 import { pino } from "pino";
-import { prettyFactory } from "pino-pretty";
 import { tellDroppedLines } from "./dropped-lines.ts";
 import { type LineOutput, standardOutput } from "./standard-output.ts";
 
@@ -23,8 +22,8 @@ export interface LoggerOptions {
   readonly level: LogLevel;
   /** Fields of every line. */
   readonly base: Readonly<Record<string, unknown>>;
-  /** One readable line, in colour, instead of JSON. */
-  readonly pretty: boolean;
+  /** What is written in place of a line of JSON, for people. Default: the line itself. */
+  readonly form?: (line: string) => string;
   /** Default: standard output. */
   readonly output?: LineOutput;
 }
@@ -36,8 +35,12 @@ export interface LoggerOptions {
  * An error under `error` or `err` is logged with its type, message and stack. A field named `secret` or `secrets` is
  * blacked out, at any place where one could be by mistake.
  */
-export function createLogger({ level, base, pretty, output = standardOutput() }: LoggerOptions): Log {
-  const form = pretty ? readable() : (line: string) => line;
+export function createLogger({
+  level,
+  base,
+  form = (line) => line,
+  output = standardOutput(),
+}: LoggerOptions): Log {
   const logger = pino(
     {
       level,
@@ -51,18 +54,4 @@ export function createLogger({ level, base, pretty, output = standardOutput() }:
   );
   const tellDropped = (count: number) => tellDroppedLines(logger, count);
   return logger;
-}
-
-/** The form of a line for a person at a terminal: the message, and the stack if it is about an error. */
-function readable(): (line: string) => string {
-  return prettyFactory({
-    colorize: true,
-    translateTime: "HH:MM:ss.l",
-    ignore: "node",
-    hideObject: true,
-    messageFormat: ({ msg, error, err }) => {
-      const stack = ((error ?? err) as { readonly stack?: unknown } | undefined)?.stack;
-      return typeof stack === "string" ? `${msg}\n${stack}` : String(msg);
-    },
-  });
 }

@@ -168,7 +168,7 @@ export class PresentlyNode<M extends object = Meta> implements ServedNode {
     this.#config = config;
     this.#clients = new ClientAddresses(config.http?.trustedProxies ?? []);
     this.#log = new GuardedLog(
-      config.log ?? createLogger({ level: config.logLevel, base: { node: config.name }, pretty: false }),
+      config.log ?? createLogger({ level: config.logLevel, base: { node: config.name } }),
     );
     this.#whenReady = new Promise((resolve) => {
       this.#announceReady = resolve;

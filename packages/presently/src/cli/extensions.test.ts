@@ -101,7 +101,7 @@ describe("--origin", () => {
   ])("%j says whose pages connect, by whichever protocol", async (origin, welcome) => {
     const flags = { phoenix: "/socket", faye: "/bayeux", anycable: "/cable", anycablePublic: true, origin };
     const extensions = await loadExtensions(flags);
-    const log = createLogger({ level: "silent", base: {}, pretty: false });
+    const log = createLogger({ level: "silent", base: {} });
     const node = await createNode({ name: "a", http: { port: 0 }, log });
     ends.push(() => node.stop({ handoffMs: 0 }));
     for (const extend of extensions) extend(node, log);

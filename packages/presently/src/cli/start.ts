@@ -10,6 +10,7 @@ import { addExtensionOptions, loadExtensions } from "./extensions.ts";
 import { CommandError } from "./failure.ts";
 import { addNatsOptions, loadNats } from "./nats-flags.ts";
 import { outliveReader } from "./output.ts";
+import { readableLine } from "./readable-line.ts";
 import { renewCertificates } from "./renew-certificates.ts";
 import { addStartOptions, readStartOptions } from "./start-options.ts";
 
@@ -37,7 +38,8 @@ async function start(given: Record<string, unknown>): Promise<void> {
   const extensions = await loadExtensions(flags, configured.http?.host);
   const options = transport === undefined ? configured : { ...configured, transport };
   const { name, logLevel } = resolveConfig(options, naming);
-  const log = createLogger({ level: logLevel, base: { node: name }, pretty: process.stdout.isTTY === true });
+  const form = process.stdout.isTTY === true ? { form: readableLine } : {};
+  const log = createLogger({ level: logLevel, base: { node: name }, ...form });
   const starting = createNode({ ...options, log });
   // From here on a signal means "leave", also when it comes while the node is still starting.
   stopOnSignals(stopper(starting, log), log);
