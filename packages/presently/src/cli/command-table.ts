@@ -88,7 +88,7 @@ export const extensionTable: readonly CommandOptionSpec[] = [
     "origins",
     "--origin",
     "origin",
-    "Origin of web pages that may connect to what --phoenix, --supabase, --faye and --anycable serve: https://host, //host or //*.host, or * for all; may be given several times.",
+    "Origin of web pages that may connect to what --phoenix, --faye, --anycable and --pusher-app serve: https://host, //host or //*.host, or * for all; may be given several times.",
     "pages of the same host",
   ),
   text(
@@ -153,6 +153,12 @@ export const extensionTable: readonly CommandOptionSpec[] = [
     "--anycable-secret-file",
     "path",
     "File with the application's secret, 32 bytes or more where other machines reach the HTTP address: clients need a token that is signed with it, as have the names of streams (also Turbo's), and that of the REST API follows from it.",
+  ),
+  texts(
+    "pusher.apps",
+    "--pusher-app",
+    "key:secret-file",
+    "Serve this app to clients of Pusher at the HTTP address, by its key and the file of its secret, or id:key:secret-file; may be given several times; needs the package @presently/pusher.",
   ),
   text(
     "webhook.url",

@@ -16,6 +16,7 @@ import { deleteAt, setAt, valueAt } from "./fields.ts";
 import { checkNats } from "./nats-flags.ts";
 import { checkOrigins } from "./origin-flag.ts";
 import { checkPhoenix } from "./phoenix-extension.ts";
+import { checkPusher } from "./pusher-extension.ts";
 import { combine, type StartConfiguration } from "./start-options.ts";
 import { checkSupabase } from "./supabase-extension.ts";
 import { loadWebhooks } from "./webhook-extension.ts";
@@ -60,7 +61,7 @@ export function checkConfig(
     checkFaye,
     checkAnyCable,
     checkPhoenix,
-    checkSupabase,
+    checkPusher,
     loadWebhooks,
   ]) {
     try {

@@ -8,7 +8,7 @@ import { loadFaye } from "./faye-extension.ts";
 import { addFlags } from "./option-flags.ts";
 import { checkOrigins } from "./origin-flag.ts";
 import { loadPhoenix } from "./phoenix-extension.ts";
-import { loadSupabase } from "./supabase-extension.ts";
+import { loadPusher } from "./pusher-extension.ts";
 import { loadWebhooks } from "./webhook-extension.ts";
 
 /** Begins to serve at the HTTP server of a node that has started. */
@@ -35,6 +35,6 @@ export async function loadExtensions(
     ...(await loadFaye(flags, origins)),
     ...(await loadAnyCable(flags, origins, httpHost)),
     ...(await loadPhoenix(flags, origins)),
-    ...(await loadSupabase(flags, origins)),
+    ...(await loadPusher(flags, origins, httpHost)),
   ];
 }
