@@ -61,15 +61,12 @@ const KNOWN_TYPE_CYCLES: readonly (readonly string[])[] = [
     "presently",
     "drop-in/named-roster drop-in/shared-watch http/api http/event-feed http/event-hub http/server node",
   ),
-  group(
-    "presently",
-    "cli/anycable-extension cli/extensions cli/faye-extension cli/phoenix-extension cli/webhook-extension",
-  ),
   group("presently", "demo/control-server demo/demo"),
   group(
     "replica",
     "count-watches dropped-sessions entry-bag entry key-index lingering local-presences messages outbox roster session topic-watch topic",
   ),
+  group("pusher", "app-site connection subscription"),
   group("socketcluster", "local-sockets mirror-queue mirror options records user-map"),
   group("testkit", "connection dialer network path process"),
   group("testkit", "coverage fault-steps hostile-steps presence-steps world"),

@@ -34,7 +34,10 @@ export function some(values: readonly unknown[]): string[] {
 export function integer(key: string, value: unknown): number {
   const given = text(value);
   if (/^(0|-?[1-9]\d*)$/.test(given)) return Number(given);
-  throw new NotAnIntegerError(key, `cannot be changed by ${JSON.stringify(given)}, which is not an integer`);
+  throw new NotAnIntegerError(
+    text(key),
+    `cannot be changed by ${JSON.stringify(given)}, which is not an integer`,
+  );
 }
 
 /** Of seconds, which may be a text or a fraction. */

@@ -1,7 +1,7 @@
 /** `presently start --anycable`: AnyCable's clients, and its REST API, at the node's HTTP address. */
 import { isLoopback } from "../address.ts";
 import type { PresentlyNode } from "../node.ts";
-import type { Extension } from "./extensions.ts";
+import type { Extension } from "./extension.ts";
 import { UsageError } from "./failure.ts";
 import { load } from "./load-package.ts";
 import type { OriginSettings } from "./origin-flag.ts";

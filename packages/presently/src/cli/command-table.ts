@@ -88,7 +88,7 @@ export const extensionTable: readonly CommandOptionSpec[] = [
     "origins",
     "--origin",
     "origin",
-    "Origin of web pages that may connect to what --phoenix, --faye, --anycable and --pusher-app serve: https://host, //host or //*.host, or * for all; may be given several times.",
+    "Origin of web pages that may connect to what --phoenix, --supabase, --faye, --anycable and --pusher-app serve: https://host, //host or //*.host, or * for all; may be given several times.",
     "pages of the same host",
   ),
   text(

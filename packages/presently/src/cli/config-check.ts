@@ -61,6 +61,7 @@ export function checkConfig(
     checkFaye,
     checkAnyCable,
     checkPhoenix,
+    checkSupabase,
     checkPusher,
     loadWebhooks,
   ]) {

@@ -63,7 +63,7 @@ test.each([
     { anycable: "/cable", anycableSecretFile: file("pem", "-----BEGIN PUBLIC KEY-----\n") },
     "holds a key in PEM",
   ],
-  [{ origin: ["*"] }, "--origin needs --phoenix, --faye, --anycable or --pusher-app"],
+  [{ origin: ["*"] }, "--origin needs --phoenix, --supabase, --faye, --anycable or --pusher-app"],
   [{ pusherApp: ["key"] }, "must be key:secret-file or id:key:secret-file"],
   [{ pusherApp: ["key:/nowhere"] }, "cannot be read"],
   [{ pusherApp: ["key:f"], http: false }, "--pusher-app is served at the HTTP address"],

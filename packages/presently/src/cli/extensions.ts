@@ -1,18 +1,15 @@
 /** What `presently start` serves besides the API: the drop-ins, which are packages of their own and are loaded when asked for. */
 import type { Command } from "commander";
-import type { Log } from "../logger.ts";
-import type { PresentlyNode } from "../node.ts";
 import { loadAnyCable } from "./anycable-extension.ts";
 import { extensionTable } from "./command-table.ts";
+import type { Extension } from "./extension.ts";
 import { loadFaye } from "./faye-extension.ts";
 import { addFlags } from "./option-flags.ts";
 import { checkOrigins } from "./origin-flag.ts";
 import { loadPhoenix } from "./phoenix-extension.ts";
 import { loadPusher } from "./pusher-extension.ts";
+import { loadSupabase } from "./supabase-extension.ts";
 import { loadWebhooks } from "./webhook-extension.ts";
-
-/** Begins to serve at the HTTP server of a node that has started. */
-export type Extension = (node: PresentlyNode, log: Log) => void;
 
 /** Adds the options of all of them. */
 export function addExtensionOptions(command: Command): void {
@@ -35,6 +32,7 @@ export async function loadExtensions(
     ...(await loadFaye(flags, origins)),
     ...(await loadAnyCable(flags, origins, httpHost)),
     ...(await loadPhoenix(flags, origins)),
+    ...(await loadSupabase(flags, origins)),
     ...(await loadPusher(flags, origins, httpHost)),
   ];
 }

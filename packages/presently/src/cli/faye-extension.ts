@@ -1,6 +1,6 @@
 /** `presently start --faye`: a Faye server at the node's HTTP address. */
 import type { PresentlyNode } from "../node.ts";
-import type { Extension } from "./extensions.ts";
+import type { Extension } from "./extension.ts";
 import { UsageError } from "./failure.ts";
 import { load } from "./load-package.ts";
 import type { OriginSettings } from "./origin-flag.ts";

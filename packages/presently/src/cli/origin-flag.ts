@@ -7,7 +7,7 @@ export interface OriginSettings {
   readonly checkOrigin?: false | readonly string[];
 }
 
-const SERVED = ["phoenix", "faye", "anycable", "pusherApp"] as const;
+const SERVED = ["phoenix", "supabase", "faye", "anycable", "pusherApp"] as const;
 
 /**
  * What every drop-in is given.
@@ -19,7 +19,7 @@ export function checkOrigins(flags: Readonly<Record<string, unknown>>): OriginSe
   if (origins === undefined) return {};
   if (SERVED.every((flag) => flags[flag] === undefined))
     throw new UsageError(
-      "--origin needs --phoenix, --faye, --anycable or --pusher-app; the API of the node has --allowed-origin",
+      "--origin needs --phoenix, --supabase, --faye, --anycable or --pusher-app; the API of the node has --allowed-origin",
     );
   for (const origin of origins)
     if (origin !== "*" && !/^(https?:)?\/\/[^/]+$/.test(origin))

@@ -1,7 +1,7 @@
 /** `presently start --supabase`: clients of Supabase Realtime at the node's HTTP address. */
 import { jwtVerifier } from "../access/json-web-token.ts";
 import type { PresentlyNode } from "../node.ts";
-import type { Extension } from "./extensions.ts";
+import type { Extension } from "./extension.ts";
 import { UsageError } from "./failure.ts";
 import { load } from "./load-package.ts";
 import type { OriginSettings } from "./origin-flag.ts";

@@ -1,7 +1,7 @@
 /** `presently start --webhook`: tells an HTTP endpoint who comes and goes. */
 import { resolveWebhookOptions, type WebhookOptions } from "../webhooks/options.ts";
 import { startWebhooks } from "../webhooks/webhooks.ts";
-import type { Extension } from "./extensions.ts";
+import type { Extension } from "./extension.ts";
 import { UsageError } from "./failure.ts";
 import { readSharedSecret } from "./secret-file.ts";
 
