@@ -32,7 +32,7 @@ describe("faults, at default options", () => {
     await cluster.track("n3", T, "n3 again");
     await cluster.shows(T, ["n1", "n2", "n3 again"]);
     await cluster.whole();
-    await cluster.untrack("n3", T, "n3 again");
+    cluster.untrack("n3", T, "n3 again");
     await cluster.track("n3", T, "n3");
     await cluster.shows(T, ["n1", "n2", "n3"]);
     watcher.close();
@@ -69,7 +69,7 @@ describe("partitions longer than every time-out", () => {
     const cutAt = performance.now();
     await cluster.track("n1", T, "new");
     await cluster.shows(T, [...cluster.names, "new"]);
-    await cluster.untrack("n1", T, "new");
+    cluster.untrack("n1", T, "new");
     await cluster.shows(T, cluster.names);
     // Longer than the time-out after which a silent node is down.
     await eventually(() => expect(performance.now() - cutAt).toBeGreaterThan(1_000));
@@ -98,12 +98,12 @@ describe("partitions longer than every time-out", () => {
     });
     await cluster.track("n1", T, "left half");
     await cluster.track("n3", T, "right half");
-    await cluster.untrack("n2", T, "n2");
+    cluster.untrack("n2", T, "n2");
     for (const [one, other] of pairs) cluster.link(one, other).restore();
     await cluster.shows(T, ["n1", "n3", "n4", "left half", "right half"]);
     await cluster.whole();
-    await cluster.untrack("n1", T, "left half");
-    await cluster.untrack("n3", T, "right half");
+    cluster.untrack("n1", T, "left half");
+    cluster.untrack("n3", T, "right half");
     await cluster.track("n2", T, "n2");
     await cluster.shows(T, cluster.names);
   });
@@ -116,8 +116,8 @@ describe("partitions longer than every time-out", () => {
     await cluster.shows(T, [...cluster.names, "one way", "silent"]);
     cluster.link("n1", "n2").restore();
     cluster.link("n3", "n4").restore();
-    await cluster.untrack("n1", T, "one way");
-    await cluster.untrack("n4", T, "silent");
+    cluster.untrack("n1", T, "one way");
+    cluster.untrack("n4", T, "silent");
     await cluster.shows(T, cluster.names);
     await cluster.whole();
   });

@@ -63,7 +63,7 @@ describe("strangers at the mesh port", () => {
       const name = cluster.names[visits++ % cluster.names.length]!;
       await cluster.track(name, T, "visitor");
       await cluster.shows(T, [...cluster.names, "visitor"]);
-      await cluster.untrack(name, T, "visitor");
+      cluster.untrack(name, T, "visitor");
       await cluster.shows(T, cluster.names);
     } while (!over);
     await flooding;

@@ -2,7 +2,7 @@
 import { Link } from "presently/demo";
 import { expect } from "vitest";
 import { eventually } from "./eventually.ts";
-import { keysOn, openEvents, send, type TestStream, topicPath } from "./http.ts";
+import { keysOn, openEvents, send, type TestStream } from "./http.ts";
 import { freePort, type RunningNode, startNode } from "./processes.ts";
 
 export interface ProcessClusterOptions {
@@ -20,6 +20,8 @@ export class ProcessCluster {
   readonly #seats = new Map<string, Seat>();
   readonly #links: Link[] = [];
   readonly #words: readonly string[];
+  /** The streams of those who were tracked. */
+  readonly #people = new Map<string, TestStream>();
   /** Nodes that are paused answer nothing. */
   readonly paused = new Set<string>();
 
@@ -151,16 +153,22 @@ export class ProcessCluster {
     });
   }
 
+  /** Somebody of this node, who is gone when it is: a client of an event stream. */
   async track(name: string, topic: string, key: string, meta: object = {}): Promise<void> {
-    const { status, text } = await send(this.node(name).url, topicPath(topic, key), {
-      method: "PUT",
-      body: { meta },
-    });
-    expect([200, 201], text).toContain(status);
+    const stream = await openEvents(this.node(name).url, topic, { key, meta: JSON.stringify(meta) });
+    expect(stream.status).toBe(200);
+    await stream.at(0);
+    this.#people.set(JSON.stringify([name, topic, key]), stream);
   }
 
-  async untrack(name: string, topic: string, key: string): Promise<number> {
-    return (await send(this.node(name).url, topicPath(topic, key), { method: "DELETE" })).status;
+  /** Lets go of whom `track` has made present; answers whether the node still had them. */
+  untrack(name: string, topic: string, key: string): boolean {
+    const who = JSON.stringify([name, topic, key]);
+    const stream = this.#people.get(who);
+    this.#people.delete(who);
+    const isHere = stream?.ended === false;
+    stream?.close();
+    return isHere;
   }
 
   /** A client that is present for as long as its stream is open. */
@@ -177,6 +185,7 @@ export class ProcessCluster {
   }
 
   async close(): Promise<void> {
+    for (const stream of this.#people.values()) stream.close();
     for (const seat of this.#seats.values()) await seat.node?.kill();
     for (const link of this.#links) await link.close();
   }

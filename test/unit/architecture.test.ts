@@ -57,10 +57,6 @@ const KNOWN_TYPE_CYCLES: readonly (readonly string[])[] = [
   group("phoenix", "serializer-v1 serializer-v2 serializer"),
   group("phoenix", "channel-calls channel-host channel-outlet channel-server"),
   group("presently", "drop-in/gate drop-in/refusal-counts"),
-  group(
-    "presently",
-    "drop-in/named-roster drop-in/shared-watch http/api http/event-feed http/event-hub http/server node",
-  ),
   group("presently", "demo/control-server demo/demo"),
   group(
     "replica",

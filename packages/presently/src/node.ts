@@ -48,6 +48,7 @@ import { resolveConfig } from "./config.ts";
 import { checkDrainOptions, type DrainOptions } from "./drop-in/drain.ts";
 import { EVICTION_CHANNEL, type Eviction, evictEverywhere } from "./eviction.ts";
 import { GuardedLog } from "./guarded-log.ts";
+import { PutPresences } from "./http/put-presences.ts";
 import type { LinkReport, ServedNode } from "./http/served-node.ts";
 import { HttpServer } from "./http/server.ts";
 import { createLogger } from "./logger.ts";
@@ -126,6 +127,8 @@ export class PresentlyNode<M extends object = Meta> implements ServedNode {
   readonly #log: GuardedLog;
   readonly #endpoint: Endpoint;
   readonly #transport: NodeTransport;
+  /** @internal */
+  readonly puts: PutPresences;
   readonly #clients: ClientAddresses;
   #http: HttpServer | undefined;
   #startedAt: number | undefined;
@@ -195,6 +198,7 @@ export class PresentlyNode<M extends object = Meta> implements ServedNode {
       onSuperseded: () => this.#superseded(),
     });
     this.#transport = transport;
+    this.puts = new PutPresences(this.#endpoint, systemClock);
     this.onRequest(
       EVICTION_CHANNEL,
       (gone) => typeof gone === "string" && isReplicaId(gone) && this.evict(gone),
@@ -731,6 +735,7 @@ export class PresentlyNode<M extends object = Meta> implements ServedNode {
     // First the goodbye: what the closing of streams and sessions would take away is the hand-off's to take away.
     this.#endpoint.leave(handoffMs);
     this.#endpoint.close();
+    this.puts.close();
     this.#announceStopping();
     await Promise.all([this.#transport.close({ drainMs: DRAIN_MS }), this.#http?.close()]);
   }

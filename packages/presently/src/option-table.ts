@@ -344,7 +344,7 @@ export const optionTable: readonly OptionSpec[] = [
     "entriesPerSessionMax",
     "--entries-per-session-max",
     "entries",
-    "Entries of one session; all that is PUT over HTTP belongs to one.",
+    "Entries of one session; all that is PUT over HTTP with one `id` belongs to one.",
   ),
   ofReplica(
     "entriesPerTopicMax",

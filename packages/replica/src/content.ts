@@ -4,6 +4,7 @@ import type { Counters } from "./counters.ts";
 import type { Entry } from "./entry.ts";
 import { Lingering } from "./lingering.ts";
 import { LocalPresences, REMOVES_PER_EVENT } from "./local-presences.ts";
+import { Marks } from "./marks.ts";
 import type { Notice } from "./notice.ts";
 import type { ReplicaSettings } from "./options.ts";
 import type { Millis } from "./outbox.ts";
@@ -28,6 +29,7 @@ export class Content {
   readonly roster: Roster;
   readonly people: PeopleWatches;
   readonly locals: LocalPresences;
+  readonly marks = new Marks<Entry>();
   private readonly lingering = new Lingering();
   private readonly succession: Succession;
   private readonly sweeps: Sweeps;
@@ -91,11 +93,20 @@ export class Content {
   /** Removes every entry of `key` on `topic` that is seen here; answers how many. */
   remove(topic: string, key: string): number {
     const dots = new Map<ReplicaId, EventNumber[]>();
-    for (const { replica, number } of this.roster.entriesOf(topic, key)) {
-      const numbers = dots.get(replica);
-      if (numbers === undefined) dots.set(replica, [number]);
-      else numbers.push(number);
-    }
+    // Of those that are marked also what is not seen, because its node is down: another node would stand in for it.
+    for (const entry of new Set([...this.roster.entriesOf(topic, key), ...this.marks.of(topic, key)]))
+      addDot(dots, entry);
+    return this.removeDots(dots);
+  }
+
+  /** Removes these entries, whoever holds them; answers how many there were. */
+  removeEntries(entries: Iterable<Entry>): number {
+    const dots = new Map<ReplicaId, EventNumber[]>();
+    for (const entry of entries) addDot(dots, entry);
+    return this.removeDots(dots);
+  }
+
+  private removeDots(dots: ReadonlyMap<ReplicaId, readonly EventNumber[]>): number {
     if (dots.size === 0) return 0;
     return this.change(() => {
       let count = 0;
@@ -130,6 +141,7 @@ export class Content {
   /** The replica is gone for good, with its entries. */
   forget(replica: ReplicaId, reason: LeaveReason): void {
     this.lingering.forget(replica, Number.POSITIVE_INFINITY);
+    this.marks.forgotten(replica);
     this.sweeps.finish(
       replica,
       this.set.evict(replica).values(),
@@ -196,10 +208,12 @@ export class Content {
   }
 
   private newSet(id: ReplicaId): ObservedRemoveSet<Entry> {
+    this.marks.clear();
     return new ObservedRemoveSet<Entry>(
       id,
       {
         inserted: (entry, origin) => {
+          this.marks.inserted(entry);
           if (this.lingering.active && origin !== id) this.lingering.arrived(entry);
           if (origin === id || this.listener.counted(origin)) this.present(entry, true);
         },
@@ -212,6 +226,7 @@ export class Content {
 
   /** Only a remove event takes an entry from a live session: what a full state dropped comes back. */
   private deleted(entry: Entry, own: boolean, by: ReplicaId | undefined, deliberate: boolean): void {
+    this.marks.removed(entry);
     const removed = by !== undefined && (by !== entry.replica || deliberate);
     this.roster.hide(entry, removed ? "removed" : "left");
     if (this.lingering.size > 0) this.lingering.delete(entry);
@@ -253,4 +268,10 @@ export class Content {
   ): void {
     this.listener.notice({ type, level, message, ...facts });
   }
+}
+
+function addDot(dots: Map<ReplicaId, EventNumber[]>, { replica, number }: Entry): void {
+  const numbers = dots.get(replica);
+  if (numbers === undefined) dots.set(replica, [number]);
+  else numbers.push(number);
 }

@@ -1,10 +1,12 @@
 /** One tracked presence in memory: what the set keeps per dot, and the plain data of it that readers are handed. */
 import { type EventNumber, incarnationOf, nameOf, type ReplicaId } from "@presently/crdt";
 import { freezeJson } from "./json-copy.ts";
+import { type Mark, markIn, withoutMark } from "./marks.ts";
 import type { Meta, Presence } from "./presence.ts";
 import type { AnySession as Session } from "./session.ts";
 import type { Group, Topic } from "./topic.ts";
 
+/** One tracked presence; of use to those who hold the set itself. */
 export class Entry {
   readonly replica: ReplicaId;
   readonly number: EventNumber;
@@ -57,6 +59,11 @@ export class Entry {
     return this.previous === 0 ? undefined : refOf(this.replica, this.previous);
   }
 
+  /** What marks it as a caller's, who is no connection; undefined for what sessions track. */
+  get mark(): Mark | undefined {
+    return markIn(this.meta);
+  }
+
   /** What readers are handed: one plain object for all of them, frozen with its meta. Made when it is first wanted. */
   get presence(): Presence {
     this.shared ??= this.share();
@@ -65,7 +72,7 @@ export class Entry {
 
   private share(): Presence {
     const { topic, key, ref, previousRef, replica } = this;
-    const meta = freezeJson(this.meta);
+    const meta = freezeJson(this.mark === undefined ? this.meta : withoutMark(this.meta));
     const node = nodeOf(replica);
     return Object.freeze(
       previousRef === undefined

@@ -12,6 +12,7 @@ export type { Clock } from "./clock.ts";
 export { decodeMessage, encodeMessage, PROTOCOL_VERSION } from "./codec.ts";
 export type { Counters } from "./counters.ts";
 export { Endpoint, type EndpointOptions, type TimedInterest } from "./endpoint.ts";
+export type { Entry } from "./entry.ts";
 export {
   ClosedError,
   ConfigurationError,
@@ -24,6 +25,7 @@ export {
 export type { ReplicaChange, ReplicaListener } from "./followers.ts";
 export { freezeJson, MUST_BE_WELL_FORMED } from "./json-copy.ts";
 export { callListener, reportRejection } from "./listener-call.ts";
+export type { Mark, MarkChange } from "./marks.ts";
 export type { Message } from "./messages.ts";
 export type { MessageListener } from "./messaging/channels.ts";
 export { type BroadcastOptions, Messenger, type TopicInterest } from "./messaging/messenger.ts";

@@ -1,6 +1,7 @@
 /** Checks of what callers hand in. Each names the argument, says what is wrong, and leaves everything as it was. */
 import { InvalidArgumentError, LimitError } from "./errors.ts";
 import { JsonCopy, MUST_BE_WELL_FORMED, utf8Length } from "./json-copy.ts";
+import { checkUnmarked } from "./marks.ts";
 import type { ReplicaSettings } from "./options.ts";
 import { Packet, rawBytesOf } from "./packet.ts";
 import type { Meta } from "./presence.ts";
@@ -37,7 +38,9 @@ export function takeMeta(
     throw new InvalidArgumentError("meta", "must be a JSON map such as { device: 'phone' }");
   }
   const copy = new JsonCopy("meta", metaBytesMax, "metaBytesMax");
-  return { value: copy.of(meta) as Meta, bytes: copy.bytes };
+  const value = copy.of(meta) as Meta;
+  checkUnmarked(value);
+  return { value, bytes: copy.bytes };
 }
 
 /**

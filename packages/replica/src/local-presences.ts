@@ -7,6 +7,7 @@ import { addHeld, allHeld, deleteHeld, heldCount, swapHeld } from "./entry-bag.t
 import { LimitError, NotTrackedError } from "./errors.ts";
 import { checkText, type Taken, takeMeta } from "./limits.ts";
 import type { Lingering } from "./lingering.ts";
+import { type Mark, withMark } from "./marks.ts";
 import type { ReplicaSettings } from "./options.ts";
 import type { Millis } from "./outbox.ts";
 import type { Meta } from "./presence.ts";
@@ -22,8 +23,19 @@ export type HandedOff = (topic: string, key: string) => Entry | undefined;
 /** Bytes of an entry on the wire besides its meta and key, at a guess. */
 export const ENTRY_BYTES = 8;
 
+/** Bytes of a mark on the wire, at a guess. */
+const MARK_BYTES = 64;
+
 /** Dots that one event removes at most. */
 export const REMOVES_PER_EVENT = 8_000;
+
+/** A marked presence that is to be tracked. */
+export interface Placed {
+  readonly topic: string;
+  readonly key: string;
+  readonly meta: Meta;
+  readonly mark: Mark;
+}
 
 export class LocalPresences {
   private sessions = 0;
@@ -88,6 +100,51 @@ export class LocalPresences {
     } finally {
       this.roster.end();
     }
+  }
+
+  /**
+   * As `track`, of a presence that is marked: in the place of `before`, which any replica may hold, and with `others` gone.
+   * The caller sees to it that all this is one change.
+   */
+  place(
+    session: AnySession,
+    { topic, key, meta, mark }: Placed,
+    before: Entry | undefined,
+    others: readonly Entry[],
+  ): Entry {
+    checkText("topic", topic, this.settings.topicBytesMax);
+    checkText("key", key, this.settings.keyBytesMax);
+    const { value, bytes } = takeMeta(meta, this.settings);
+    const taken = { value: withMark(value, mark), bytes: bytes + MARK_BYTES };
+    session.assertOpen();
+    const held = this.find(session, topic, key);
+    if (held === undefined) this.checkRoom(session, topic);
+    const entry =
+      held !== undefined
+        ? this.replace(session, held, taken)
+        : before?.shown
+          ? this.takeOver(before, session, taken.value)
+          : this.insert(session, topic, key, taken.value);
+    // Those that are gone already by what was just done are passed over.
+    for (const { replica, number } of others) this.set.remove([{ origin: replica, numbers: [number] }]);
+    this.changed(taken.bytes + key.length + ENTRY_BYTES);
+    return entry;
+  }
+
+  /**
+   * Tracks what stands in for a marked entry whose node is gone, and leaves that as it is: it may come back, or be removed
+   * by somebody who has not heard of this one.
+   */
+  standIn(session: AnySession, placed: Placed, before: Entry | undefined): Entry {
+    const { topic, key, meta, mark } = placed;
+    this.checkRoom(session, topic);
+    const value = withMark(meta, mark);
+    if (before === undefined) return this.insert(session, topic, key, value);
+    const heir = this.entry(topic, key, value, 0, this.set.nextNumber, before);
+    this.hold(session, heir);
+    this.set.add(heir);
+    this.changed(key.length + ENTRY_BYTES);
+    return heir;
   }
 
   update(session: AnySession, topic: string, key: string, meta: Meta | ((previous: Meta) => Meta)): Entry {

@@ -8,12 +8,15 @@ import { nameOf, type ReplicaId, replicaId } from "@presently/crdt";
 import { checkFunction, checkOptions, checkString, stringsIn } from "./arguments.ts";
 import { Content } from "./content.ts";
 import { type Counters, newCounters } from "./counters.ts";
+import type { Entry } from "./entry.ts";
 import { Flusher } from "./flusher.ts";
 import { Followers, type ReplicaListener } from "./followers.ts";
 import { Goodbyes } from "./goodbyes.ts";
 import { Gossip } from "./gossip.ts";
 import { Inbox } from "./inbox.ts";
 import { Life } from "./life.ts";
+import type { Placed } from "./local-presences.ts";
+import type { Marks } from "./marks.ts";
 import { Membership } from "./membership.ts";
 import type { Message } from "./messages.ts";
 import type { MessageListener } from "./messaging/channels.ts";
@@ -28,6 +31,7 @@ import type {
   CountListener,
   Presence,
   ReplicaReport,
+  ReplicaStatus,
   SyncProgress,
   TopicCount,
   TopicSummary,
@@ -265,6 +269,37 @@ export class Replica {
     checkString("topic", topic);
     checkString("key", key);
     return this.content.remove(topic, key);
+  }
+
+  /** @internal The presences that are marked as callers' own. */
+  get marks(): Marks<Entry> {
+    return this.content.marks;
+  }
+
+  /** @internal Tracks a marked presence in the place of `before`, and takes `others` away, as one change. */
+  place(session: AnySession, placed: Placed, before: Entry | undefined, others: readonly Entry[]): Entry {
+    return this.content.change(() => this.content.locals.place(session, placed, before, others));
+  }
+
+  /** @internal Tracks what stands in for a marked presence whose node is gone; `leaving` is that one while it is seen. */
+  standIn(session: AnySession, placed: Placed, leaving: Entry | undefined): Entry {
+    return this.content.change(() => this.content.locals.standIn(session, placed, leaving));
+  }
+
+  /** @internal Removes these marked presences, whoever holds them; answers how many there were. */
+  removeMarked(entries: Iterable<Entry>): number {
+    return this.content.removeEntries(entries);
+  }
+
+  /** @internal What it believes of a replica; `gone` of one that it does not know. */
+  statusOf(replica: ReplicaId): ReplicaStatus | "gone" {
+    return replica === this.id ? "self" : (this.membership.get(replica)?.status ?? "gone");
+  }
+
+  /** @internal Itself and those that are up. */
+  *upReplicas(): Generator<ReplicaId> {
+    yield this.id;
+    for (const { id, status } of this.membership.all()) if (status === "up") yield id;
   }
 
   /** As `messenger.broadcast`. */

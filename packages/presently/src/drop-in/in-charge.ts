@@ -4,9 +4,9 @@
  * Nobody is asked. All nodes that see the same nodes come to the same answer, and while they see different ones two may act, or
  * none may for a moment. What is done must bear that.
  */
-import { createHash } from "node:crypto";
 import { checkObject, checkString, type ReplicaId } from "@presently/replica";
 import type { AnyNode } from "../node.ts";
+import { inOrder } from "./rendezvous.ts";
 
 /** What is to be done, and by which nodes it can be. */
 export interface Charge {
@@ -31,11 +31,8 @@ export function inCharge(node: Pick<AnyNode, "cluster" | "list">, charge: Charge
   for (const { replica, status } of node.cluster())
     if (status === "self" || status === "up" || status === "suspect") alive.add(replica);
   const able = among === undefined ? alive : new Set(node.list(among).map(({ replica }) => replica));
-  let best: { readonly replica: ReplicaId; readonly weight: string } | undefined;
-  for (const replica of able) {
-    if (!alive.has(replica)) continue;
-    const weight = createHash("sha1").update(replica).update("\0").update(subject).digest("hex");
-    if (best === undefined || weight > best.weight) best = { replica, weight };
-  }
-  return best?.replica;
+  return inOrder(
+    [...able].filter((replica) => alive.has(replica)),
+    subject,
+  )[0];
 }

@@ -5,8 +5,19 @@
  * batch, or of a large topic whose diffs are put off. So the state that a client begins with is not `list`, but what the
  * diffs up to now have made of the topic; the next diff is the first one that it gets.
  */
-import { checkFunction, checkObject, checkString, type Presence, type TopicDiff } from "@presently/replica";
-import type { Roster } from "./named-roster.ts";
+import {
+  checkFunction,
+  checkObject,
+  checkString,
+  type Presence,
+  type TopicDiff,
+  type Watcher,
+} from "@presently/replica";
+
+/** What can be watched: a node, or a roster of it. */
+interface Watched {
+  watch(topic: string, watcher: Watcher): () => void;
+}
 
 /** What a client begins with: the presences after the diff of this number. */
 export interface SharedState {
@@ -30,7 +41,7 @@ export class SharedWatch<Receiver> {
    * @throws what `watch` throws: `InvalidArgumentError` for a topic that cannot be one, `LimitError` beyond `watchersMax`
    */
   constructor(
-    roster: Pick<Roster, "watch">,
+    roster: Watched,
     topic: string,
     tell: (diff: TopicDiff, receivers: ReadonlySet<Receiver>) => void,
   ) {

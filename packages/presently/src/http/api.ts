@@ -1,16 +1,15 @@
 /** The resources of the HTTP API, one function each. */
-import { InvalidArgumentError, type Session } from "@presently/replica";
+import { InvalidArgumentError } from "@presently/replica";
 import type { Action } from "../access/access.ts";
 import { isReservedTopic } from "../drop-in/reserved-topics.ts";
 import { HttpRequestError } from "../errors.ts";
-import { readBody } from "./body.ts";
+import type { ApiContext } from "./api-context.ts";
 import { evictReplica, getCluster } from "./cluster-api.ts";
 import { ClusterSurvey } from "./cluster-survey.ts";
-import type { EventHub } from "./event-hub.ts";
-import { asObject, parseJsonObject, type Reply } from "./json.ts";
+import { parseJsonObject, type Reply } from "./json.ts";
 import { metricsHandler } from "./metrics.ts";
-import type { NoticeBoard } from "./notice-board.ts";
-import type { OriginGuard } from "./origin-guard.ts";
+import { topicIn } from "./names.ts";
+import { deletePresence, isEverywhere, putPresence } from "./presence-api.ts";
 import { topicJson } from "./presence-json.ts";
 import type { ApiRequest, Route } from "./route.ts";
 import type { ServedNode } from "./served-node.ts";
@@ -18,32 +17,11 @@ import { parseQuery } from "./target.ts";
 import { ENTRIES_PER_SLICE, TopicBodies } from "./topic-body.ts";
 import { pageOfTopics, parseCursor, parseLimit, parseOrder } from "./topic-page.ts";
 
-/** What the handlers share. */
-export interface ApiContext {
-  readonly node: ServedNode;
-  readonly events: EventHub;
-  readonly notices: NoticeBoard;
-  readonly origins: OriginGuard;
-  readonly limits: ApiLimits;
-}
-
-/** The bounds that the API itself checks; the node checks the others. */
-export interface ApiLimits {
-  readonly bodyBytesMax: number;
-  readonly topicBytesMax: number;
-  readonly keyBytesMax: number;
-}
-
-/** The routes of the API. Entries that are PUT belong to one session, which lives as long as the node. */
+/** The routes of the API. */
 export function apiRoutes(context: ApiContext): readonly Route[] {
   const { node } = context;
   const survey = new ClusterSurvey(node);
   const bodies = new TopicBodies(node);
-  let putSession: Session | undefined;
-  const session = () => {
-    putSession ??= node.session();
-    return putSession;
-  };
   return [
     // How a load balancer learns what to do with this node; they say nothing about anybody.
     { method: "GET", path: "/healthz", needs: "anybody", handle: healthz },
@@ -89,13 +67,13 @@ export function apiRoutes(context: ApiContext): readonly Route[] {
       method: "PUT",
       path: "/api/topics/:topic/presences/:key",
       needs: toTrack,
-      handle: (request) => putPresence(request, context, session),
+      handle: (request) => putPresence(request, context),
     },
     {
       method: "DELETE",
       path: "/api/topics/:topic/presences/:key",
       needs: toRemove,
-      handle: (request) => deletePresence(request, context, session),
+      handle: (request) => deletePresence(request, context),
     },
     {
       method: "DELETE",
@@ -135,7 +113,7 @@ function trackOf(topic: string, key: string): Action {
   return { kind: "track", topic, key };
 }
 
-/** What was PUT here is taken back by whoever may put it; what others did is undone by an operator. */
+/** What was PUT is taken back by whoever may put it; what others did is undone by an operator. */
 function toRemove(request: ApiRequest): readonly Action[] {
   const { topic, key } = request.params as { topic: string; key: string };
   return isEverywhere(request.query) ? [{ kind: "operate", what: "kick", topic, key }] : toTrack(request);
@@ -195,73 +173,4 @@ function notices(
   if (request.method === "HEAD") return { status: 200, headers: { "content-type": "text/event-stream" } };
   events.openNotices(response, notices);
   return undefined;
-}
-
-async function putPresence(
-  { request, params, query }: ApiRequest,
-  { origins, limits }: ApiContext,
-  session: () => Session,
-): Promise<Reply> {
-  parseQuery(query, []);
-  origins.check(request);
-  const [topic, key] = [topicIn(params, limits), keyIn(params, limits)];
-  const text = await readBody(request, limits.bodyBytesMax);
-  const meta = text === "" ? {} : metaIn(parseJsonObject(text, "the request body"));
-  const known = session().get(topic, key) !== undefined;
-  const ref = session().track(topic, key, meta);
-  return { status: known ? 200 : 201, body: { topic, key, ref } };
-}
-
-function metaIn(body: Record<string, unknown>): Record<string, unknown> {
-  const unknown = Object.keys(body).find((field) => field !== "meta");
-  if (unknown !== undefined) {
-    throw new InvalidArgumentError(
-      `the field ${JSON.stringify(unknown)}`,
-      'is unknown: send { "meta": { … } }, or no body',
-    );
-  }
-  return body.meta === undefined ? {} : asObject(body.meta, "meta");
-}
-
-function deletePresence(
-  { request, params, query }: ApiRequest,
-  { node, origins, limits }: ApiContext,
-  session: () => Session,
-): Reply {
-  const everywhere = isEverywhere(query);
-  origins.check(request);
-  const [topic, key] = [topicIn(params, limits), keyIn(params, limits)];
-  const found = everywhere ? node.remove(topic, key) > 0 : session().untrack(topic, key);
-  if (found) return { status: 204 };
-  const where = everywhere ? "on any node" : "by a PUT at this node";
-  throw new HttpRequestError(
-    404,
-    "NOT_FOUND",
-    `${JSON.stringify(key)} is not present on ${JSON.stringify(topic)} ${where}`,
-  );
-}
-
-function isEverywhere(query: string): boolean {
-  const { everywhere = "false" } = parseQuery(query, ["everywhere"]);
-  if (everywhere !== "true" && everywhere !== "false") {
-    throw new InvalidArgumentError(`everywhere ${JSON.stringify(everywhere)}`, "must be true or false");
-  }
-  return everywhere === "true";
-}
-
-/** A node would only say that nobody is there; the caller should know that nobody can be. */
-function topicIn(params: ApiRequest["params"], { topicBytesMax }: ApiLimits): string {
-  return checkedName("topic", params.topic!, topicBytesMax);
-}
-
-function keyIn(params: ApiRequest["params"], { keyBytesMax }: ApiLimits): string {
-  return checkedName("key", params.key!, keyBytesMax);
-}
-
-function checkedName(what: string, name: string, bytesMax: number): string {
-  const bytes = Buffer.byteLength(name);
-  if (bytes === 0) throw new InvalidArgumentError(what, "must not be empty");
-  if (bytes > bytesMax)
-    throw new InvalidArgumentError(what, `must have at most ${bytesMax} bytes, not ${bytes}`);
-  return name;
 }

@@ -14,6 +14,7 @@ import type {
 
 import type { Access } from "../access/access.ts";
 import type { Eviction } from "../eviction.ts";
+import type { PutPresences } from "./put-presences.ts";
 
 /** A link of the mesh, for operators. */
 export interface LinkReport {
@@ -54,6 +55,8 @@ export interface ServedNode {
   readonly refusedRequests: Readonly<Record<string, number>>;
   /** Lines of the log that could not be written. */
   readonly logLinesDropped: number;
+  /** What back ends PUT, at whichever node. */
+  readonly puts: PutPresences;
   session(): Session<AnyMeta>;
   list(topic: string): readonly Presence<AnyMeta>[];
   /** As `list`, as they are now, with presences that are made as they are read. */
