@@ -19,6 +19,7 @@ import {
   isReservedRoom,
   jsonOf,
   type OriginCheck,
+  onTopicMessage,
   openGate,
   originCheck,
   Permissions,
@@ -109,7 +110,7 @@ export class Cable<Identifiers = unknown> {
   readonly #transport: WebSocketTransport;
   readonly #api: RestApi | undefined;
   readonly #attachments = new Attachments();
-  readonly #unlisten: () => void;
+  readonly #endings: readonly (() => void)[];
   readonly #timer: NodeJS.Timeout;
   #tickedAt = performance.now();
   #ticks = 0;
@@ -191,7 +192,12 @@ export class Cable<Identifiers = unknown> {
     const apiSecret = options.apiSecret ?? (secret === undefined ? undefined : apiSecretFrom(secret));
     if (apiSecret !== undefined || publicStreams || node.access !== undefined)
       this.#api = this.#newApi(apiSecret, checkOrigin, gate, isReserved);
-    this.#unlisten = node.onBroadcast(DISCONNECT_CHANNEL, (payload) => this.#disconnectHere(payload));
+    this.#endings = [
+      node.onBroadcast(DISCONNECT_CHANNEL, (payload) => this.#disconnectHere(payload)),
+      onTopicMessage(node, names, (stream, { event, data }) =>
+        this.#streams.deliverHere(stream, new JsonText(jsonOf("data", { event, data }))),
+      ),
+    ];
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
     // A node that stops has said goodbye, so that what ends now is no leave for anybody; its clients find another node.
     void node.whenStopping.then(() => this.close());
@@ -291,7 +297,7 @@ export class Cable<Identifiers = unknown> {
     this.#closing = true;
     this.#attachments.end();
     clearInterval(this.#timer);
-    this.#unlisten();
+    for (const end of this.#endings) end();
     this.#node.batch(() => {
       for (const session of this.#sessions.all())
         if (session.connected) session.disconnect("server_restart", true, CLOSE.goingAway);

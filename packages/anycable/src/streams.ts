@@ -140,6 +140,11 @@ export class Streams {
     node.broadcast(STREAM_CHANNEL, message, { topics: [stream] });
   }
 
+  /** Tells the subscribers at this node, of what every node tells its own. It is not kept. */
+  deliverHere(stream: string, data: JsonText): void {
+    this.#deliver(stream, data, undefined, undefined);
+  }
+
   /** As `attend`, and asks other nodes for what this one does not have of these streams. */
   prepare(streams: Iterable<string>): undefined | Promise<unknown> {
     const names = [...streams];
@@ -228,10 +233,13 @@ export class Streams {
         });
       }
     }
+    this.#deliver(stream, new JsonText(data), place, except);
+  }
+
+  #deliver(stream: string, text: JsonText, place: Position | undefined, except: string | undefined): void {
     const subscribers = this.#subscribers.get(stream);
     if (subscribers === undefined) return;
     const { restarts = 0 } = this.#store.find(stream) ?? {};
-    const text = new JsonText(data);
     const frame = new SharedFrame((identifier) =>
       messageFrame(identifier, text, place === undefined ? undefined : { stream, position: place }),
     );

@@ -1,6 +1,6 @@
 /** Presence for a Faye server: the place of the original's `presence.setup`. */
 import type { PresentlyNode } from "presently";
-import { checkObject, checkString, isStarting, openGateIfAsked } from "presently/drop-in";
+import { checkObject, checkString, isStarting, onTopicMessage, openGateIfAsked } from "presently/drop-in";
 import { Announcer } from "./announcer.ts";
 import { type Body, ClusterLine } from "./cluster-line.ts";
 import { Doorkeeper } from "./doorkeeper.ts";
@@ -53,6 +53,8 @@ export function setup(server: FayeServer, client: FayeClient, options: SetupOpti
       ? nodeStore(node!, settings, announcer)
       : engineStore(engine, settings, announcer, line);
   const relay = node && line && relayFor(node, line, settings, publish);
+  // Where servers share an engine, each would publish it to the clients of all.
+  const unlisten = clustered ? undefined : node && listenForMessages(node, settings, publish);
   const toldBefore = new ToldBefore();
   const ownChannels = clustered ? new OwnChannels(hasPresence) : undefined;
   const homes = clustered && line ? new Homes(line) : undefined;
@@ -124,6 +126,7 @@ export function setup(server: FayeServer, client: FayeClient, options: SetupOpti
     close() {
       if (closed) return;
       closed = true;
+      unlisten?.();
       server.removeListener("subscribe", subscribed);
       server.removeListener("unsubscribe", unsubscribed);
       server.removeListener("handshake", shookHands);
@@ -202,6 +205,17 @@ function readEvent({ type, entries }: Body): PresenceEvent | undefined {
   if ((type !== "subscribe" && type !== "unsubscribe") || !Array.isArray(entries)) return undefined;
   if (!entries.every((entry) => Array.isArray(entry) && typeof entry[0] === "string")) return undefined;
   return { type, entries };
+}
+
+/** What back ends say on a topic, each server publishes to its own clients. */
+function listenForMessages(
+  node: PresentlyNode,
+  { names }: Settings,
+  publish: (channel: string, data: unknown) => void,
+): () => void {
+  return onTopicMessage(node, names, (channel, { event, data }) => {
+    if (isPublishable(channel)) publish(channel, { event, data });
+  });
 }
 
 function relayFor(

@@ -83,6 +83,11 @@ export class Exchange {
     this.#options.node.broadcast(CLUSTER_CHANNEL, encodeEnvelope({ broadcast, from: except }), options);
   }
 
+  /** Hands a message to the members of a room at this node. */
+  deliverHere(room: string, event: string, payload: Payload): void {
+    this.#topics.get(room)?.deliver(new SharedBroadcast(room, event, new EncodedJson(toJson(payload))), "");
+  }
+
   identify(id: string, connection: Identified): void {
     const connections = this.#connections.get(id);
     if (connections === undefined) this.#connections.set(id, new Set([connection]));

@@ -17,12 +17,14 @@ import {
   guardNotices,
   type Handlers,
   isReservedRoom,
+  onTopicMessage,
   openGate,
   originCheck,
   Permissions,
   RosterNames,
   type RosterOptions,
   rosterOf,
+  type TopicMessage,
 } from "presently/drop-in";
 import { Admission, type Admitted } from "./admission.ts";
 import type { ChannelDefinition } from "./channel-definition.ts";
@@ -64,10 +66,17 @@ export interface PhoenixSocketOptions<Assigns> {
   readonly checkOrigin?: CheckOrigin;
   /** What topics and keys are called in the cluster, where clients of other protocols meet these. Default: the same. */
   readonly roster?: RosterOptions;
+  /**
+   * What the clients of a topic are told of a message that a back end POSTs to the HTTP API of any node. Default: its own
+   * event, with its data as the payload.
+   */
+  readonly messageAs?: (message: TopicMessage) => { readonly event: string; readonly payload: Payload };
   readonly limits?: LimitOptions;
   /** Told of callbacks that failed, and of clients that were dropped. Default: failures are warnings of the process. */
   readonly onNotice?: NoticeListener;
 }
+
+const asItIs = ({ event, data }: TopicMessage) => ({ event, payload: data as Payload });
 
 /** What is served under one pattern. */
 interface Served {
@@ -94,14 +103,14 @@ export class PhoenixSocket<Assigns = unknown> {
   readonly #webSockets: WebSocketTransport;
   readonly #longPolls: LongPollTransport;
   readonly #attachments = new Attachments();
-  readonly #undrain: () => void;
+  readonly #endings: readonly (() => void)[];
   #closing = false;
 
   /** @throws {InvalidArgumentError} for an option that cannot be used */
   constructor(node: AnyNode, options: PhoenixSocketOptions<Assigns> = {}) {
     checkNode(node);
     checkObject("options", options);
-    for (const name of ["connect", "id"] as const)
+    for (const name of ["connect", "id", "messageAs"] as const)
       if (options[name] !== undefined) checkFunction(name, options[name]);
     if (options.tokenParam !== undefined) checkString("tokenParam", options.tokenParam);
     this.#node = node;
@@ -156,7 +165,14 @@ export class PhoenixSocket<Assigns = unknown> {
     this.#longPolls = new LongPollTransport({ admission, limits: this.#limits, open });
     // A node that stops has said goodbye, so that what ends now is no leave for anybody; its clients find another node.
     void node.whenStopping.then(() => this.close());
-    this.#undrain = node.onDrain((options) => this.drain(options));
+    const { messageAs = asItIs } = options;
+    this.#endings = [
+      node.onDrain((options) => this.drain(options)),
+      onTopicMessage(node, names, (room, message) => {
+        const { event, payload } = messageAs(message);
+        this.#exchange.deliverHere(room, event, payload);
+      }),
+    ];
   }
 
   /** How many clients are connected at this node. */
@@ -242,7 +258,7 @@ export class PhoenixSocket<Assigns = unknown> {
   /** Closes all connections at once (1012), takes no new ones, and detaches. Idempotent. */
   close(): void {
     this.#closing = true;
-    this.#undrain();
+    for (const end of this.#endings) end();
     this.#attachments.end();
     this.#node.batch(() => {
       for (const connection of [...this.#connections.keys()]) connection.restart();

@@ -12,6 +12,7 @@ import {
 import { queryIn } from "./admission.ts";
 import type { LimitOptions } from "./limits.ts";
 import { LIMIT_DEFAULTS } from "./limits.ts";
+import { EVENT } from "./message.ts";
 import { type NoticeListener, warnOfNotice } from "./notice.ts";
 import { parseParams } from "./params.ts";
 import { PhoenixSocket } from "./phoenix-socket.ts";
@@ -53,6 +54,10 @@ export function serveSupabase(node: AnyNode, options: SupabaseOptions = {}): Pho
   const access = new SupabaseAccess(node, { roster, tokenSecret, onNotice: notice });
   const socket = new PhoenixSocket<Seat>(node, {
     tokenParam: "apikey",
+    messageAs: ({ event, data }) => ({
+      event: EVENT.broadcast,
+      payload: { type: EVENT.broadcast, event, payload: data },
+    }),
     connect: async (params, info) => {
       const { apikey } = params;
       if (typeof apikey !== "string" || apikey === "") return undefined;

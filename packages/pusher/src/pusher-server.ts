@@ -16,6 +16,7 @@ import {
   drain,
   type Gate,
   guardNotices,
+  onTopicMessage,
   openGate,
   Permissions,
 } from "presently/drop-in";
@@ -220,6 +221,15 @@ export class PusherServer {
           this.#notice({ type: "malformed-message", level: "warn", message });
         }
       }),
+      ...this.#sites.map((site) =>
+        onTopicMessage(node, site.config.names, (channel, { event, data }) =>
+          site.receive({
+            ...{ app: site.config.id, channels: [channel], event },
+            // Clients parse what is in the text.
+            data: JSON.stringify(typeof data === "string" ? data : JSON.stringify(data)),
+          }),
+        ),
+      ),
       node.onBroadcast(TERMINATE_CHANNEL, (payload) => {
         if (isMap(payload) && typeof payload.user === "string") siteOf(payload)?.terminateHere(payload.user);
       }),

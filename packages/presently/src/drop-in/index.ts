@@ -67,3 +67,4 @@ export {
 export { type SharedState, SharedWatch } from "./shared-watch.ts";
 export { isStarting } from "./starting.ts";
 export { TokenBucket } from "./token-bucket.ts";
+export { onTopicMessage, publishToTopic, type TopicMessage } from "./topic-messages.ts";

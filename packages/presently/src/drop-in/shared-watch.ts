@@ -65,6 +65,11 @@ export class SharedWatch<Receiver> {
     return this.#receivers.size;
   }
 
+  /** Those that have attached. */
+  get receivers(): ReadonlySet<Receiver> {
+    return this.#receivers;
+  }
+
   /** What whoever attaches now begins with. Valid until the next diff. */
   get state(): SharedState {
     return { number: this.#number, presences: this.#told.values() };

@@ -7,6 +7,7 @@ import type { ApiContext } from "./api-context.ts";
 import { evictReplica, getCluster } from "./cluster-api.ts";
 import { ClusterSurvey } from "./cluster-survey.ts";
 import { parseJsonObject, type Reply } from "./json.ts";
+import { postMessage } from "./message-api.ts";
 import { metricsHandler } from "./metrics.ts";
 import { topicIn } from "./names.ts";
 import { deletePresence, isEverywhere, putPresence } from "./presence-api.ts";
@@ -64,6 +65,12 @@ export function apiRoutes(context: ApiContext): readonly Route[] {
       handle: (request) => events(request, context),
     },
     {
+      method: "POST",
+      path: "/api/topics/:topic/messages",
+      needs: toPublish,
+      handle: (request) => postMessage(request, context),
+    },
+    {
       method: "PUT",
       path: "/api/topics/:topic/presences/:key",
       needs: toTrack,
@@ -100,6 +107,14 @@ function toFollow(request: ApiRequest): readonly Action[] {
   const { key } = parseQuery(request.query, ["key", "meta"]);
   const { topic } = request.params as { topic: string };
   return key === undefined ? toWatch(request) : [...toWatch(request), trackOf(topic, key)];
+}
+
+/** @throws {HttpRequestError} `FORBIDDEN`, whoever asks, for a topic that a drop-in keeps for itself */
+function toPublish({ params }: ApiRequest): readonly Action[] {
+  const topic = params.topic!;
+  if (isReservedTopic(topic, "http"))
+    throw new HttpRequestError(403, "FORBIDDEN", "nobody may say anything on a topic that is reserved");
+  return [{ kind: "publish", topic }];
 }
 
 function toTrack({ params }: ApiRequest): readonly Action[] {

@@ -22,6 +22,11 @@ export class EventFeed {
     return this.#watch.size;
   }
 
+  /** Sends an encoded event to all streams, between two diffs. */
+  send(event: Uint8Array): void {
+    for (const stream of this.#watch.receivers) stream.send(event);
+  }
+
   /** Gives a stream the present state, and every diff from there on. */
   add(stream: EventStream): void {
     const { number, presences } = this.#watch.state;

@@ -1,9 +1,11 @@
 /** All event streams of a node: who may open one, how many there may be, and what each holds. */
 import type { ServerResponse } from "node:http";
 import { LimitError, type Meta, type Session } from "@presently/replica";
+import { RosterNames } from "../drop-in/roster-names.ts";
+import { onTopicMessage } from "../drop-in/topic-messages.ts";
 import type { HttpConfig } from "../node-options.ts";
 import { EventFeed } from "./event-feed.ts";
-import { EventStream, heartbeatComment } from "./event-stream.ts";
+import { EventStream, encodeMessage, heartbeatComment } from "./event-stream.ts";
 import type { NoticeBoard } from "./notice-board.ts";
 import type { ServedNode } from "./served-node.ts";
 
@@ -25,6 +27,7 @@ export class EventHub {
   readonly #bounds: Bounds;
   readonly #feeds = new Map<string, EventFeed>();
   readonly #streams = new Set<EventStream>();
+  readonly #unlisten: () => void;
   #bufferedBytes = 0;
   #heartbeat: NodeJS.Timeout | undefined;
   #closed = false;
@@ -32,6 +35,9 @@ export class EventHub {
   constructor(node: ServedNode, bounds: Bounds) {
     this.#node = node;
     this.#bounds = bounds;
+    this.#unlisten = onTopicMessage(node, new RosterNames(), (topic, { event, data }) =>
+      this.#feeds.get(topic)?.send(encodeMessage(JSON.stringify({ topic, event, data }))),
+    );
   }
 
   /** Streams that are open now. */
@@ -97,6 +103,7 @@ export class EventHub {
    */
   close(): void {
     this.#closed = true;
+    this.#unlisten();
     clearInterval(this.#heartbeat);
     for (const stream of this.#streams) stream.end();
     for (const feed of this.#feeds.values()) feed.close();

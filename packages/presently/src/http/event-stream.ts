@@ -96,6 +96,11 @@ export function encodeEvent(name: string, id: number, data: string): Uint8Array 
   return Buffer.from(`event: ${name}\nid: ${id}\ndata: ${data}\n\n`);
 }
 
+/** As `encodeEvent`, of what is no numbered change: the client goes on with the last id that it has. */
+export function encodeMessage(data: string): Uint8Array {
+  return Buffer.from(`event: message\ndata: ${data}\n\n`);
+}
+
 /** A comment: keeps proxies and clients from taking an idle stream for a dead one. */
 export const heartbeatComment: Uint8Array = Buffer.from(":\n\n");
 

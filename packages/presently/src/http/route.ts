@@ -23,7 +23,7 @@ export type Needs = "anybody" | ((request: ApiRequest) => readonly Action[]);
 
 /** A resource: `:name` in its path stands for one percent-encoded segment, `*` for all the rest. */
 export interface Route {
-  readonly method: "GET" | "PUT" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
   readonly needs: Needs;
   readonly handle: Handler;

@@ -2,6 +2,7 @@
 import type {
   AnyMeta,
   Counters,
+  MessageListener,
   Presence,
   ReplicaId,
   ReplicaReport,
@@ -66,6 +67,8 @@ export interface ServedNode {
   readTopics(prefix?: string): Iterable<TopicSummary>;
   watch(topic: string, watcher: Watcher<AnyMeta>): () => void;
   remove(topic: string, key: string): number;
+  broadcast(channel: string, payload: unknown): void;
+  onBroadcast(channel: string, listener: MessageListener): () => void;
   cluster(): readonly ReplicaReport[];
   links(): readonly LinkReport[];
   evict(replica: ReplicaId): boolean;

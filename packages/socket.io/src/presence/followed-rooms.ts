@@ -48,6 +48,12 @@ export class FollowedRooms {
     this.#graceMs = graceMs;
   }
 
+  /** Emits an event to those who are told who is in the room; to nobody where it is our own. */
+  tell(name: string, event: string, data: unknown): void {
+    if (event === this.#event) return;
+    for (const socket of [...(this.#rooms.get(name)?.sockets ?? [])]) socket.emit(event, data);
+  }
+
   /**
    * Sends the socket the state now, or once the node is ready, and each change from then on. Again: the state once more.
    *

@@ -1,6 +1,6 @@
 /** Presence of the sockets of a Socket.IO server, over the cluster of a node. */
 import { type AnyNode, ConfigurationError, type Meta } from "presently";
-import { checkNode, checkObject, handOffOnDrain, rosterOf } from "presently/drop-in";
+import { checkNode, checkObject, handOffOnDrain, onTopicMessage, rosterOf } from "presently/drop-in";
 import type { Namespace, Server, Socket } from "socket.io";
 import { ClientRequests } from "./client-requests.ts";
 import { FollowedRooms } from "./followed-rooms.ts";
@@ -57,8 +57,12 @@ export function presence<M extends object = Meta>(
   };
   namespace.prependListener("connection", serve);
   const endDrain = handOffOnDrain(node);
+  const unlisten = onTopicMessage(node, settings.names, (name, { event, data }) =>
+    parts.followed.tell(name, event, data),
+  );
   const close = () => {
     endDrain();
+    unlisten();
     namespace.removeListener("connection", serve);
     for (const own of sockets) own.end("server namespace disconnect");
     sockets.clear();
