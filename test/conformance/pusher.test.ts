@@ -177,10 +177,15 @@ describe("presence", () => {
     const second = await cluster.connect(2, { id: "ben", info: { tab: 2 } });
     const two = await subscribed(second, name);
     expect(membersOf(two)).toEqual({ ann: { name: "Ann" }, ben: { tab: 1 } });
+    const entriesEverywhere = (size: number) =>
+      eventually(() => {
+        for (const { node } of cluster.sites)
+          expect(node.list(`pusher:42/members/${name}`)).toHaveLength(size);
+      });
+    // A node that heard that the first one went before it heard of the second would be right to tell both.
+    await entriesEverywhere(3);
     first.disconnect();
-    await eventually(() => {
-      for (const { node } of cluster.sites) expect(node.list(`pusher:42/members/${name}`)).toHaveLength(2);
-    });
+    await entriesEverywhere(2);
     const eve = await subscribed(await cluster.connect(0, { id: "eve" }), name);
     expect(membersOf(eve)).toEqual({ ann: { name: "Ann" }, ben: { tab: 1 }, eve: null });
     second.disconnect();
