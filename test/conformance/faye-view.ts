@@ -19,17 +19,19 @@ export class FayeWorld implements ViewWorld {
   readonly #servers: FayeNode[] = [];
   readonly #links: LinkProxy[] = [];
   readonly #transport: Transport;
+  readonly #ownEngine: boolean;
 
   /** @param options of each server; `setup` says in which of the modes it runs */
   static async start(transport: Transport, options: FayeNodeOptions): Promise<FayeWorld> {
-    const world = new FayeWorld(transport);
+    const world = new FayeWorld(transport, options.bayeux?.engine !== undefined);
     for (const name of ["a", "b", "c"]) await world.#add(name, options);
     await Promise.all(world.#servers.map(({ node }) => node.whenReady()));
     return world;
   }
 
-  private constructor(transport: Transport) {
+  private constructor(transport: Transport, ownEngine: boolean) {
     this.#transport = transport;
+    this.#ownEngine = ownEngine;
   }
 
   /** Each link goes through a proxy of its own. */
@@ -49,7 +51,8 @@ export class FayeWorld implements ViewWorld {
   }
 
   client(node: number): ViewDriver {
-    return new FayeDriver(this.#servers[node]!, this.#transport);
+    const isInOrder = this.#transport === "websocket" && !this.#ownEngine;
+    return new FayeDriver(this.#servers[node]!, this.#transport, isInOrder);
   }
 
   stall(link: number): void {
@@ -75,6 +78,8 @@ class FayeDriver implements ViewDriver {
   readonly faults: string[] = [];
   readonly #url: string;
   readonly #transport: Transport;
+  /** Whether what comes after a list happened after it, with nothing left out. */
+  readonly #isInOrder: boolean;
   readonly #keys = new Map<string, { readonly id: string; readonly data: number }>();
   readonly #rosters = new Map<string, Set<string>>();
   readonly #joined = new Set<string>();
@@ -93,9 +98,10 @@ class FayeDriver implements ViewDriver {
   readonly #echo = `/echo/${randomUUID()}`;
   readonly #echoes: (() => void)[] = [];
 
-  constructor(server: FayeNode, transport: Transport) {
+  constructor(server: FayeNode, transport: Transport, isInOrder: boolean) {
     this.#url = server.url;
     this.#transport = transport;
+    this.#isInOrder = isInOrder;
   }
 
   async connect(): Promise<void> {
@@ -233,10 +239,10 @@ class FayeDriver implements ViewDriver {
 
   /**
    * Between leaving and the next confirmation events are missed. By polling, one from before may still come afterwards, over
-   * another connection.
+   * another connection; so may one that Redis held. A client that left and joined twice meanwhile then hears of two joins alone.
    */
   #isTold(topic: string, id: string, type: string): void {
-    if (this.#transport !== "websocket") return;
+    if (!this.#isInOrder) return;
     if (this.#unanswered > 0) this.#last.clear();
     const last = this.#last.get(topic) ?? new Map<string, string>();
     this.#last.set(topic, last);
