@@ -49,6 +49,8 @@ async function untilWhole(demo: Demo, at: string, about: string): Promise<void> 
 /** A client that is no browser: present through `node` for as long as it is open. */
 export class Client {
   readonly #controller = new AbortController();
+  /** Kept, since `fetch` ends a stream whose response was collected as garbage. */
+  response: Response | undefined;
 
   static async open(demo: Demo, node: string, room: string, key: string, meta: object = {}): Promise<Client> {
     const client = new Client();
@@ -58,6 +60,7 @@ export class Client {
       signal: client.#controller.signal,
     });
     if (!response.ok) throw new Error(`${node} answered ${response.status}: ${await response.text()}`);
+    client.response = response;
     return client;
   }
 
