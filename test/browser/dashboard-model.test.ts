@@ -8,7 +8,7 @@ const { runsOf } = await pageModule("dashboard/sparkline.js");
 const { ClusterFacts } = await pageModule("dashboard/cluster-facts.js");
 const { healthOf } = await pageModule("dashboard/health.js");
 const { Notices } = await pageModule("dashboard/notices.js");
-const { visible } = await pageModule("dashboard/visible.js");
+const { visible } = await pageModule("visible.js");
 const { bytes, short, milliseconds, plural } = await pageModule("numbers.js");
 
 describe("a rate", () => {

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
 import { send, topicPath } from "../helpers/http.ts";
 import { has } from "../helpers/programs.ts";
+import { violationsOf } from "./accessibility.ts";
 import { launchChromium } from "./chromium.ts";
 import { DashboardTab } from "./dashboard-tab.ts";
 import { Client, heal, startTestDemo } from "./demo-cluster.ts";
@@ -293,7 +294,7 @@ describe.runIf(has("chromium"))("the dashboard", () => {
     expect(await page.evaluate(() => JSON.stringify(sessionStorage))).not.toContain("operate");
   });
 
-  it("stays within phones and laptops, in light and dark, with 50 nodes and names without an end", async () => {
+  it("stays within phones and laptops and the rules of axe-core, in light and dark, with 50 nodes and names without an end", async () => {
     const [n1] = await startNodes(1);
     n1.session().track("t".repeat(255), "k".repeat(255), { name: "n".repeat(255) });
     const replicas = Array.from({ length: 49 }, (_, index) => {
@@ -324,6 +325,7 @@ describe.runIf(has("chromium"))("the dashboard", () => {
         /^The cluster: 48 nodes up, n5 down, n7 suspect;/,
       );
       expect(await tab.overflow()).toBeLessThanOrEqual(0);
+      expect(await violationsOf(tab.page)).toEqual([]);
       await tab.page.unrouteAll({ behavior: "ignoreErrors" });
     }
   });

@@ -108,7 +108,7 @@ interface PageModules {
     readonly healthOf: (facts: FactsOnPage, nowMs: number) => HealthOnPage;
   };
   readonly "dashboard/notices.js": { readonly Notices: new () => NoticesOnPage };
-  readonly "dashboard/visible.js": { readonly visible: (text: string) => string };
+  readonly "visible.js": { readonly visible: (text: string) => string };
   readonly "numbers.js": {
     readonly bytes: (count: number) => string;
     readonly short: (value: number) => string;

@@ -4,6 +4,7 @@ import type { Demo } from "presently/demo";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../helpers/eventually.ts";
 import { has } from "../helpers/programs.ts";
+import { violationsOf } from "./accessibility.ts";
 import { launchChromium } from "./chromium.ts";
 import { Client, heal, reportOf, startTestDemo } from "./demo-cluster.ts";
 import { PageTab, type TabOptions } from "./page-tab.ts";
@@ -192,6 +193,67 @@ describe.runIf(has("chromium"))("the page", () => {
     // Loading the page again is no farewell.
     await page.reload();
     await ada.untilPeople({ Ada: ["n1"] });
+  });
+
+  it("is joined by keyboard, and goes on from the room's name", async () => {
+    const { page } = await open("n1");
+    await page.fill("#join-name", "Ada");
+    await page.fill("#join-room", newRoom());
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#room-name:focus");
+    await page.keyboard.press("Tab");
+    await page.waitForSelector("#leave:focus");
+  });
+
+  it("draws nothing while nothing happens", async () => {
+    const room = newRoom();
+    const others = ["Bob", "Cleo", "Dan", "Eve"];
+    for (const name of others) await connect("n2", room, name, { name, since: Date.now() - 3_600_000 });
+    const tab = await open("n1", { name: "Ada", room });
+    await tab.untilPeople({ Ada: ["n1"], ...Object.fromEntries(others.map((name) => [name, ["n2"]])) });
+    const still = await tab.page.evaluate(async () => {
+      const isStill = () => document.getAnimations().length === 0;
+      const rounds = () => performance.getEntriesByName(`${location.origin}/api/cluster`).length;
+      const frame = () => new Promise(requestAnimationFrame);
+      while (!isStill()) await frame();
+      const changes: string[] = [];
+      const observer = new MutationObserver((records) => {
+        for (const { type, target, attributeName, oldValue } of records) {
+          const isSame =
+            type === "attributes" && (target as Element).getAttribute(attributeName!) === oldValue;
+          if (!isSame) changes.push(`${type} ${attributeName ?? ""}: ${target.textContent}`);
+        }
+      });
+      const what = { subtree: true, childList: true, attributeOldValue: true, characterData: true };
+      observer.observe(document, what);
+      // The page asks its node each second: for three answers it has had something to draw.
+      const until = rounds() + 3;
+      while (rounds() < until) await frame();
+      return { changes, animations: document.getAnimations().length };
+    });
+    expect(still).toEqual({ changes: [], animations: 0 });
+  });
+
+  it("shows characters that cannot be seen, and no stay of a thousand years", async () => {
+    const room = newRoom();
+    await connect("n2", room, "eve", { name: "A\u202eda\u200b", since: 0 });
+    const tab = await open("n1", { name: "Ada", room });
+    await tab.untilPeople({ Ada: ["n1"], "A⟨202e⟩da⟨200b⟩": ["n2"] });
+    expect(await tab.page.textContent("[data-person='eve'] .person-since")).toBe("here");
+  });
+
+  it("has nothing in it that axe-core finds, in either colour scheme", async () => {
+    for (const colorScheme of ["light", "dark"] as const) {
+      const room = newRoom();
+      await connect("n2", room, "Bob", { name: "Bob" });
+      const form = await open("n1", { colorScheme });
+      await form.page.waitForSelector("#rooms-list button");
+      expect(await violationsOf(form.page)).toEqual([]);
+      const tab = await open("n1", { name: "Ada", room, colorScheme });
+      await tab.untilPeople({ Ada: ["n1"], Bob: ["n2"] });
+      await tab.page.waitForFunction(() => document.getAnimations().length === 0);
+      expect(await violationsOf(tab.page)).toEqual([]);
+    }
   });
 
   it("offers the rooms that people are in", async () => {

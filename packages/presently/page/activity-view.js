@@ -2,6 +2,7 @@
 import { ago } from "./ago.js";
 import { avatar } from "./avatar.js";
 import { element, reconcile, setText } from "./dom.js";
+import { visible } from "./visible.js";
 
 const HAPPENINGS_MAX = 40;
 
@@ -39,11 +40,13 @@ function createRow({ kind, key, name, text }) {
     key === undefined
       ? element("span", { class: "avatar small plain", "aria-hidden": "true" })
       : avatar(key, "avatar small"),
-    element("span", { class: "happening" }, element("b", {}, name), ` ${text}`),
+    element("span", { class: "happening" }, element("bdi", {}, visible(name)), ` ${text}`),
     element("span", { class: "when" }),
   );
 }
 
+/** In minutes and more: what counted seconds would be drawn again each second. */
 function updateRow(row, { atMs }) {
-  setText(row.lastElementChild, ago(Date.now() - atMs));
+  const elapsedMs = Date.now() - atMs;
+  setText(row.lastElementChild, elapsedMs < 60_000 ? "just now" : ago(elapsedMs));
 }

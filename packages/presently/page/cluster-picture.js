@@ -75,7 +75,6 @@ function createLink() {
     "g",
     { class: "link" },
     shape("path", { class: "wire" }),
-    shape("path", { class: "traffic" }),
     shape("text", { class: "link-label" }),
     shape(
       "g",
@@ -89,11 +88,9 @@ function createLink() {
 function updateLink(group, { a, b, status, label = "" }, places) {
   const [from, to] = [places.get(a), places.get(b)];
   if (from === undefined || to === undefined) return;
-  const [wire, traffic, text, scissors] = group.children;
-  const path = `M${round(from.x)} ${round(from.y)}L${round(to.x)} ${round(to.y)}`;
+  const [wire, text, scissors] = group.children;
   setAttribute(group, "data-status", status);
-  setAttribute(wire, "d", path);
-  setAttribute(traffic, "d", path);
+  setAttribute(wire, "d", `M${round(from.x)} ${round(from.y)}L${round(to.x)} ${round(to.y)}`);
   const middle = `translate(${round((from.x + to.x) / 2)} ${round((from.y + to.y) / 2)})`;
   setAttribute(scissors, "transform", middle);
   // Beside the middle, where links cross each other.

@@ -7,7 +7,7 @@ const TIMEOUT_MS = { GET: 2_500, POST: 30_000 };
 export async function findDemo() {
   try {
     const response = await fetch("/demo.json");
-    const { control } = response.ok ? await response.json() : {};
+    const { control } = await response.json();
     return typeof control === "string" ? new DemoControl(control) : undefined;
   } catch {
     // The node went away between the page and this question. The page works as one without a demo.

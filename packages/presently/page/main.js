@@ -14,6 +14,7 @@ import { lostReplicas, reasonAmong } from "./reasons.js";
 import { describeChanges, Roster } from "./roster.js";
 import { ROOM_PREFIX, readSettings, rememberJoined, rememberLeft, tidy } from "./settings.js";
 import { TopicStream } from "./topic-stream.js";
+import { visible } from "./visible.js";
 
 const TICK_MS = 1_000;
 /** A node that has not answered for that long is said not to. */
@@ -38,9 +39,9 @@ function join({ name, room }) {
   cluster.room = room;
   byId("join").hidden = true;
   byId("room").hidden = false;
-  setText(byId("room-name"), room);
+  setText(byId("room-name"), visible(room));
   setText(byId("terminal-command"), terminalCommand(room));
-  document.title = `${room} · Presently`;
+  document.title = `${visible(room)} · Presently`;
   openStream();
   render();
 }
@@ -168,7 +169,11 @@ function roomButton(room, people) {
     String(people),
     element("span", { class: "visually-hidden" }, " people"),
   );
-  return element("li", {}, element("button", { type: "button", onclick: choose }, `${room} `, count));
+  return element(
+    "li",
+    {},
+    element("button", { type: "button", onclick: choose }, element("bdi", {}, visible(room)), " ", count),
+  );
 }
 
 function renderSoon() {
@@ -217,7 +222,10 @@ byId("join-form").addEventListener("submit", (event) => {
   const [name, room] = [tidy(byId("join-name").value), tidy(byId("join-room").value)];
   const token = byId("join-token").value.trim();
   if (token !== "") api.token = token;
-  if (name !== "" && room !== "") join({ name, room });
+  if (name === "" || room === "") return;
+  join({ name, room });
+  // What had the focus is hidden: who came by keyboard goes on from the room's name.
+  byId("room-name").focus();
 });
 byId("leave").addEventListener("click", () => leave());
 

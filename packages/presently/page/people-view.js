@@ -3,10 +3,13 @@ import { duration } from "./ago.js";
 import { avatar } from "./avatar.js";
 import { deviceKind } from "./device.js";
 import { element, reconcile, setAttribute, setText, shape } from "./dom.js";
+import { visible } from "./visible.js";
 
-/** A card more costs every second; who wants to read more than that wants the API. */
+/** Each card costs a little each second; who wants to read more than that wants the API. */
 const PEOPLE_SHOWN_MAX = 200;
 const CONNECTIONS_SHOWN_MAX = 4;
+/** Who says to be here for longer has a wrong clock, or is not serious. */
+const STAY_MAX_MS = 10 * 365 * 86_400_000;
 
 const ICONS = {
   phone: "M5 1.5h6a1 1 0 0 1 1 1v11a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1v-11a1 1 0 0 1 1-1zM7 12.5h2",
@@ -33,7 +36,7 @@ export function showPeople({ list, more }, people, ownKey) {
 }
 
 function createCard(key, isYou) {
-  const name = element("span", { class: "person-name" });
+  const name = element("bdi", { class: "person-name" });
   return element(
     "li",
     { class: isYou ? "person you" : "person", "data-person": key },
@@ -58,17 +61,27 @@ function createCard(key, isYou) {
 function updateCard(card, { name, sinceMs, connections }) {
   const [, who, count, list] = card.children;
   const [line, since] = who.children;
-  setText(line.firstElementChild, name);
-  setText(since, sinceMs === undefined ? "here" : hereFor(Date.now() - sinceMs));
-  if (sinceMs !== undefined) setAttribute(since, "title", `since ${new Date(sinceMs).toLocaleString()}`);
+  setText(line.firstElementChild, visible(name));
+  setAttribute(line.firstElementChild, "title", visible(name));
+  setText(since, hereFor(Date.now() - sinceMs));
+  setSince(since, sinceMs);
   setText(count, connections.length > 1 ? `×${connections.length}` : "");
   setAttribute(count, "title", connections.length > 1 && `${connections.length} connections`);
   showConnections(list, connections);
 }
 
+/** In minutes and more: a card that counted seconds would be drawn again each second. */
 function hereFor(elapsedMs) {
-  const text = duration(elapsedMs);
-  return text === "now" ? "just came" : `here for ${text}`;
+  if (!(elapsedMs <= STAY_MAX_MS)) return "here";
+  return elapsedMs < 60_000 ? "just came" : `here for ${duration(elapsedMs)}`;
+}
+
+/** The date as the reader writes it, made only when it changes: for 200 cards it would cost more than all else. */
+function setSince(since, sinceMs) {
+  if (since.dataset.since === String(sinceMs)) return;
+  since.dataset.since = String(sinceMs);
+  const date = new Date(sinceMs ?? Number.NaN);
+  setAttribute(since, "title", !Number.isNaN(date.valueOf()) && `since ${date.toLocaleString()}`);
 }
 
 function showConnections(list, connections) {
@@ -91,7 +104,7 @@ function createConnection({ device = "unknown device", node }) {
       { class: "icon", viewBox: "0 0 16 16", "aria-hidden": "true" },
       shape("path", { d: ICONS[deviceKind(device)] }),
     ),
-    element("span", { class: "device" }, device),
+    element("bdi", { class: "device", title: visible(device) }, visible(device)),
     element("span", { class: "via" }, element("span", { class: "visually-hidden" }, "through node "), node),
   );
 }

@@ -11,8 +11,8 @@ const RETRY_MAX_MS = 5_000;
 export async function findPhoenix() {
   try {
     const response = await fetch("/phoenix.json");
-    if (!response.ok) return undefined;
     const { socket, key, client } = await response.json();
+    if (client === undefined) return undefined;
     return { socket, key, client: await import(client) };
   } catch {
     // The node went away between the page and this question. The page works as one of a node without it.

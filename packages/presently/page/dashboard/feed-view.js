@@ -2,8 +2,8 @@
 import { byId, element, reconcile, setAttribute, setText } from "../dom.js";
 import { plural, whole } from "../numbers.js";
 import { TopicStream } from "../topic-stream.js";
+import { visible } from "../visible.js";
 import { GROUPS, Notices } from "./notices.js";
-import { visible } from "./visible.js";
 
 const SHOWN_MAX = 100;
 

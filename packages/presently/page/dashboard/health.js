@@ -1,7 +1,7 @@
 /** How the cluster is, in a sentence, and what of it needs looking at, the worst first. Pure. */
 import { ago, lasting } from "../ago.js";
 import { plural, whole } from "../numbers.js";
-import { visible } from "./visible.js";
+import { visible } from "../visible.js";
 
 /** While changes travel, digests differ from one heartbeat to the next: that alone is no disagreement. */
 const AGREED_LATELY_MS = 3_000;

@@ -2,6 +2,7 @@
 import { ago } from "../ago.js";
 import { byId, setAttribute, setText } from "../dom.js";
 import { poll } from "../poll.js";
+import { visible } from "../visible.js";
 import { readAddress } from "./address.js";
 import { Api, tokenHelps } from "./api.js";
 import { ClusterFacts } from "./cluster-facts.js";
@@ -15,7 +16,6 @@ import { showReplicas } from "./replicas-view.js";
 import { Tiles } from "./tiles.js";
 import { TopicView } from "./topic-view.js";
 import { Topics } from "./topics-view.js";
-import { visible } from "./visible.js";
 
 const TICK_MS = 1_000;
 /** However much happens, it is drawn no more often than that, and takes no more than a tenth of the time. */

@@ -3,7 +3,7 @@ import { ago } from "../ago.js";
 import { drawCluster } from "../cluster-picture.js";
 import { byId, setAttribute, setText } from "../dom.js";
 import { bytes, milliseconds, plural } from "../numbers.js";
-import { visible } from "./visible.js";
+import { visible } from "../visible.js";
 
 const FRAME_WIDE = { width: 640, height: 400, margin: 40 };
 /** On a phone: what is drawn is not made smaller, but drawn closer together. */

@@ -1,8 +1,8 @@
 /** What an operator does: forget a replica, remove a person. Asks first, says what came of it, and hides no failure. */
 import { byId, setAttribute, setText } from "../dom.js";
 import { plural } from "../numbers.js";
+import { visible } from "../visible.js";
 import { confirm } from "./dialogs.js";
-import { visible } from "./visible.js";
 
 export class Operator {
   #api;

@@ -2,8 +2,8 @@
 import { ago, lasting } from "../ago.js";
 import { byId, element, reconcile, setAttribute, setText } from "../dom.js";
 import { bytes, milliseconds, plural, short, whole } from "../numbers.js";
+import { visible } from "../visible.js";
 import { syncText } from "./health.js";
-import { visible } from "./visible.js";
 
 /** Those that need looking at come first, so that nothing of concern is left out. */
 const ROWS_MAX = 100;

@@ -3,7 +3,7 @@ import { ago } from "../ago.js";
 import { avatar } from "../avatar.js";
 import { byId, element, reconcile, setText } from "../dom.js";
 import { plural, whole } from "../numbers.js";
-import { visible } from "./visible.js";
+import { visible } from "../visible.js";
 
 const PEOPLE_SHOWN_MAX = 100;
 const NODES_SHOWN_MAX = 3;

@@ -4,11 +4,11 @@ import { byId, setAttribute, setText } from "../dom.js";
 import { plural, short, whole } from "../numbers.js";
 import { Roster } from "../roster.js";
 import { TopicStream } from "../topic-stream.js";
+import { visible } from "../visible.js";
 import { writeAddress } from "./address.js";
 import { showRoster } from "./roster-view.js";
 import { Tiles } from "./tiles.js";
 import { TopicTraffic } from "./topic-traffic.js";
-import { visible } from "./visible.js";
 
 /** A topic with more is counted, not listed: its state alone would be megabytes, for the node as for this page. */
 const ENTRIES_MAX = 20_000;

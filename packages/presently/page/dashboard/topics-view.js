@@ -3,8 +3,8 @@ import { ago } from "../ago.js";
 import { byId, element, reconcile, setAttribute, setText } from "../dom.js";
 import { plural, short, whole } from "../numbers.js";
 import { poll } from "../poll.js";
+import { visible } from "../visible.js";
 import { readAddress, writeAddress } from "./address.js";
-import { visible } from "./visible.js";
 
 const PAGE_SIZE = 25;
 const INTERVAL_MS = 2_000;

@@ -26,8 +26,8 @@ interface PageFile {
 }
 
 /**
- * The routes of the two pages: `GET /`, `GET /dashboard` and `GET /page/<file>`. Only files that were there at the start are served, by their
- * exact names, so that no path can lead elsewhere.
+ * The routes of the two pages: `GET /`, `GET /dashboard` and `GET /page/<file>`. Only files that were there at the start are
+ * served, by their exact names, so that no path can lead elsewhere. `@presently/phoenix` answers `/phoenix.json` before these.
  *
  * @param demoControl  the origin that the page may call besides its own; `GET /demo.json` tells it to the page
  * @throws when files that are there cannot be read: the package is broken
@@ -51,14 +51,14 @@ export async function pageRoutes(demoControl: string | undefined): Promise<reado
     { method: "GET", path: "/", needs: "anybody", handle: serve(() => "index.html") },
     { method: "GET", path: "/dashboard", needs: "anybody", handle: serve(() => "dashboard.html") },
     { method: "GET", path: "/page/*", needs: "anybody", handle: serve(({ params }) => params["*"]!) },
-    { method: "GET", path: "/demo.json", needs: "anybody", handle: () => demoReply(demoControl) },
+    // What the page asks for at its start. "No" is an answer: a 404 would stand in red in each visitor's console.
+    { method: "GET", path: "/demo.json", needs: "anybody", handle: () => said({ control: demoControl }) },
+    { method: "GET", path: "/phoenix.json", needs: "anybody", handle: () => said({}) },
   ];
 }
 
-function demoReply(demoControl: string | undefined): Reply {
-  if (demoControl === undefined)
-    throw new HttpRequestError(404, "NOT_FOUND", "this node is not part of a demo");
-  return { status: 200, body: { control: demoControl } };
+function said(body: object): Reply {
+  return { status: 200, body };
 }
 
 async function readFiles(): Promise<ReadonlyMap<string, PageFile>> {

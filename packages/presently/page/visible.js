@@ -1,6 +1,6 @@
 /**
  * Names are other people's words. Characters that cannot be seen, or that change the direction in which their neighbours
- * are read, are shown as their numbers: who is about to kick somebody must see whom.
+ * are read, are shown as their numbers: nobody can look like somebody else.
  */
 
 // Controls, formats (zero-width spaces, directional marks and overrides), separators, halves of characters; the joiner of
