@@ -2,16 +2,21 @@
  * What a user's first hour is made of: the packages as they would be published, installed by npm into projects of their own,
  * with the frameworks and bundlers that people have. The registry is needed, as for `npm run setup`.
  */
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { launchChromium } from "../browser/chromium.ts";
+import { eventually } from "../helpers/eventually.ts";
+import { has } from "../helpers/programs.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const PACKAGES = ["crdt", "replica", "mesh", "presently", "client"];
+const PACKAGES = ["crdt", "replica", "mesh", "presently", "phoenix", "client"];
 const run = promisify(execFile);
 
 let folder: string;
@@ -43,6 +48,9 @@ beforeAll(async () => {
       express: "5",
       fastify: "5",
       hono: "4",
+      react: "19",
+      "react-dom": "19",
+      vite: "7",
       "@hono/node-server": "1",
       "@types/node": "20",
     },
@@ -141,6 +149,76 @@ process.exit(0);
   expect(clone).toEqual(json);
   expect(spread).toEqual(json);
   expect(changes).toMatchObject([{ type: "state", presences: ALICE }]);
+});
+
+describe("a page of React that Vite builds", () => {
+  const page = `
+import { createClient } from "@presently/client";
+import { PresentlyProvider, usePresence } from "@presently/client/react";
+import { StrictMode, useEffect } from "react";
+import { createRoot } from "react-dom/client";
+
+const query = new URLSearchParams(location.search);
+const client = createClient(query.get("socket")!, { key: query.get("name")! });
+
+function Room() {
+  const { people } = usePresence<{ name: string }>("room:42", { meta: { name: query.get("name")! } });
+  useEffect(() => { document.title = JSON.stringify(people.map(({ key, meta }) => [key, meta.name]).sort()); }, [people]);
+  return null;
+}
+
+createRoot(document.body.appendChild(document.createElement("div")))
+  .render(<StrictMode><PresentlyProvider client={client}><Room /></PresentlyProvider></StrictMode>);
+`;
+  const server = `
+import express from "express";
+import { createNode } from "presently";
+import { serveEndpoint } from "@presently/phoenix";
+const node = await createNode({ name: "a", logLevel: "silent", http: { port: 0 } });
+serveEndpoint(node, { checkOrigin: false });
+const app = express().use(express.static("dist"));
+const server = app.listen(0, "127.0.0.1", () =>
+  console.log(JSON.stringify({ page: "http://127.0.0.1:" + server.address().port, socket: node.httpUrl + "/socket" })));
+`;
+
+  beforeAll(async () => {
+    writeFileSync(join(folder, "index.html"), '<script type="module" src="/main.tsx"></script>');
+    writeFileSync(join(folder, "main.tsx"), page);
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: { jsx: "react-jsx" } }));
+    writeFileSync(join(folder, "server.mjs"), server);
+    await run(process.execPath, ["node_modules/vite/bin/vite.js", "build", "--logLevel", "error"], {
+      cwd: folder,
+      env: outside(),
+    });
+  });
+
+  test.runIf(has("chromium"))("shows two people to each other, each once", async () => {
+    const browser = await launchChromium();
+    const child = spawn(process.execPath, ["server.mjs"], {
+      cwd: folder,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    try {
+      const [line] = (await once(createInterface(child.stdout), "line")) as [string];
+      const { page: address, socket } = JSON.parse(line) as { page: string; socket: string };
+      const everybody = JSON.stringify([
+        ["alice", "alice"],
+        ["bob", "bob"],
+      ]);
+      const tabs = await Promise.all(
+        ["alice", "bob"].map(async (name) => {
+          const tab = await browser.newPage();
+          await tab.goto(`${address}/?${new URLSearchParams({ socket, name })}`);
+          return tab;
+        }),
+      );
+      for (const tab of tabs)
+        await eventually(async () => expect(await tab.title()).toBe(everybody), { timeoutMs: 60_000 });
+    } finally {
+      child.kill();
+      await browser.close();
+    }
+  });
 });
 
 describe("an application in one file, bundled by esbuild", () => {
